@@ -1,0 +1,154 @@
+"""Where am I, which profile, device and dtype, and why."""
+
+from typing import NamedTuple
+
+from helpers.files import CourseError, adapter_path, atomic_dir, root, say
+from helpers.machine import peak_memory_gb, set_seed, threads
+from helpers.platforms import platform_name
+
+__all__ = [
+    "PROFILES",
+    "CourseError",
+    "Setup",
+    "adapter_path",
+    "atomic_dir",
+    "choose_dtype",
+    "doctor",
+    "peak_memory_gb",
+    "platform_name",
+    "resolve",
+    "root",
+    "say",
+    "set_seed",
+    "threads",
+]
+
+XIAOXI = "data/models/xiaoxi"
+# one dial: the profile's name -> the model that it uses (a hub id, or a folder of this repository)
+PROFILES = {
+    "tiny": XIAOXI,
+    "smoke": XIAOXI,
+    "t4": "Qwen/Qwen2.5-0.5B-Instruct",
+    "gpu": "Qwen/Qwen2.5-7B-Instruct",
+}
+OLDEST_GPU = (7, 5)  # a P100 (6.0) fails at its first operation under today's PyTorch
+BF16_GPU = (8, 0)  # Ampere; torch.cuda.is_bf16_supported() says True on a T4 too, by emulation
+
+# why this device and dtype; {gpu} is the compute capability, {profile} the profile's name
+REASONS = {
+    "tiny": (
+        "the tiny model computes on the CPU in float32: fastest there, and the same numbers "
+        "on every machine",
+        "小模型在 CPU 上用 float32 计算：在 CPU 上最快，各台机器结果也一致",
+    ),
+    "none": (
+        "no CUDA GPU here: {profile} runs on the CPU in float32, slowly; "
+        'PROFILE = "tiny" suits this machine',
+        "这台机器没有 CUDA GPU：{profile} 只能在 CPU 上用 float32 慢慢跑；"
+        '更适合的是 PROFILE = "tiny"',
+    ),
+    "old": (
+        "this GPU (compute capability {gpu}) is too old for today's PyTorch, so the CPU is used; "
+        "on Kaggle choose the accelerator T4",
+        "这块 GPU（计算能力 {gpu}）太旧，当前的 PyTorch 不支持，所以改用 CPU；"
+        "在 Kaggle 上请改选 T4",
+    ),
+    "float16": (
+        "compute capability {gpu} is below 8.0: bfloat16 would be emulated and slow, so float16",
+        "计算能力 {gpu} 低于 8.0：bfloat16 只能靠模拟，很慢，所以用 float16",
+    ),
+    "bfloat16": (
+        "compute capability {gpu} is 8.0 or more: bfloat16 is native and needs no loss scaling",
+        "计算能力 {gpu} 不低于 8.0：原生支持 bfloat16，不需要损失缩放",
+    ),
+}
+
+
+class Setup(NamedTuple):
+    """What a notebook runs with, and why."""
+
+    profile: str
+    model: str
+    device: str
+    dtype: str
+    reason_en: str
+    reason_zh: str
+    in_colab: bool = False
+    in_kaggle: bool = False
+
+    @property
+    def smoke(self) -> bool:
+        """Tell whether this is a run of a few steps, for tests of structure."""
+        return self.profile == "smoke"
+
+    @property
+    def use_cpu(self) -> bool:
+        """Tell trainers to stay on the CPU (they would take any GPU that they see)."""
+        return self.device == "cpu"
+
+    @property
+    def fp16(self) -> bool:
+        """Tell trainers to compute in float16."""
+        return self.dtype == "float16"
+
+    @property
+    def bf16(self) -> bool:
+        """Tell trainers to compute in bfloat16."""
+        return self.dtype == "bfloat16"
+
+
+def resolve(profile: str = "auto", model: str | None = None) -> Setup:
+    """Choose profile, model, device and dtype for this machine.
+
+    `auto` takes `tiny` without a CUDA GPU, `t4` below compute capability 8, `gpu` from there on.
+    `model` (a hub id or a folder) replaces the profile's own.
+    Raises CourseError for an unknown profile.
+    """
+    if profile not in ("auto", *PROFILES):
+        names = ", ".join(f'"{name}"' for name in ("auto", *PROFILES))
+        raise CourseError(
+            en=f'unknown profile "{profile}": set PROFILE in the parameters cell to one of {names}',
+            zh=f'没有名为 "{profile}" 的档位：请在参数单元格里把 PROFILE 设为 {names} 之一',
+        )
+    capability = None if profile in ("tiny", "smoke") else gpu_capability()
+    if profile == "auto":
+        usable = capability is not None and capability >= OLDEST_GPU
+        profile = ("gpu" if capability >= BF16_GPU else "t4") if usable else "tiny"
+    device, dtype, en, zh = choose_dtype(profile, capability)
+    place = platform_name()
+    model = str(model or PROFILES[profile])
+    return Setup(profile, model, device, dtype, en, zh, place == "colab", place == "kaggle")
+
+
+def gpu_capability() -> tuple[int, int] | None:
+    """Return the compute capability of the first CUDA GPU, or None without one."""
+    import torch
+
+    return torch.cuda.get_device_capability(0) if torch.cuda.is_available() else None
+
+
+def choose_dtype(profile: str, capability: tuple[int, int] | None) -> tuple[str, str, str, str]:
+    """Return device, dtype and the reason for them in English and Chinese.
+
+    Apple's MPS is left alone: the tiny model gains nothing there, bitsandbytes has no 4-bit
+    kernels for it, and results would differ from those in the notebooks.
+    """
+    if capability is not None and capability < OLDEST_GPU:
+        device, dtype, why = "cpu", "float32", "old"
+    elif profile in ("tiny", "smoke"):
+        device, dtype, why = "cpu", "float32", "tiny"
+    elif capability is None:
+        device, dtype, why = "cpu", "float32", "none"
+    else:
+        dtype = why = "bfloat16" if capability >= BF16_GPU else "float16"
+        device = "cuda"
+    gpu = ".".join(map(str, capability or ()))
+    en, zh = (text.format(gpu=gpu, profile=profile) for text in REASONS[why])
+    return device, dtype, en, zh
+
+
+def doctor() -> dict:
+    """Print the state of this set-up in both languages and return it. See `helpers.doctor`."""
+    from helpers.doctor import examine
+
+    return examine()
