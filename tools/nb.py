@@ -1,0 +1,100 @@
+"""Build, run and check the notebooks. `python tools/nb.py --help` lists the commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from helpers.env import CourseError, say
+from tools.nbkit import source as src
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def build_command(args: argparse.Namespace) -> int:
+    """Build notebooks from their sources."""
+    for path in src.sources(args.root, args.names):
+        target = src.notebook_path(path)
+        nb = src.build(src.read_source(path), src.read_notebook(target))
+        target.write_text(src.to_text(nb), encoding="utf-8")
+        kept = "course" in nb.metadata
+        say(
+            f"built {target.name} ({'outputs kept' if kept else 'no outputs'})",
+            f"已构建 {target.name}（{'保留输出' if kept else '没有输出'}）",
+        )
+    return 0
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run notebooks headless and report."""
+    from tools.nbkit.report import write_report
+    from tools.nbkit.run import run_one
+
+    runs = []
+    for path in src.sources(args.root, args.names):
+        run = run_one(
+            path, args.root / args.out, profile=args.profile, solved=args.solved,
+            strict=args.strict, seed=args.seed,
+        )  # fmt: skip
+        runs.append(run)
+        report_run(run)
+    write_report(args.root, runs)
+    return int(any(not r.ok or (args.strict and r.bad_claims) for r in runs))
+
+
+def report_run(run) -> None:
+    """Print the outcome of one run."""
+    mark = "✅" if run.ok else "❌"
+    good = len(run.claims) - len(run.bad_claims)
+    say(
+        f"{mark} {run.name}: {run.minutes:.1f} min, {run.peak_gb:.2f} GB, "
+        f"claims in range {good}/{len(run.claims)}",
+        f"{run.minutes:.1f} 分钟，内存峰值 {run.peak_gb:.2f} GB，论断在范围内 {good}/{len(run.claims)}",
+    )
+    for seconds, number, line in run.slowest:
+        if seconds >= 5:
+            print(f"    {seconds:6.1f} s  cell {number}: {line}")
+    if run.error:
+        print(f"    {run.error}\n    {run.path}", flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = argparse.ArgumentParser(description=__doc__)
+    top.add_argument("--root", type=Path, default=ROOT, help="the course's folder ｜ 课程目录")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(function=function)
+        sub.add_argument("names", nargs="*", metavar="NN", help="lessons, all if none ｜ 课程号")
+        return sub
+
+    add("build", build_command, "source → notebook ｜ 由源文件构建 notebook")
+    run = add("run", run_command, "run headless ｜ 无界面运行")
+    run.add_argument("--profile", default="tiny", help="tiny, smoke, t4, gpu or auto ｜ 档位")
+    solved = run.add_mutually_exclusive_group()
+    solved.add_argument("--solved", action="store_true", help="solve exercises ｜ 代入参考答案")
+    solved.add_argument("--unsolved", dest="solved", action="store_false", help="as is ｜ 保持原样")
+    run.add_argument("--strict", action="store_true", help="checks and claims raise ｜ 严格")
+    run.add_argument("--seed", type=int, help="parameter SEED ｜ 随机种子")
+    run.add_argument("--out", default="build/notebooks", help="where to leave them ｜ 输出目录")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; print a CourseError instead of a stack trace."""
+    args = parser().parse_args(argv)
+    args.root = args.root.resolve()
+    try:
+        return args.function(args)
+    except CourseError as error:
+        print(f"❌ {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""The report of a run: minutes, peak memory and claims, in both languages."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+from helpers.env import say
+from tools.nbkit.run import Run, versions
+
+VERDICTS = {
+    "holds": "成立",
+    "holds in part": "部分成立",
+    "does not hold": "不成立",
+    "not testable here": "此处无法检验",
+}
+
+
+def ledger(root: Path) -> list[dict[str, str]]:
+    """Read data/claims.csv; an absent file is an empty ledger."""
+    path = root / "data" / "claims.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_report(root: Path, runs: list[Run]) -> Path:
+    """Write build/report.md from what the runs measured, and say where it is."""
+    text = "\n".join(
+        [
+            "# Report of the run ｜ 运行报告",
+            "",
+            f"{time.strftime('%Y-%m-%d')} · "
+            + ", ".join(f"{k} {v}" for k, v in versions().items()),
+            "",
+            "## Notebooks",
+            "",
+            *_notebook_table(runs),
+            "",
+            "## Claims ｜ 论断",
+            "",
+            *claim_table(ledger(root), [c for r in runs for c in r.claims], runs),
+            "",
+        ]
+    )
+    path = root / "build" / "report.md"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    say(f"report: {path.relative_to(root)}", f"报告：{path.relative_to(root)}")
+    return path
+
+
+def _notebook_table(runs: list[Run]) -> list[str]:
+    head = "| notebook | profile ｜ 档位 | minutes ｜ 分钟 | peak memory ｜ 内存峰值 | slowest cell ｜ 最慢 |"
+    rows = [head, "|---|---|---|---|---|"]
+    for r in runs:
+        mark = "✅" if r.ok else "❌"
+        solved = " · solved ｜ 已解" if r.solved else ""
+        slow = f"{r.slowest[0][0]:.0f} s, cell {r.slowest[0][1]}" if r.slowest else ""
+        rows.append(
+            f"| {mark} {r.name} | {r.profile}{solved} | {r.minutes:.1f} | {r.peak_gb:.2f} GB | {slow} |"
+        )
+        if r.error:
+            rows.append(f"| | {_cell(r.error)} | | | |")
+    total = sum(r.minutes for r in runs)
+    peak = max((r.peak_gb for r in runs), default=0)
+    return [*rows, f"| **total ｜ 合计** | | **{total:.1f}** | **{peak:.2f} GB** | |"]
+
+
+def claim_table(
+    claims: list[dict[str, str]], measured: list[dict[str, Any]], runs: list[Run] | None = None
+) -> list[str]:
+    """Hold measured values against the ledger; one markdown row a claim.
+
+    With `runs`, only the claims of the notebooks that ran.
+    """
+    last = {m["id"]: m for m in measured}
+    rows = [
+        "| claim ｜ 论断 | lesson ｜ 课 | measured ｜ 实测 | expected ｜ 预期 | verdict ｜ 结论 |",
+        "|---|---|---|---|---|",
+    ]
+    for c in claims:
+        if runs is not None and not any(_of(c, r.name) for r in runs):
+            continue
+        m = last.get(c["id"])
+        value = (
+            "—" if m is None else f"{'✅' if m['ok'] else '❌'} {number(m['value'])} {c['unit']}"
+        )
+        verdict = f"{c['verdict']} ｜ {VERDICTS.get(c['verdict'], c['verdict'])}"
+        said = _cell(f"{c['statement_en']}<br>{c['statement_zh']}")
+        expected = f"{c['low']} – {c['high']} {c['unit']}" if c["low"] + c["high"] else "—"
+        rows.append(f"| {said} | {c['notebook'][:2]} | {value} | {expected} | {verdict} |")
+    return rows
+
+
+def _of(claim: dict[str, str], name: str) -> bool:
+    return claim["notebook"][:2].rjust(2, "0") == name[:2]
+
+
+def number(value: float) -> str:
+    """Show a measured value with three digits that matter."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

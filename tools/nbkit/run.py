@@ -1,0 +1,222 @@
+"""Headless runs of the notebooks with papermill: time and memory measured, progress shown."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nbformat import NotebookNode
+
+from helpers.env import CourseError, say
+from tools.nbkit.exercises import solve
+from tools.nbkit.source import build, code_hash, read_source, tags, to_text
+
+GB = 1e9
+HEARTBEAT = 30.0  # seconds between signs of life in a long cell
+CELL_LIMIT = 1800  # seconds: a cell that takes longer hangs
+# encrypted where the kernel can: unencrypted, it warns at each start
+KERNEL = {"KernelManager": {"transport_encryption": "auto"}}
+OFFLINE = ("tiny", "smoke")
+
+
+class Run(NamedTuple):
+    """What a run of one notebook was and measured."""
+
+    name: str
+    profile: str
+    solved: bool
+    ok: bool
+    minutes: float
+    peak_gb: float
+    cells: int
+    slowest: list[tuple[float, int, str]]  # seconds, cell number, its first line
+    error: str
+    claims: list[dict[str, Any]]
+    path: Path
+
+    @property
+    def bad_claims(self) -> list[dict[str, Any]]:
+        """List the claims that this run measured out of range."""
+        return [c for c in self.claims if not c["ok"]]
+
+
+def run_one(
+    source: Path, out: Path, *, profile: str = "tiny", solved: bool = False,
+    strict: bool = False, seed: int | None = None,
+) -> Run:  # fmt: skip
+    """Run the notebook of one source and leave it, executed, in `out`. It never raises for a cell."""
+    root, name = source.parents[2], source.stem
+    nb = prepare(source, solved, seed)
+    path = out / f"{name}{'' if profile == 'tiny' else '.' + profile}{'.solved' * solved}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_text(nb), encoding="utf-8")
+    results = root / "build" / "results" / f"{name}.jsonl"
+    results.unlink(missing_ok=True)
+    parameters = {"PROFILE": profile} | ({} if seed is None else {"SEED": seed})
+    with environment(root, profile, strict), Watch(name, len(nb.cells)) as watch:
+        error = _execute(path, root / "notebooks", parameters, watch)
+    _stamp(path, nb, watch, profile=profile, solved=solved, complete=not error)
+    return Run(
+        name, profile, solved, not error, watch.seconds / 60, watch.peak / GB, len(nb.cells),
+        sorted(watch.times, reverse=True)[:3], error, read_results(results), path,
+    )  # fmt: skip
+
+
+def prepare(source: Path, solved: bool, seed: int | None) -> NotebookNode:
+    """Build what will run; raise CourseError where a parameter has no cell to stand in."""
+    nb = build(read_source(source))
+    cell = next((c for c in nb.cells if "parameters" in tags(c)), None)
+    for wanted in ["PROFILE"] + ["SEED"] * (seed is not None):
+        if cell is None or f"{wanted} =" not in cell.source:
+            raise CourseError(
+                en=f'no parameter {wanted}: give the cell tags=["parameters"] a line "{wanted} = …"',
+                zh=f'没有参数 {wanted}：请在 tags=["parameters"] 的单元格里写上“{wanted} = …”',
+                where=f"notebooks/src/{source.name}",
+            )
+    return solve(nb, f"notebooks/src/{source.name}") if solved else nb
+
+
+def _execute(path: Path, folder: Path, parameters: dict[str, Any], watch: Watch) -> str:
+    """Execute in place; return "" or what went wrong, in a few lines."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    try:
+        papermill.execute_notebook(
+            str(path), str(path), parameters=parameters, kernel_name="python3", cwd=str(folder),
+            config=Config(KERNEL), progress_bar=False, start_timeout=120, execution_timeout=CELL_LIMIT,
+            on_cell_start=watch.cell_start, on_cell_executed=watch.cell_end,
+        )  # fmt: skip
+    except PapermillExecutionError as error:
+        line = (error.source.strip().splitlines() or [""])[0]
+        return f"cell {watch.number} ({line}): {error.ename}: {error.evalue}"
+    except Exception as error:  # a kernel that died, a cell that hung: told, not raised
+        return f"cell {watch.number}: {type(error).__name__}: {error}"
+    return ""
+
+
+@contextlib.contextmanager
+def environment(root: Path, profile: str, strict: bool) -> Iterator[None]:
+    """Set what the kernel inherits: offline for the tiny model, STRICT where checks shall raise."""
+    wanted = {
+        "HF_HUB_OFFLINE": "1" if profile in OFFLINE else None,
+        "STRICT": "1" if strict else None,
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PYTHONHASHSEED": "0",
+    }
+    before = {k: os.environ.get(k) for k in wanted}
+    _set_environment(wanted)
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(values: dict[str, str | None]) -> None:
+    for key, value in values.items():
+        if value is None:
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = value
+
+
+class Watch:
+    """Times the cells of a run, samples the memory of the kernel's processes, shows progress."""
+
+    def __init__(self, name: str, cells: int) -> None:
+        self.name, self.cells = name, cells
+        self.number, self.peak, self.seconds = 0, 0, 0.0
+        self.times: list[tuple[float, int, str]] = []
+        self._injected = False  # papermill's cell of parameters is not counted
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Watch:
+        """Start the clock and the sampler."""
+        say(f"▶ {self.name}: {self.cells} cells", f"{self.cells} 个单元格")
+        sys.stdout.flush()
+        self._began = self._cell_began = self._spoke = time.monotonic()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop both."""
+        self.seconds = time.monotonic() - self._began
+        self._stop.set()
+        self._thread.join()
+
+    def cell_start(self, cell: NotebookNode, cell_index: int) -> None:
+        """Note that a cell began (called by nbclient)."""
+        self._injected |= "injected-parameters" in tags(cell)
+        self.number, self._cell_began = cell_index + 1 - self._injected, time.monotonic()
+
+    def cell_end(self, cell: NotebookNode, cell_index: int, execute_reply: object) -> None:
+        """Note that a cell ended (called by nbclient)."""
+        seconds = time.monotonic() - self._cell_began
+        first = (cell.source.strip().splitlines() or [""])[0]
+        self.times.append((seconds, self.number, first[:60]))
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.2):
+            self.peak = max(self.peak, _children_memory())
+            if time.monotonic() - self._spoke >= HEARTBEAT:
+                self._speak()
+
+    def _speak(self) -> None:
+        self._spoke = time.monotonic()
+        minutes = (self._spoke - self._began) / 60
+        at = f"{self.number}/{self.cells} · {minutes:.1f} min · {self.peak / GB:.2f} GB"
+        print(f"  … {at}", flush=True)
+
+
+def _children_memory() -> int:
+    """Sum the resident bytes of this process's children: the kernel and what it started."""
+    import psutil
+
+    total = 0
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            total += child.memory_info().rss
+    return total
+
+
+def _stamp(path: Path, nb: NotebookNode, watch: Watch, **facts: Any) -> None:
+    """Write into an executed notebook's metadata what made it: code, date, versions, minutes."""
+    from tools.nbkit.source import read_notebook
+
+    executed = read_notebook(path)
+    executed.metadata["course"] = {
+        "code_hash": code_hash(nb),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "minutes": round(watch.seconds / 60, 2),
+        "peak_gb": round(watch.peak / GB, 2),
+        "versions": versions(),
+        **facts,
+    }
+    path.write_text(to_text(executed), encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """List the versions of Python and of the packages that results depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in ("torch", "transformers", "trl", "peft", "datasets", "numpy"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package).split("+")[0]
+    return found
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """Read what a run recorded with `claim(…)`: one JSON a line."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
