@@ -28,7 +28,9 @@ def wanted() -> str:
     ascii_chars = map(chr, range(0x20, 0x7F))
     punctuation = map(chr, range(0x3000, 0x3020))
     fullwidth = map(chr, [*range(0xFF01, 0xFF5F), 0xFFE5])
-    return "".join(sorted({*"".join(level1), *ascii_chars, *punctuation, *fullwidth, *EXTRA, *MARKS}))
+    return "".join(
+        sorted({*"".join(level1), *ascii_chars, *punctuation, *fullwidth, *EXTRA, *MARKS})
+    )
 
 
 def load_face(source: Path):
@@ -81,19 +83,25 @@ def rename(font) -> None:
 
 def main() -> None:
     """Read the arguments, write the font, print its size."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("source", type=Path, help="NotoSansCJK-Regular.ttc")
     parser.add_argument("--out", type=Path, default=TARGET)
     args = parser.parse_args()
     if not args.source.is_file():
-        raise SystemExit(f"{args.source}: no such file; install fonts-noto-cjk ｜ 没有这个文件，请安装 fonts-noto-cjk")
+        raise SystemExit(
+            f"{args.source}: no such file; install fonts-noto-cjk ｜ "
+            "没有这个文件，请安装 fonts-noto-cjk"
+        )
     font = load_face(args.source)
     shrink(font)
     rename(font)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     font.save(args.out)
     characters = len(font.getBestCmap())
-    print(f"{args.out.name}: {characters} characters, {args.out.stat().st_size / 1e3:.0f} kB ｜ {characters} 个字符")
+    size = f"{args.out.name}, {args.out.stat().st_size / 1e3:.0f} kB"
+    print(f"{size}: {characters} characters ｜ {characters} 个字符")
 
 
 if __name__ == "__main__":
