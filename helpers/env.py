@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from helpers.files import CourseError, adapter_path, atomic_dir, root, say
+from helpers.hub import XIAOXI
 from helpers.machine import peak_memory_gb, set_seed, threads
 from helpers.platforms import platform_name
 
@@ -12,10 +13,8 @@ __all__ = [
     "Setup",
     "adapter_path",
     "atomic_dir",
-    "choose_dtype",
     "doctor",
     "peak_memory_gb",
-    "platform_name",
     "resolve",
     "root",
     "say",
@@ -23,7 +22,6 @@ __all__ = [
     "threads",
 ]
 
-XIAOXI = "data/models/xiaoxi"
 # one dial: the profile's name -> the model that it uses (a hub id, or a folder of this repository)
 PROFILES = {
     "tiny": XIAOXI,
@@ -42,10 +40,8 @@ REASONS = {
         "小模型在 CPU 上用 float32 计算：在 CPU 上最快，各台机器结果也一致",
     ),
     "none": (
-        "no CUDA GPU here: {profile} runs on the CPU in float32, slowly; "
-        'PROFILE = "tiny" suits this machine',
-        "这台机器没有 CUDA GPU：{profile} 只能在 CPU 上用 float32 慢慢跑；"
-        '更适合的是 PROFILE = "tiny"',
+        "no CUDA GPU: {profile} runs on the CPU, in float32 and slowly; tiny suits this machine",
+        "没有 CUDA GPU：{profile} 只能在 CPU 上用 float32 慢慢跑；这台机器更适合 tiny",
     ),
     "old": (
         "this GPU (compute capability {gpu}) is too old for today's PyTorch, so the CPU is used; "

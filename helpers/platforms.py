@@ -1,7 +1,21 @@
-"""Prepare Colab and Kaggle: what the bootstrap cell of every notebook calls. Standard library only."""
+"""Prepare Colab and Kaggle, called by the bootstrap cell. Nothing but the standard library."""
 
 import os
+import subprocess
 import sys
+from pathlib import Path
+
+from helpers.files import CourseError, root, say
+
+# never replaced on Colab and Kaggle: their images are built around these
+FROZEN = (
+    *("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "transformers"),
+    *("tokenizers", "huggingface-hub", "safetensors", "accelerate", "peft", "fsspec", "pillow"),
+    *("matplotlib", "ipywidgets", "ipykernel"),
+)
+# absent from the images, and used by the notebooks; all but bitsandbytes are pure Python
+WANTED = ("trl", "bitsandbytes", "bm25s")
+OLD_TORCHAO = (0, 16)  # peft raises ImportError when it finds an older one
 
 
 def platform_name() -> str:
@@ -9,3 +23,113 @@ def platform_name() -> str:
     if "COLAB_RELEASE_TAG" in os.environ or "google.colab" in sys.modules:
         return "colab"
     return "kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else "laptop"
+
+
+def prepare() -> str:
+    """Make this platform ready, before torch is imported, and return its name.
+
+    A laptop is left as it is, but for progress bars. Raises CourseError when pip fails.
+    """
+    quiet()
+    place = platform_name()
+    if place == "kaggle":
+        pin_one_gpu()
+    if place != "laptop":
+        remove_old_torchao()
+        install_missing()
+    return place
+
+
+def quiet() -> None:
+    """Turn off progress bars that fill a notebook's output, and Xet where a mirror is used."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # tokenizers warn after a fork
+    if "HF_ENDPOINT" in os.environ:  # mirrors of the hub do not speak Xet
+        os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+
+
+def pin_one_gpu() -> None:
+    """Show torch one GPU of two: TRL raises when one process sees both.
+
+    Raises CourseError when torch is loaded already, since it reads the variable only once.
+    """
+    if os.environ.get("CUDA_VISIBLE_DEVICES") is None and "torch" in sys.modules:
+        raise restart_needed("torch")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+
+
+def remove_old_torchao() -> None:
+    """Uninstall torchao where it is too old for peft."""
+    version = installed("torchao")
+    if version and release(version) < OLD_TORCHAO:
+        pip("uninstall", "--yes", "torchao")
+
+
+def install_missing() -> None:
+    """Install what the notebooks need and the image lacks; the image's own packages stay."""
+    pins = pinned()
+    missing = [name for name in WANTED if name in pins and not installed(name)]
+    if not missing:
+        return
+    say(f"Installing {', '.join(missing)} …", f"正在安装 {'、'.join(missing)}……")
+    import tempfile
+
+    before = {name: installed(name) for name in ("datasets", "pyarrow")}
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder) / "constraints.txt"
+        frozen = [f"{name}=={installed(name)}\n" for name in FROZEN if installed(name)]
+        constraints.write_text("".join(frozen), encoding="utf-8")
+        wanted = [f"{name}=={pins[name]}" for name in missing]
+        pip("install", "--quiet", "--constraint", str(constraints), *wanted)
+    for name, version in before.items():
+        if name in sys.modules and installed(name) != version:
+            raise restart_needed(name)
+
+
+def pip(*arguments: str) -> None:
+    """Run pip in this Python. Raises CourseError with pip's last line when it fails."""
+    command = [sys.executable, "-m", "pip", *arguments, "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        last = (done.stderr.strip() or "pip").splitlines()[-1]
+        raise CourseError(
+            en=f"pip failed ({last}). Is the internet on? On Kaggle: Settings → Internet",
+            zh=f"pip 安装失败（{last}）。网络打开了吗？Kaggle 上请看 Settings → Internet",
+        )
+
+
+def restart_needed(name: str) -> CourseError:
+    """Return the error for a package that was imported too early."""
+    return CourseError(
+        en=f"{name} was already loaded: restart the session and run this cell first",
+        zh=f"{name} 已经加载过了：请重启会话，然后先运行这个单元格",
+    )
+
+
+def installed(name: str) -> str | None:
+    """Return the installed version of a package, or None."""
+    from importlib import metadata  # slow to import, and a laptop's start needs none of it
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
+    return tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
+
+
+def pinned(path: str | Path | None = None) -> dict[str, str]:
+    """Read the exact pins of a requirements file: {name: version}; {} without the file."""
+    path = Path(path or root() / "requirements.txt")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    pins = {}
+    for line in lines:
+        requirement = line.split("#")[0].split(";")[0]
+        name, equals, version = requirement.partition("==")
+        if equals:
+            pins[name.split("[")[0].strip().lower().replace("_", "-")] = version.strip()
+    return pins
