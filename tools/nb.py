@@ -29,7 +29,7 @@ def build_command(args: argparse.Namespace) -> int:
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Run notebooks headless and report."""
+    """Run notebooks headless, report, and with --commit write the outputs back."""
     from tools.nbkit.report import write_report
     from tools.nbkit.run import run_one
 
@@ -42,17 +42,75 @@ def run_command(args: argparse.Namespace) -> int:
         runs.append(run)
         report_run(run)
     write_report(args.root, runs)
-    return int(any(not r.ok or (args.strict and r.bad_claims) for r in runs))
+    failed = any(not r.ok or (args.strict and r.bad_claims) for r in runs)
+    return int(failed) if failed or not args.commit else commit_command(args)
+
+
+def commit_command(args: argparse.Namespace) -> int:
+    """Write the outputs of the last complete run into the committed notebooks."""
+    from tools.nbkit.outputs import commit
+
+    for path in src.sources(args.root, args.names):
+        target = commit(path, args.root / args.out / f"{path.stem}.ipynb")
+        size = target.stat().st_size // 1000
+        say(f"outputs written: {target.name}, {size} KB", f"已写入输出：{target.name}，{size} KB")
+    return 0
+
+
+def check_command(args: argparse.Namespace) -> int:
+    """Check the lessons, or accept Chinese cells that were looked at."""
+    from tools.nbkit.check import check, fix_hashes
+
+    if args.fix_hashes:
+        if not args.names:
+            raise CourseError(
+                en="name the lessons whose Chinese you looked at: check NN --fix-hashes",
+                zh="请写明核对过中文的课程：check NN --fix-hashes",
+            )
+        for path in src.sources(args.root, args.names):
+            cells = ", ".join(map(str, fix_hashes(path))) or "–"
+            say(f"{path.name}: accepted cells {cells}", f"{path.name}：已接受的单元格 {cells}")
+        return 0
+    found = check(args.root, args.names, draft=args.draft)
+    for line in found:
+        print(line)
+    count = len(src.sources(args.root, args.names))
+    if found:
+        say(f"❌ {len(found)} problems in {count} lessons", f"{count} 课中有 {len(found)} 个问题")
+    else:
+        say(f"✅ {count} lessons checked", f"{count} 课检查通过")
+    return int(bool(found))
+
+
+def pull_command(args: argparse.Namespace) -> int:
+    """Take edits made in Jupyter back into the sources."""
+    from tools.nbkit.languages import pull
+
+    for path in src.sources(args.root, args.names):
+        if pull(path):
+            say(f"{path.name}: pulled", f"{path.name}：已取回")
+        else:
+            say(f"{path.name}: unchanged", f"{path.name}：没有改动")
+    return 0
+
+
+def language_command(args: argparse.Namespace) -> int:
+    """Write lessons in one language."""
+    from tools.nbkit.languages import write_one_language
+
+    for path in src.sources(args.root, args.names):
+        written = write_one_language(path, args.lang, args.root / args.out)
+        say(f"written: {written}", f"已写出：{written}")
+    return 0
 
 
 def report_run(run) -> None:
     """Print the outcome of one run."""
     mark = "✅" if run.ok else "❌"
-    good = len(run.claims) - len(run.bad_claims)
+    claims = f"{len(run.claims) - len(run.bad_claims)}/{len(run.claims)}"
     say(
-        f"{mark} {run.name}: {run.minutes:.1f} min, {run.peak_gb:.2f} GB, "
-        f"claims in range {good}/{len(run.claims)}",
-        f"{run.minutes:.1f} 分钟，内存峰值 {run.peak_gb:.2f} GB，论断在范围内 {good}/{len(run.claims)}",
+        f"{mark} {run.name}: {run.minutes:.1f} min, {run.peak_gb:.2f} GB, claims in range {claims}",
+        f"{run.minutes:.1f} 分钟，内存峰值 {run.peak_gb:.2f} GB，论断在范围内 {claims}",
     )
     for seconds, number, line in run.slowest:
         if seconds >= 5:
@@ -81,7 +139,17 @@ def parser() -> argparse.ArgumentParser:
     solved.add_argument("--unsolved", dest="solved", action="store_false", help="as is ｜ 保持原样")
     run.add_argument("--strict", action="store_true", help="checks and claims raise ｜ 严格")
     run.add_argument("--seed", type=int, help="parameter SEED ｜ 随机种子")
+    run.add_argument("--commit", action="store_true", help="then write outputs back ｜ 写回输出")
     run.add_argument("--out", default="build/notebooks", help="where to leave them ｜ 输出目录")
+    commit = add("commit-outputs", commit_command, "outputs of the last run ｜ 写回最近一次的输出")
+    commit.add_argument("--out", default="build/notebooks", help="where they are ｜ 所在目录")
+    check = add("check", check_command, "hold lessons to the rules ｜ 检查课程")
+    check.add_argument("--draft", action="store_true", help="without outputs ｜ 不查输出")
+    check.add_argument("--fix-hashes", action="store_true", help="accept the Chinese ｜ 接受中文")
+    add("pull", pull_command, "notebook → source ｜ 把 notebook 里的修改取回源文件")
+    language = add("one-language", language_command, "a copy in one language ｜ 单语副本")
+    language.add_argument("--lang", choices=["en", "zh"], required=True)
+    language.add_argument("--out", default="build/one-language", help="where to ｜ 输出目录")
     return top
 
 

@@ -54,15 +54,17 @@ def write_report(root: Path, runs: list[Run]) -> Path:
 
 
 def _notebook_table(runs: list[Run]) -> list[str]:
-    head = "| notebook | profile ｜ 档位 | minutes ｜ 分钟 | peak memory ｜ 内存峰值 | slowest cell ｜ 最慢 |"
-    rows = [head, "|---|---|---|---|---|"]
+    rows = [
+        "| notebook | profile ｜ 档位 | minutes ｜ 分钟 | peak memory ｜ 内存峰值 "
+        "| slowest cell ｜ 最慢的单元格 |",
+        "|---|---|---|---|---|",
+    ]
     for r in runs:
         mark = "✅" if r.ok else "❌"
         solved = " · solved ｜ 已解" if r.solved else ""
         slow = f"{r.slowest[0][0]:.0f} s, cell {r.slowest[0][1]}" if r.slowest else ""
-        rows.append(
-            f"| {mark} {r.name} | {r.profile}{solved} | {r.minutes:.1f} | {r.peak_gb:.2f} GB | {slow} |"
-        )
+        what = f"{mark} {r.name} | {r.profile}{solved}"
+        rows.append(f"| {what} | {r.minutes:.1f} | {r.peak_gb:.2f} GB | {slow} |")
         if r.error:
             rows.append(f"| | {_cell(r.error)} | | | |")
     total = sum(r.minutes for r in runs)

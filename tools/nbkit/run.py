@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 
 from helpers.env import CourseError, say
 from tools.nbkit.exercises import solve
-from tools.nbkit.source import build, code_hash, read_source, tags, to_text
+from tools.nbkit.source import build, code_hash, read_notebook, read_source, tags, to_text
 
 GB = 1e9
 HEARTBEAT = 30.0  # seconds between signs of life in a long cell
@@ -51,7 +51,7 @@ def run_one(
     source: Path, out: Path, *, profile: str = "tiny", solved: bool = False,
     strict: bool = False, seed: int | None = None,
 ) -> Run:  # fmt: skip
-    """Run the notebook of one source and leave it, executed, in `out`. It never raises for a cell."""
+    """Run the notebook of one source and leave it, executed, in `out`; a failing cell is told."""
     root, name = source.parents[2], source.stem
     nb = prepare(source, solved, seed)
     path = out / f"{name}{'' if profile == 'tiny' else '.' + profile}{'.solved' * solved}.ipynb"
@@ -76,7 +76,7 @@ def prepare(source: Path, solved: bool, seed: int | None) -> NotebookNode:
     for wanted in ["PROFILE"] + ["SEED"] * (seed is not None):
         if cell is None or f"{wanted} =" not in cell.source:
             raise CourseError(
-                en=f'no parameter {wanted}: give the cell tags=["parameters"] a line "{wanted} = …"',
+                en=f'no parameter {wanted}: put "{wanted} = …" into the cell tags=["parameters"]',
                 zh=f'没有参数 {wanted}：请在 tags=["parameters"] 的单元格里写上“{wanted} = …”',
                 where=f"notebooks/src/{source.name}",
             )
@@ -92,7 +92,8 @@ def _execute(path: Path, folder: Path, parameters: dict[str, Any], watch: Watch)
     try:
         papermill.execute_notebook(
             str(path), str(path), parameters=parameters, kernel_name="python3", cwd=str(folder),
-            config=Config(KERNEL), progress_bar=False, start_timeout=120, execution_timeout=CELL_LIMIT,
+            config=Config(KERNEL), progress_bar=False, start_timeout=120,
+            execution_timeout=CELL_LIMIT,
             on_cell_start=watch.cell_start, on_cell_executed=watch.cell_end,
         )  # fmt: skip
     except PapermillExecutionError as error:
@@ -190,8 +191,6 @@ def _children_memory() -> int:
 
 def _stamp(path: Path, nb: NotebookNode, watch: Watch, **facts: Any) -> None:
     """Write into an executed notebook's metadata what made it: code, date, versions, minutes."""
-    from tools.nbkit.source import read_notebook
-
     executed = read_notebook(path)
     executed.metadata["course"] = {
         "code_hash": code_hash(nb),

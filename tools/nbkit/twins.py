@@ -1,0 +1,143 @@
+"""What an English cell and its Chinese twin must share, read from their markdown."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+
+BAR = " ｜ "
+CJK = "\u3400-\u9fff"
+WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
+EXACT_FENCES = {"python", "bash", "json", "yaml", "toml"}
+HALF_WIDTH = re.compile(rf"[{CJK}][,;:!?()]|[,;!?()][{CJK}]")
+NO_SPACE = re.compile(rf"[{CJK}][A-Za-z0-9]|[A-Za-z0-9%][{CJK}]")
+
+
+@cache
+def _parser():
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    return MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
+
+
+def walk(text: str) -> Iterator:
+    """Yield all markdown tokens, those inside a line included."""
+    for token in _parser().parse(text):
+        yield token
+        yield from token.children or []
+
+
+def structure(text: str) -> dict[str, object]:
+    """Describe what a text shares with its twin: code, formulas, links, lists, tables, headings."""
+    found: dict[str, object] = {
+        "code": Counter(), "formulas": Counter(), "links": Counter(),
+        "fences": [], "lists": [], "tables": [], "headings": [],
+    }  # fmt: skip
+    open_lists: list[int] = []
+    for token in walk(text):
+        kind = token.type
+        if kind == "code_inline":
+            found["code"][token.content] += 1
+        elif kind.startswith("math_"):
+            found["formulas"][_formula(token.content)] += 1
+        elif kind in ("link_open", "image"):
+            found["links"][token.attrs.get("href", token.attrs.get("src"))] += 1
+        elif kind == "fence":
+            info = token.info.strip()
+            found["fences"].append((info, token.content if info in EXACT_FENCES else ""))
+        elif kind.endswith("_list_open"):
+            open_lists.append(len(found["lists"]))
+            found["lists"].append(0)
+        elif kind.endswith("_list_close"):
+            open_lists.pop()
+        elif kind == "list_item_open":
+            found["lists"][open_lists[-1]] += 1
+        elif kind == "table_open":
+            found["tables"].append([0, 0])
+        elif kind in ("tr_open", "th_open"):
+            found["tables"][-1][kind == "th_open"] += 1
+        elif kind == "heading_open":
+            found["headings"].append(token.tag)
+    return found
+
+
+def _formula(tex: str) -> str:
+    """Leave out of a formula what may be translated, and spacing."""
+    return re.sub(r"\s+", "", re.sub(r"\\text\{[^}]*\}", r"\\text{}", tex))
+
+
+NAMES = {
+    "code": ("inline code", "行内代码"),
+    "formulas": ("formulas", "公式"),
+    "links": ("links and images", "链接和图片"),
+    "fences": ("code blocks", "代码块"),
+    "lists": ("lengths of the lists", "列表长度"),
+    "tables": ("tables (rows, columns)", "表格（行、列）"),
+    "headings": ("headings", "标题"),
+}
+
+
+def differences(en: str, zh: str) -> Iterator[tuple[str, str]]:
+    """Yield, in English and Chinese, each way in which two twins differ in structure."""
+    a, b = structure(en), structure(zh)
+    for key, (name_en, name_zh) in NAMES.items():
+        x, y = a[key], b[key]
+        if x == y or (key == "code" and _same_code(x, y)):
+            continue
+        if isinstance(x, Counter):
+            x, y = sorted((x - y).elements()), sorted((y - x).elements())
+        yield (
+            f"the twins differ in {name_en}: English {x}, Chinese {y}; make them the same",
+            f"中英文单元格的{name_zh}不一致：英文 {x}，中文 {y}；请改成一致",
+        )
+
+
+def _same_code(en: Counter, zh: Counter) -> bool:
+    """Allow code that quotes Chinese (a line of a notice) to stand for an English quotation."""
+    rest = zh - en
+    return rest.total() == (en - zh).total() and all(re.search(f"[{CJK}]", c) for c in rest)
+
+
+def visible(token) -> str:
+    """Return what a reader sees of one line of prose; code and formulas become `x`."""
+    parts = {"text": lambda t: t.content, "softbreak": lambda t: "\n", "code_inline": lambda t: "x"}
+    parts["math_inline"] = parts["code_inline"]
+    return "".join(parts[t.type](t) for t in token.children if t.type in parts)
+
+
+def prose(text: str) -> list[tuple[str, str]]:
+    """List each run of prose: the tag that encloses it (h1, p, td, …) and what is visible."""
+    found, enclosing = [], ""
+    for token in _parser().parse(text):
+        if token.type.endswith("_open"):
+            enclosing = token.tag
+        elif token.type == "inline":
+            found.append((enclosing, visible(token)))
+    return found
+
+
+def english_words(text: str) -> int:
+    """Count the English words of a cell's prose; code, formulas and links' targets don't count."""
+    return sum(len(WORD.findall(p)) for _, p in prose(text))
+
+
+def typography(zh: str) -> Iterator[tuple[str, str]]:
+    """Yield what a Chinese typesetter would mark in a Chinese cell, with the place."""
+    for _, line in prose(zh):
+        for found in HALF_WIDTH.finditer(line):
+            yield (
+                f"half-width punctuation in “{_around(line, found)}”; write it full-width",
+                f"“{_around(line, found)}”里有半角标点；请改成全角",
+            )
+        for found in NO_SPACE.finditer(line):
+            yield (
+                f"no space between Chinese and Latin in “{_around(line, found)}”; put one",
+                f"“{_around(line, found)}”里中文与西文之间没有空格；请补上",
+            )
+
+
+def _around(line: str, found: re.Match) -> str:
+    return line[max(0, found.start() - 5) : found.end() + 5].replace("\n", " ")
