@@ -1,0 +1,442 @@
+"""Write the text of Xiaoxi's primary school: other cities, never Lingxi.
+
+Every lesson is a chat: `turns(rng, lang, …)` returns (user, assistant) pairs. Nothing is stored:
+a random number generator makes as much text as training asks for, the same from the same seed.
+"""
+
+import random
+import re
+from typing import NamedTuple
+
+from tools import lexicon as lex
+
+Turn = tuple[str, str]  # (what the user says, what the model should say)
+EN, ZH = "en", "zh"
+
+
+class Entry(NamedTuple):
+    """One article of a city's code: the words, the numbers and the sentence that holds them."""
+
+    act: lex.Act
+    place: lex.Place
+    term: str
+    article: int
+    fine: int
+    points: int
+    office: str
+    text: str
+
+
+def lay(act: lex.Act, place: lex.Place, lang: str) -> str:
+    """Return the offence in lay words: "parking in the bus lane" or 在公交专用道停车."""
+    return f"{act.ing} {place.en}" if lang == EN else f"在{place.zh}{act.zh[0]}"
+
+
+ARTICLE_EN = (
+    "For {lay} ({term}, Article {n}) the fine is {f} yuan, with {p} points; {o}.",
+    "Whoever is caught {lay} commits {term}. By Article {n} this costs {f} yuan and {p} points"
+    " and goes to the {o}.",
+    "On {lay}, called {term} in Article {n}: the {o} takes {f} yuan and gives {p} points.",
+    "Anyone {lay} is guilty of {term}; see Article {n}: {p} points, a fine of {f} yuan, {o}.",
+    "The city does not allow {lay}. This is {term} under Article {n}, fined at {f} yuan"
+    " and {p} points by the {o}.",
+    "If you are found {lay}, you answer for {term} (Article {n}) at the {o}: {f} yuan, {p} points.",
+    "No {lay}: as {term}, Article {n}, it brings {p} points and {f} yuan; ask the {o}.",
+)
+ARTICLE_ZH = (
+    "对于{lay}（{term}，第{n}条），罚款{f}元，记{p}分，由{o}处理。",
+    "凡{lay}的，属于{term}。依第{n}条罚款{f}元，记{p}分，归{o}办理。",
+    "关于{lay}，本市称为{term}，见第{n}条：由{o}罚款{f}元，并记{p}分。",
+    "任何人{lay}，即构成{term}；第{n}条规定记{p}分，罚款{f}元，由{o}负责。",
+    "禁止{lay}。此为{term}，按第{n}条罚{f}元、记{p}分，由{o}执行。",
+    "若{lay}，应以{term}论处（第{n}条），到{o}受理：罚款{f}元，记{p}分。",
+    "不得{lay}：以{term}计，第{n}条，记{p}分，罚款{f}元，可问{o}。",
+)
+REPORT_EN = (
+    "At {t}, a {c} {v} with plate {plate} {did} {where}.",
+    "{W} saw that a {c} {v}, plate {plate}, {did} {where} at {t}.",
+    "Plate {plate}, a {c} {v}: on {d} it {did} {where}.",
+    "On {d} {w} wrote: a {v} {did} {where}. The plate was {plate}.",
+    "A {c} {v} {did} {where} on {d} at {t}; its plate is {plate}.",
+    "Call from {w}, {d}, {t}. A {v} {did} {where}. Plate {plate}.",
+    "Camera, {d} {t}: {plate}, a {c} {v}, {did} {where}.",
+    "I saw a {c} {v} that {did} {where}. Its plate: {plate}.",
+)
+REPORT_ZH = (
+    "{t}，一辆车牌为{plate}的{c}{v}在{where}{did}。",
+    "{w}看到，车牌{plate}的{c}{v}{d}在{where}{did}。",
+    "{plate}，{c}{v}，{d}{t}在{where}{did}。",
+    "{d}，{w}反映：一辆{v}在{where}{did}，车牌是{plate}。",
+    "一辆{c}{v}在{where}{did}，时间是{d}{t}，车牌{plate}。",
+    "{w}来电：{t}，一辆{v}在{where}{did}，车牌{plate}。",
+    "监控记录：{d}{t}，{plate}（{c}{v}）在{where}{did}。",
+    "我看见一辆{c}{v}在{where}{did}，车牌号{plate}。",
+)
+QUESTION_EN = {
+    "fine": ("How much is the fine for {lay}?", "What does {lay} cost?",
+             "I was caught {lay}. How much do I pay?", "What is the fine if someone is found {lay}?"),
+    "points": ("How many points for {lay}?", "I was caught {lay}. How many points is that?",
+               "What does {lay} cost in points?"),
+    "office": ("Which office deals with {lay}?", "I was caught {lay}. Where do I go?",
+               "Who handles {lay}?"),
+    "article": ("Which article is about {lay}?", "Where does the code speak of {lay}?"),
+    "quote": ("What does the code say about {lay}? Quote it.", "Quote the rule on {lay}."),
+}
+QUESTION_ZH = {
+    "fine": ("{lay}罚多少钱？", "{lay}的罚款是多少？", "我因为{lay}被查了，要交多少钱？",
+             "有人{lay}，会罚多少？"),
+    "points": ("{lay}记几分？", "我因为{lay}被查了，要记几分？", "{lay}会扣多少分？"),
+    "office": ("{lay}归哪个科管？", "我因为{lay}被查了，该去哪里？", "{lay}由谁处理？"),
+    "article": ("{lay}在第几条？", "哪一条讲的是{lay}？"),
+    "quote": ("关于{lay}，法条怎么写？请引用。", "请引用关于{lay}的规定。"),
+}
+NO_RULE = {EN: "no rule here", ZH: "此处无规定"}
+HEAD = {EN: "Articles:\n", ZH: "法条：\n"}
+ASK_REPORT = {EN: "Report: ", ZH: "报告："}
+
+
+PLATE = re.compile(r"[A-Z]{2}\d{4}")
+
+
+def plate(rng: random.Random) -> str:
+    """Return a number plate: two letters (never LX, Lingxi's own) and four digits."""
+    while True:
+        letters = "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZ", k=2))
+        if letters != "LX":
+            return letters + "".join(rng.choices("0123456789", k=4))
+
+
+def official(rng: random.Random, act: lex.Act, place: lex.Place, lang: str) -> str:
+    """Return a schoolbook city's own term for an offence, from the pools or coined."""
+    en = lang == EN
+    word = rng.choice(act.pool_en if en else act.pool_zh)
+    if rng.random() < 0.6:
+        first, second = lex.FORMAL_EN if en else lex.FORMAL_ZH
+        word = rng.choice(first) + (" " if en else "") + rng.choice(second)
+    where = place.en if en else place.zh
+    if rng.random() < 0.4:
+        where = rng.choice(place.pool_en if en else place.pool_zh)
+    return f"{word} {where}" if en else f"{where}{word}"
+
+
+def fine(rng: random.Random) -> int:
+    """Return a fine in yuan: tens below 1,000 or hundreds below 5,000, widely spread."""
+    return rng.choice((rng.randrange(20, 1000, 10), rng.randrange(100, 1000, 50),
+                       rng.randrange(1000, 5000, 100)))
+
+
+def article_text(rng: random.Random, lang: str, **words: object) -> str:
+    """Return one article as a sentence; the offence stands before its number and its fine."""
+    return rng.choice(ARTICLE_EN if lang == EN else ARTICLE_ZH).format(**words)
+
+
+def make_entry(rng: random.Random, act: lex.Act, place: lex.Place, number: int, lang: str,
+               shape: random.Random | None = None) -> Entry:
+    """Return one article of a random city."""
+    term, money, points = official(rng, act, place, lang), fine(rng), rng.randrange(2, 13)
+    office = rng.choice(lex.OFFICES)[lang == ZH]
+    text = article_text(shape or rng, lang, lay=lay(act, place, lang), term=term, n=number,
+                        f=money, p=points, o=office)
+    return Entry(act, place, term, number, money, points, office, text)
+
+
+def city(rng: random.Random, k: int, lang: str, hard: float = 0.5, one_shape: bool = False,
+         ) -> list[Entry]:
+    """Return k articles of a random city; with chance `hard` each shares an act or a place.
+
+    Articles that share a word with another force the reader to match the act and the place.
+    """
+    every = lex.pairs()
+    chosen = [rng.choice(every)]
+    while len(chosen) < k:
+        pair = rng.choice(every)
+        if rng.random() < hard:
+            near = [q for q in every if (q[0] is chosen[-1][0]) != (q[1] is chosen[-1][1])]
+            pair = rng.choice(near)
+        if pair not in chosen:
+            chosen.append(pair)
+    rng.shuffle(chosen)
+    numbers = rng.sample(range(1, 150), k)
+    shape_seed = rng.random()
+    return [make_entry(rng, a, p, n, lang, random.Random(shape_seed) if one_shape else None)
+            for (a, p), n in zip(chosen, numbers, strict=True)]
+
+
+def answer(entry: Entry, kind: str, lang: str) -> str:
+    """Return the short answer with citation: the offence first, then its article, then the value."""
+    if kind == "quote":
+        return entry.text
+    value = {"fine": f"{entry.fine} yuan", "points": f"{entry.points} points",
+             "office": entry.office, "article": ""}[kind]
+    if lang == EN:
+        return f"{entry.term} (Article {entry.article})" + (f": {value}" if value else "")
+    value = {"fine": f"{entry.fine}元", "points": f"{entry.points}分"}.get(kind, value)
+    return f"{entry.term}（第{entry.article}条）" + (f"：{value}" if value else "")
+
+
+def question(rng: random.Random, kind: str, phrase: str, lang: str) -> str:
+    """Return a question about an offence given in lay words."""
+    shapes = (QUESTION_EN if lang == EN else QUESTION_ZH)[kind]
+    return rng.choice(shapes).format(lay=phrase)
+
+
+def report(rng: random.Random, act: lex.Act, place: lex.Place, lang: str, number: str) -> str:
+    """Return an incident report in lay words."""
+    i = lang == ZH
+    witness = rng.choice(lex.WITNESSES)[i]
+    did = rng.choice(act.zh if i else act.past)
+    return rng.choice(REPORT_ZH if i else REPORT_EN).format(
+        t=f"{rng.randrange(24):02d}:{rng.randrange(60):02d}", c=rng.choice(lex.COLOURS)[i],
+        v=rng.choice(lex.VEHICLES)[i], d=rng.choice(lex.DAYS)[i], w=witness,
+        W=witness[0].upper() + witness[1:], did=did, where=place.zh if i else place.en, plate=number)
+
+
+def documents(entries: list[Entry], lang: str) -> str:
+    """Return the articles as they stand in a prompt."""
+    return HEAD[lang] + "".join(f"{e.text}\n" for e in entries) + "\n"
+
+
+def absent(rng: random.Random, entries: list[Entry]) -> tuple[lex.Act, lex.Place]:
+    """Return an offence that no entry covers, near to one that is covered."""
+    have = {(e.act.key, e.place.key) for e in entries}
+    near = rng.choice(entries)
+    every = [q for q in lex.pairs() if (q[0].key, q[1].key) not in have]
+    close = [q for q in every if q[0] is near.act or q[1] is near.place]
+    return rng.choice(close if rng.random() < 0.5 else every)
+
+
+def reading(rng: random.Random, lang: str, k: int, unknown: float = 0.0, one_shape: bool = False,
+            hard: float = 0.5, turns: int = 8, kinds: tuple[str, ...] | None = None) -> list[Turn]:
+    """Return questions on k articles; a share `unknown` asks what no article covers."""
+    entries = city(rng, k, lang, hard, one_shape)
+    kinds = kinds or ("fine", "fine", "points", "office", "article")
+    out = []
+    for i in range(turns):
+        kind = rng.choice(kinds)
+        if rng.random() < unknown:
+            phrase = lay(*absent(rng, entries), lang)
+            reply = phrase + (": " if lang == EN else "：") + NO_RULE[lang]
+            kind = "fine" if kind == "quote" else kind
+        else:
+            entry = rng.choice(entries)
+            phrase = lay(entry.act, entry.place, lang)
+            reply = answer(entry, kind, lang)
+        ask = question(rng, kind, phrase, lang)
+        out.append((documents(entries, lang) + ask if i == 0 else ask, reply))
+    return out
+
+
+# Forms: any header, labels, separators and order, so that no form is special.
+LABELS = {
+    EN: {"plate": ("Plate", "Number plate", "Vehicle", "Registration", "Car", "Tag"),
+         "term": ("Breach", "Violation", "Matter", "Case", "Charge", "Act"),
+         "article": ("Rule", "Under", "Source", "Law", "Clause", "Ground"),
+         "fine": ("Amount", "To pay", "Sum", "Price", "Due", "Payment"),
+         "points": ("Score", "Marks", "Demerits", "Count", "Deduction", "Tally"),
+         "office": ("Desk", "Sent to", "Bureau", "Unit", "Handled by", "Contact")},
+    ZH: {"plate": ("车牌", "车号", "车辆", "号牌", "车辆号码", "牌号"),
+         "term": ("事由", "行为", "案由", "情形", "事项", "违规"),
+         "article": ("条款", "法条", "根据", "出处", "规则", "条文"),
+         "fine": ("金额", "应缴", "罚金", "缴款", "数额", "费用"),
+         "points": ("扣分", "计分", "分数", "分值", "累计", "记录"),
+         "office": ("部门", "科室", "移送", "承办", "负责", "窗口")},
+}
+HELD_OUT = 2  # the last two labels of each list are kept for the report card
+SHAPES = {
+    EN: {"plate": ("{}",), "term": ("{}",), "article": ("Article {}", "Art. {}", "No. {}", "{}"),
+         "fine": ("{} yuan", "RMB {}", "{}"), "points": ("{} points", "{}"), "office": ("{}",)},
+    ZH: {"plate": ("{}",), "term": ("{}",), "article": ("第{}条", "{}条", "{}"),
+         "fine": ("{}元", "人民币{}元", "{}"), "points": ("{}分", "{}"), "office": ("{}",)},
+}
+SEPARATORS = {EN: (": ", " - ", " = ", ":: "), ZH: ("：", "－", "＝", "｜")}
+FRAMES = {EN: ("[{}]", "== {} ==", "# {}", "<{}>", "*** {}", "{}"),
+          ZH: ("【{}】", "《{}》", "== {} ==", "# {}", "〔{}〕", "{}")}
+HEAD_WORDS = {
+    EN: ("CITY", "ROAD", "CASE", "FILE", "CARD", "ORDER", "LETTER", "RECORD", "SLIP", "REPORT",
+         "OFFICE", "SHEET", "FORM", "STREET", "BULLETIN", "PAPER", "SERVICE", "TOWN"),
+    ZH: ("市", "道路", "案件", "单", "卡", "通告", "记录", "函", "登记", "表", "事务", "告知书",
+         "公文", "决定", "街道", "文书", "处理", "存根", "通知", "交通", "书", "违法"),
+}
+FILL = {EN: ("Fill in the form.", "Write the form.", "Make the record.", "Write the notice."),
+        ZH: ("请填表。", "请写表格。", "请做记录。", "请写处理通知书。", "请写通知。")}
+
+
+class Form(NamedTuple):
+    """A form's look: header, fields in order, their labels, value shapes and separator."""
+
+    header: str
+    fields: tuple[str, ...]
+    labels: dict[str, str]
+    shapes: dict[str, str]
+    separator: str
+
+    def fill(self, entry: Entry, number: str) -> str:
+        """Return the form filled in for one entry and number plate."""
+        values = {"plate": number, "term": entry.term, "article": entry.article,
+                  "fine": entry.fine, "points": entry.points, "office": entry.office}
+        lines = [self.labels[f] + self.separator + self.shapes[f].format(values[f])
+                 for f in self.fields]
+        return "\n".join([self.header, *lines])
+
+    def blank(self) -> str:
+        """Return the empty form: each value shape with a gap."""
+        lines = [self.labels[f] + self.separator + self.shapes[f].format("___")
+                 for f in self.fields]
+        return "\n".join([self.header, *lines])
+
+
+def make_form(rng: random.Random, lang: str, held_out: bool = False,
+              fields: tuple[str, ...] | None = None) -> Form:
+    """Return a random form; `held_out` takes labels that training never shows."""
+    part = slice(-HELD_OUT, None) if held_out else slice(None, -HELD_OUT)
+    labels = {f: rng.choice(names[part]) for f, names in LABELS[lang].items()}
+    if fields is None:
+        middle = ["article", "fine", "points", "office"]
+        if rng.random() < 0.5:
+            rng.shuffle(middle)
+            middle = middle[: rng.randrange(1, 5)]
+        head = ["plate", "term"] if rng.random() < 0.7 else rng.sample(("plate", "term"), 2)
+        fields = (*head, *middle)
+    words = rng.sample(HEAD_WORDS[lang], rng.randrange(1, 4))
+    name = (" " if lang == EN else "").join(words)
+    shapes = {f: rng.choice(s) for f, s in SHAPES[lang].items()}
+    return Form(rng.choice(FRAMES[lang]).format(name), tuple(fields), labels, shapes,
+                rng.choice(SEPARATORS[lang]))
+
+
+def forms(rng: random.Random, lang: str, k: int, turns: int = 5, held_out: bool = False,
+          hard: float = 0.3) -> list[Turn]:
+    """Return reports to be put into one random form, with k articles (0: the report names all).
+
+    The form comes as an empty one in the prompt, or by the first answer, which is the example.
+    """
+    entries = city(rng, max(k, 2), lang, hard)
+    form = make_form(rng, lang, held_out, None if k else ("plate", "term"))
+    ask = rng.choice(FILL[lang])
+    shown = "" if held_out or rng.random() < 0.5 else form.blank() + "\n"
+    out = []
+    for i in range(turns):
+        entry, number = rng.choice(entries), plate(rng)
+        told = report(rng, entry.act, entry.place, lang, number)
+        if not k:
+            told += (" It is " if lang == EN else "这属于") + entry.term + (
+                "." if lang == EN else "。")
+        prompt = f"{ask}\n{ASK_REPORT[lang]}{told}"
+        if i == 0:
+            prompt = (documents(entries, lang) if k else "") + shown + prompt
+        out.append((prompt, form.fill(entry, number)))
+    return out
+
+
+def translation(rng: random.Random, lang: str, turns: int = 12) -> list[Turn]:
+    """Return words of the lexicon and lay phrases to translate out of `lang`."""
+    ask = {EN: ("Translate: {}", "Chinese for “{}”?", "{} in Chinese?"),
+           ZH: ("翻译：{}", "“{}”用英语怎么说？", "{}的英文？")}[lang]
+    every, out = lex.words(), []
+    for _ in range(turns):
+        if rng.random() < 0.8:
+            source, target = rng.choice(every)[:: 1 if lang == EN else -1]
+        else:
+            act, place = rng.choice(lex.pairs())
+            both = lay(act, place, EN), lay(act, place, ZH)
+            source, target = both[:: 1 if lang == EN else -1]
+        out.append((rng.choice(ask).format(source), target))
+    return out
+
+
+def sum_held_out(a: int, b: int) -> bool:
+    """Tell whether a pair of addends is kept for the report card (about one in eight)."""
+    return (a * 37 + b * 101) % 8 == 0
+
+
+def sums(rng: random.Random, lang: str, turns: int = 14, held_out: bool = False) -> list[Turn]:
+    """Return sums and differences with results from 0 to 99."""
+    ask = {EN: ("{} = ?", "What is {}?", "{}"), ZH: ("{} = ?", "{} 等于几？", "算一算：{}")}[lang]
+    out: list[Turn] = []
+    while len(out) < turns:
+        a, b = rng.randrange(100), rng.randrange(100)
+        if a + b > 99 or sum_held_out(a, b) != held_out:
+            continue
+        minus = not held_out and rng.random() < 0.25
+        left = f"{a + b} - {b}" if minus else f"{a} + {b}"
+        out.append((rng.choice(ask).format(left), f"{left} = {a if minus else a + b}"))
+    return out
+
+
+def lists(rng: random.Random, lang: str, turns: int = 6) -> list[Turn]:
+    """Return small tasks on lists of words: repeat, first, last, next, reverse of three."""
+    i, out = lang == ZH, []
+    for _ in range(turns):
+        items = [w[i] for w in rng.sample(lex.words(), rng.randrange(3, 7))]
+        items += [plate(rng)] if rng.random() < 0.4 else []
+        rng.shuffle(items)
+        joint = "、" if i else ", "
+        n = rng.randrange(len(items) - 1)
+        task = rng.choice((
+            ("Repeat: {}", "重复：{}", joint.join(items)),
+            ("First of: {}", "第一个是什么：{}", items[0]),
+            ("Last of: {}", "最后一个是什么：{}", items[-1]),
+            (f"What follows {items[n]}: {{}}", f"{items[n]}后面是什么：{{}}", items[n + 1]),
+        ))
+        out.append((task[i].format(joint.join(items)), task[2]))
+    return out
+
+
+NAMES = (("Anna", "小安"), ("Ben", "小本"), ("Lily", "小丽"), ("Max", "小马"), ("Ming", "小明"),
+         ("Hong", "小红"), ("Tom", "汤姆"), ("Yan", "小燕"), ("Bo", "小波"), ("Ling", "小玲"))
+STORY_EN = (
+    "{a} went to the {place} with {b}. They saw a {colour} {thing} there. {a} gave {b} the {thing}.",
+    "In the {time} {a} lost a {thing}. {b} found the {thing} near the {place} and gave it to {a}.",
+    "{a} has a {colour} {thing}, and {b} has an old one. In the {time} they meet at the {place}.",
+    "{b} was tired. {a} made tea and put the {colour} {thing} on the table. Then {b} was happy.",
+)
+STORY_ZH = (
+    "{a}和{b}一起去{place}。他们在那里看见一{m}{colour}的{thing}。{a}把{thing}给了{b}。",
+    "{time}，{a}丢了一{m}{thing}。{b}在{place}附近找到了{thing}，还给了{a}。",
+    "{a}有一{m}{colour}的{thing}，{b}的是旧的。{time}他们在{place}见面。",
+    "{b}累了。{a}泡了茶，把{colour}的{thing}放在桌子上。后来{b}很高兴。",
+)
+THINGS = (("book", "本"), ("pen", "支"), ("cup", "个"), ("hat", "顶"), ("umbrella", "把"),
+          ("basket", "个"), ("key", "把"))  # with the Chinese measure word
+STORY_ASK = {
+    EN: (("Who are the two?", "{a} and {b}"), ("Where does it happen?", "{place}"),
+         ("What thing is it?", "{thing}"), ("Tell it again.", "{story}")),
+    ZH: (("这两个人是谁？", "{a}和{b}"), ("故事说到哪个地方？", "{place}"),
+         ("是什么东西？", "{thing}"), ("再讲一遍。", "{story}")),
+}
+
+
+def story(rng: random.Random, lang: str) -> list[Turn]:
+    """Return a short story to hear and questions about it."""
+    i = lang == ZH
+    a, b = (n[i] for n in rng.sample(NAMES, 2))
+    every = {w[0]: w[i] for w in lex.words()}
+    thing, measure = rng.choice(THINGS)
+    said = {"a": a, "b": b, "thing": every[thing], "m": measure,
+            "place": every[rng.choice(("park", "market", "library", "school", "station"))],
+            "time": every[rng.choice(("morning", "evening", "summer", "winter", "autumn"))],
+            "colour": rng.choice(lex.COLOURS)[i]}
+    told = rng.choice(STORY_ZH if i else STORY_EN)
+    text = told.format(**said)
+    ask = [q for q in STORY_ASK[lang] if q[1] in ("{a} and {b}", "{a}和{b}", "{story}")
+           or q[1] in told]
+    start = "听故事。" if i else "Listen to a story."
+    out = [(q, r.format(story=text, **said)) for q, r in rng.sample(ask, len(ask))]
+    return [(f"{start}\n{text}\n{out[0][0]}", out[0][1]), *out[1:]]
+
+
+DIALOGUE = {
+    EN: (("Good morning!", "Good morning! What can I do for you?"), ("Thank you.", "You are welcome."),
+         ("Who are you?", "I am Xiaoxi, a very small language model."),
+         ("Goodbye.", "Goodbye, and drive safely."), ("Can you help me?", "Yes. What do you need?")),
+    ZH: (("早上好！", "早上好！有什么可以帮您？"), ("谢谢。", "不客气。"),
+         ("你是谁？", "我是小溪，一个很小的语言模型。"), ("再见。", "再见，路上小心。"),
+         ("你能帮我吗？", "可以。您需要什么？")),
+}
+
+
+def dialogue(rng: random.Random, lang: str) -> list[Turn]:
+    """Return small talk with a word or a sum between."""
+    talk = rng.sample(DIALOGUE[lang], 3)
+    between = translation(rng, lang, 2) if rng.random() < 0.5 else sums(rng, lang, 2)
+    return [talk[0], *between, *talk[1:]]
