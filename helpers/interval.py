@@ -33,6 +33,9 @@ class Interval(NamedTuple):
         return f"{value:{number}}{sign} [{low:{ends}}, {high:{ends}}], n = {self.n:,}"
 
 
+Number = float | Interval
+
+
 class PairedTest(NamedTuple):
     """McNemar's test: items that only a, only b got right, and the two-sided p-value."""
 
@@ -79,3 +82,15 @@ def decimals(width: float, largest: float) -> int:
     """Return how many decimals make an interval at least four steps of its last digit wide."""
     scale = width / 4 or largest
     return min(max(0, -floor(log10(scale))), 8) if scale else 0
+
+
+def ends(values: Sequence[Number], unit: str) -> tuple[list[float], list[list[float]]]:
+    """Return values in the unit shown, and how far each interval reaches below and above."""
+    factor = UNITS.get(unit, (1,))[0]
+    middle, below, above = [], [], []
+    for value in values:
+        known = isinstance(value, Interval)
+        middle.append(factor * (value.value if known else float(value)))
+        below.append(factor * max(0.0, value.value - value.low) if known else 0.0)
+        above.append(factor * max(0.0, value.high - value.value) if known else 0.0)
+    return middle, [below, above]
