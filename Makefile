@@ -1,0 +1,94 @@
+# make run, make test, make lab: for learners. The rest: for authors.
+# make run、make test、make lab 给学习者；其余给作者。
+#
+# NN="00 04" picks lessons, PROFILE=tiny|t4|gpu|auto|smoke a profile, PYTHON=python3.12 a Python.
+# NN="00 04" 选课，PROFILE=tiny|t4|gpu|auto|smoke 选档位，PYTHON=python3.12 选 Python。
+
+SHELL := /bin/bash
+PYTHON ?= python3
+PROFILE ?= tiny
+NN ?=
+export PYTHONUTF8 = 1
+
+# An active virtual environment is used as it is (conda's base is not); else .venv is made.
+ENV := $(or $(VIRTUAL_ENV),$(if $(filter-out base,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)),.venv)
+PY := $(ENV)/bin/python
+STAMP := $(ENV)/.finetuning-path-installed
+NB := $(PY) tools/nb.py
+
+.PHONY: help run test lab notebooks outputs world model claims bench check lock clean
+
+help:
+	@echo "make run    execute the whole path here, headless ｜ 在本机无界面运行全部课程"
+	@echo "make lab    open the lessons in JupyterLab ｜ 用 JupyterLab 打开课程"
+	@echo "make test   everything that CI runs ｜ 运行 CI 的全部测试"
+	@echo "make notebooks | outputs | check   build, run and write back, check ｜ 构建、写回输出、检查"
+	@echo "make world | model   make the data and the tiny model again ｜ 重新生成数据和小模型"
+	@echo "make claims | bench  print the ledger; measure speed ｜ 打印论断；测速"
+	@echo "make lock | clean    pin every package; delete build/ ｜ 锁定版本；删除 build/"
+
+run: $(STAMP)
+	$(NB) run $(NN) --profile $(PROFILE)
+
+lab: $(STAMP)
+	$(PY) -m jupyterlab notebooks/00_*.ipynb
+
+test: $(STAMP)
+	@echo "▶ 1/3 structure ｜ 结构"
+	$(PY) -m pytest tests/structure
+	@echo "▶ 2/3 helpers ｜ 辅助模块"
+	$(PY) -m pytest tests/helpers
+	@echo "▶ 3/3 notebooks ｜ 课程"
+	$(PY) -m pytest tests/notebooks
+
+notebooks: $(STAMP)
+	$(NB) build $(NN)
+
+outputs: $(STAMP)
+	$(NB) build $(NN)
+	$(NB) run $(NN) --commit
+	$(PY) tools/claims.py
+
+check: $(STAMP)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(NB) check $(NN)
+
+world: $(STAMP)
+	$(PY) tools/make_world.py
+
+model: $(STAMP)
+	$(PY) tools/pretrain.py
+
+claims: $(STAMP)
+	$(PY) tools/claims.py
+
+bench: $(STAMP)
+	$(PY) tools/bench.py
+
+# Every package of a fresh install, so that tomorrow's install is today's.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install -r requirements.txt
+	{ sed -n '/^#/p' requirements.lock; build/lock/bin/python -m pip freeze | sed 's/+.*//'; } \
+	  > build/requirements.lock
+	mv build/requirements.lock requirements.lock
+
+clean:
+	rm -rf build
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "❌ Python 3.11 or newer is needed: install it, or name it: make run PYTHON=python3.12"; \
+	  echo "❌ 需要 Python 3.11 或更新版本：请安装，或指明：make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(ENV) || { rm -rf $(ENV); \
+	  echo "❌ no virtual environment could be made: on Debian and Ubuntu install python3-venv"; \
+	  echo "❌ 无法创建虚拟环境：Debian、Ubuntu 请先安装 python3-venv"; exit 1; }
+
+$(STAMP): requirements.txt requirements.lock | $(PY)
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "❌ the active environment has a Python older than 3.11: leave it, or make a new one"; \
+	  echo "❌ 当前环境的 Python 低于 3.11：请退出它，或新建一个环境"; exit 1; }
+	@echo "▶ installing into $(ENV), a few minutes the first time ｜ 正在安装到 $(ENV)，首次需要几分钟"
+	$(PY) -m pip install --disable-pip-version-check -r requirements.txt -c requirements.lock
+	@touch $@
