@@ -1,5 +1,11 @@
 """Small stand-ins for models and tokenizers, made on the spot."""
 
+import base64
+import hashlib
+import itertools
+import lzma
+from pathlib import Path
+
 CHATML = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message.role + '\n' }}"
@@ -63,3 +69,63 @@ def random_qwen2(tokenizer, *, vocab_size: int | None = None, layers: int = 2, s
         pad_token_id=tokenizer.pad_token_id,
     )
     return Qwen2ForCausalLM(config).eval()
+
+
+QWEN_SHA256 = "b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186"
+# ids 151643 to 151664 in Qwen2.5's tokenizer_config.json
+QWEN_ADDED = [
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+    *("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>"),
+    *("<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>"),
+    *("<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>"),
+    *("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"),
+    *("<|repo_name|>", "<|file_sep|>"),
+]
+QWEN_ROWS = 151_936  # rows of the embedding of Qwen2.5-0.5B and 1.5B, more than there are tokens
+
+
+def qwen_ranks() -> dict[bytes, int]:
+    """Read Qwen's byte-pair ranks: {bytes of a token: its id}."""
+    packed = Path(__file__).parent / "fixtures" / "qwen.tiktoken.xz"
+    raw = lzma.decompress(packed.read_bytes())
+    assert hashlib.sha256(raw).hexdigest() == QWEN_SHA256
+    pairs = (line.split() for line in raw.splitlines() if line)
+    return {base64.b64decode(token): int(rank) for token, rank in pairs}
+
+
+def last_merge(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
+    """Return the two parts that byte-pair encoding joins last to make a token."""
+    parts = [token[i : i + 1] for i in range(len(token))]
+    while len(parts) > 2:
+        joined = [ranks.get(a + b, len(ranks)) for a, b in itertools.pairwise(parts)]
+        i = joined.index(min(joined))
+        parts[i : i + 2] = [parts[i] + parts[i + 1]]
+    return parts[0], parts[1]
+
+
+def qwen_tokenizer():
+    """Build the true Qwen2.5 tokenizer from its byte-pair ranks, with a ChatML template."""
+    from tokenizers import AddedToken
+    from transformers import Qwen2Tokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = bytes_to_unicode()
+    ranks = qwen_ranks()
+    text = {token: "".join(letters[byte] for byte in token) for token in ranks}
+    merges = [
+        tuple(text[part] for part in last_merge(token, ranks))
+        for token in sorted(ranks, key=ranks.get)
+        if len(token) > 1
+    ]
+    vocab = {text[token]: rank for token, rank in ranks.items()}
+    vocab |= {token: len(ranks) + i for i, token in enumerate(QWEN_ADDED)}
+    tokenizer = Qwen2Tokenizer(
+        vocab=vocab,
+        merges=merges,
+        unk_token=None,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+    )
+    tokenizer.add_tokens([AddedToken(t, special=t[1] == "|", normalized=False) for t in QWEN_ADDED])
+    tokenizer.chat_template = CHATML
+    return tokenizer
