@@ -1,0 +1,242 @@
+"""Make Lingxi: the code, its amendment and every data file, from one seed number.
+
+`python tools/make_world.py [--seed N] [--out DIR]` writes the same bytes from the same seed on any
+machine; another seed gives another city, as valid as this one.
+"""
+
+import argparse
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from helpers.jsonl import write_jsonl
+from tools import lexicon as lex
+from tools import school
+from tools import world_text as wt
+from tools.school import EN, ZH
+from tools.world_text import Row
+
+ROOT = Path(__file__).resolve().parents[1]
+ARTICLES, UNSEEN, OFFICES, AMENDED = 96, 32, 8, 16
+CHAPTERS = (
+    ("Standing vehicles", "车辆停放", ("park", "unload", "engine", "door")),
+    ("Trade and work on the road", "占道经营与作业", ("wash", "sell", "repair")),
+    ("Noise and litter", "噪声与环境卫生", ("litter", "honk", "music")),
+    ("Overtaking, turning and direction", "超车、掉头与行驶方向",
+     ("overtake", "uturn", "reverse", "wrongway")),
+    ("Speed", "车速", ("speed", "race")),
+    ("Drivers and passengers", "驾驶人与乘车人", ("phone", "lights", "belt", "crowd")),
+)  # fmt: skip
+# what no city would forbid, or what does not happen there
+NEVER = {
+    "park": ("car_park",), "uturn": ("roundabout", "car_park"), "reverse": ("car_park",),
+    "speed": ("pavement",), "phone": ("pavement", "car_park"), "lights": ("pavement", "zebra"),
+    "belt": ("pavement", "zebra", "cycle_lane", "car_park"), "crowd": ("pavement", "zebra"),
+    "race": ("pavement", "zebra", "rail_crossing"), "wrongway": ("zebra", "rail_crossing"),
+    "wash": ("zebra", "rail_crossing"), "sell": ("rail_crossing",), "repair": ("petrol",),
+    "unload": ("rail_crossing",), "engine": ("zebra",),
+}  # fmt: skip
+FINES = (*range(50, 500, 10), *range(500, 1000, 50), *range(1000, 3001, 100))
+NOW_EN = (
+    "Article {n} is amended: {text}",
+    "Amendment to Article {n}: {text}",
+    "Article {n} now reads: {text}",
+)
+NOW_ZH = ("第{n}条修改为：{text}", "修改第{n}条：{text}", "第{n}条现为：{text}")
+
+
+def stream(seed: int, name: str) -> random.Random:
+    """Return the random numbers of one file, so that no file moves when another changes."""
+    return random.Random(f"lingxi/{seed}/{name}")
+
+
+def possible() -> list[tuple[str, str]]:
+    """Return every offence (act, place) that could stand in Lingxi's code."""
+    return [(a.key, p.key) for a, p in lex.pairs() if p.key not in NEVER.get(a.key, ())]
+
+
+def choose_offences(rng: random.Random) -> list[tuple[str, str]]:
+    """Return the code's offences, distinct, with 3 to 7 of each act and 3 to 6 of each place."""
+    while True:
+        every, acts, places, out = possible(), Counter(), Counter(), []
+        rng.shuffle(every)
+        for act, place in every:
+            if len(out) < ARTICLES and acts[act] < 7 and places[place] < 6:
+                out.append((act, place))
+                acts[act] += 1
+                places[place] += 1
+        few = min(*(acts[a.key] for a in lex.ACTS), *(places[p.key] for p in lex.PLACES))
+        if len(out) == ARTICLES and few >= 3:
+            return out
+
+
+def choose_unseen(rng: random.Random, offences: list[tuple[str, str]]) -> list[int]:
+    """Return the indices of the unseen articles: their acts and places occur in seen ones twice."""
+    while True:
+        acts, places = Counter(a for a, _ in offences), Counter(p for _, p in offences)
+        unseen: list[int] = []
+        for i in rng.sample(range(ARTICLES), ARTICLES):
+            act, place = offences[i]
+            if len(unseen) < UNSEEN and acts[act] > 2 and places[place] > 2:
+                unseen.append(i)
+                acts[act] -= 1
+                places[place] -= 1
+        if len(unseen) == UNSEEN:
+            return sorted(unseen)
+
+
+def deal(rng: random.Random, values: list, unseen: list[int]) -> list:
+    """Return one value per article, each equally often, in the unseen articles too.
+
+    `values` are distinct; what is left over in dealing falls on random values.
+    """
+    order = rng.sample(values, len(values))
+    for_unseen = [order[i % len(order)] for i in range(UNSEEN)]
+    each = Counter(order[i % len(order)] for i in range(ARTICLES)) - Counter(for_unseen)
+    for_seen = [value for value in order for _ in range(each[value])]
+    rng.shuffle(for_unseen)
+    rng.shuffle(for_seen)
+    return [(for_unseen if i in unseen else for_seen).pop() for i in range(ARTICLES)]
+
+
+def office_key(office: tuple[str, str]) -> str:
+    """Return an office's key: "Public Works Desk" is public_works."""
+    return office[0].rsplit(" ", 1)[0].lower().replace(" ", "_")
+
+
+def wording(rng: random.Random, row: Row, lang: str) -> str:
+    """Return an article's sentence in one language, in a shape of its own."""
+    return wt.one_point(school.article_text(
+        rng, lang, lay=row[lang]["lay"], term=row[lang]["term"], n=row["article"], f=row["fine"],
+        p=row["points"], o=row[lang]["office"]))  # fmt: skip
+
+
+def make_code(seed: int) -> list[Row]:
+    """Return the 96 articles in document order; their numbers are independent of their words."""
+    rng = stream(seed, "code")
+    chapter_of = {act: i for i, (_, _, acts) in enumerate(CHAPTERS, 1) for act in acts}
+    offences = sorted(choose_offences(rng), key=lambda pair: chapter_of[pair[0]])  # stable
+    unseen = choose_unseen(rng, offences)
+    fines = deal(rng, rng.sample(FINES, ARTICLES // 2), unseen)
+    points = deal(rng, list(range(1, 13)), unseen)
+    offices = deal(rng, rng.sample(lex.OFFICES, OFFICES), unseen)
+    rows = []
+    for i, (act, place) in enumerate(offences):
+        chapter = chapter_of[act]
+        row = {"id": f"A{i + 1:03d}", "article": i + 1, "chapter": chapter, "act": act,
+               "place": place, "fine": fines[i], "points": points[i],
+               "office": office_key(offices[i])}  # fmt: skip
+        for lang in (EN, ZH):
+            row[lang] = {"chapter": CHAPTERS[chapter - 1][lang == ZH],
+                         "lay": wt.lay(act, place, lang), "term": wt.term(act, place, lang),
+                         "office": offices[i][lang == ZH]}  # fmt: skip
+            row[lang]["text"] = wording(rng, row, lang)
+        row["split"] = "unseen" if i in unseen else "seen"
+        rows.append(row)
+    return rows
+
+
+def make_amendment(seed: int, code: list[Row]) -> list[Row]:
+    """Return 16 articles, half of them unseen, with a new fine; of two in three the points change too.
+
+    `text` is the article as it now stands (it takes the old one's place in an index); `change` is
+    the sentence of the amending document.
+    """
+    rng = stream(seed, "amendment")
+    half = AMENDED // 2
+    old = [a for split in ("seen", "unseen")
+           for a in rng.sample([a for a in code if a["split"] == split], half)]  # fmt: skip
+    fines = rng.sample(FINES, 2 * AMENDED)
+    rows = []
+    for i, a in enumerate(sorted(old, key=lambda a: a["article"])):
+        new = {**a, "fine": next(f for f in fines[2 * i : 2 * i + 2] if f != a["fine"])}
+        if i % 3:
+            new["points"] = rng.choice([p for p in range(1, 13) if p != a["points"]])
+        new["id"], new["amends"] = f"B{i + 1:03d}", a["id"]
+        for lang, shapes in ((EN, NOW_EN), (ZH, NOW_ZH)):
+            new[lang] = dict(a[lang])
+            new[lang]["text"] = wording(rng, new, lang)
+            change = rng.choice(shapes)
+            new[lang]["change"] = change.format(n=a["article"], text=new[lang]["text"])
+        rows.append(new)
+    return rows
+
+
+TITLE = {
+    "code": {
+        EN: ("# Road Traffic Code of the City of Lingxi",
+             "Lingxi is an invented city and this is an invented code, made by"
+             " `tools/make_world.py` for teaching. It is not the law of any place."),
+        ZH: ("# 灵溪市道路交通规则",
+             "灵溪是虚构的城市，本规则由 `tools/make_world.py` 生成，仅供教学使用，不是任何地方的法律。"),
+    },
+    "amendment": {
+        EN: ("# Amendment to the Road Traffic Code of the City of Lingxi",
+             "The articles below take the place of those with the same numbers. City and code are"
+             " invented, for teaching only."),
+        ZH: ("# 灵溪市道路交通规则修正案",
+             "下列各条取代原规则中编号相同的条文。城市与规则均为虚构，仅供教学使用。"),
+    },
+}  # fmt: skip
+
+
+def document(name: str, rows: list[Row], lang: str) -> str:
+    """Return the code or the amendment as Markdown, one paragraph an article, under chapters."""
+    parts, chapter = list(TITLE[name][lang]), 0
+    for row in rows:
+        if row["chapter"] != chapter:
+            chapter = row["chapter"]
+            words = row[lang]["chapter"]
+            parts.append(f"## Chapter {chapter}. {words}" if lang == EN
+                         else f"## 第{'零一二三四五六七八九'[chapter]}章　{words}")  # fmt: skip
+        parts.append(row[lang]["change" if name == "amendment" else "text"])
+    return "\n\n".join(parts) + "\n"
+
+
+def make_world(seed: int) -> dict[str, list[Row] | str]:
+    """Return every file of the world by its name: rows for JSONL, text for Markdown."""
+    from tools import world_dirty, world_rows
+
+    code = make_code(seed)
+    files: dict[str, list[Row] | str] = {"code.jsonl": code}
+    files["amendment.jsonl"] = make_amendment(seed, code)
+    for name in ("code", "amendment"):
+        for lang in (EN, ZH):
+            files[f"{name}.{lang}.md"] = document(name, files[f"{name}.jsonl"], lang)
+    desk = world_rows.Desk(code, possible(), stream(seed, "desk"))
+    files["train.jsonl"] = world_rows.make_train(stream(seed, "train"), desk)
+    taken = {row["messages"][0]["content"] for row in files["train.jsonl"]}
+    files["eval.jsonl"] = world_rows.make_eval(stream(seed, "eval"), desk, taken)
+    files["preferences.jsonl"] = world_rows.make_preferences(stream(seed, "preferences"), desk)
+    files["general.jsonl"] = world_rows.make_general(stream(seed, "general"))
+    files["dirty.jsonl"] = world_dirty.make_dirty(stream(seed, "dirty"), desk, files["eval.jsonl"])
+    return files
+
+
+def write_world(seed: int, out: Path) -> dict[str, int]:
+    """Write the world's files into a folder; return the number of rows of each JSONL file."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = make_world(seed)
+    for name, content in files.items():
+        if isinstance(content, str):
+            (out / name).write_bytes(content.encode("utf-8"))
+        else:
+            write_jsonl(out / name, content)
+    return {name: len(rows) for name, rows in files.items() if not isinstance(rows, str)}
+
+
+def main() -> None:
+    """Make the world that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / "lingxi")
+    args = parser.parse_args()
+    for name, count in write_world(args.seed, args.out).items():
+        print(f"{name}: {count} rows ｜ {count} 行")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""The sentences of Lingxi: reports, questions, notices, answers and the prompts that hold them."""
+
+import random
+import re
+from typing import Any
+
+from tools import lexicon as lex
+from tools import school
+from tools.school import EN, ZH
+
+Row = dict[str, Any]  # an article as it stands in code.jsonl, or an example
+
+ACTS = {a.key: a for a in lex.ACTS}
+PLACES = {p.key: p for p in lex.PLACES}
+
+# {c} colour, {v} vehicle, {did} act, {where} place, {t} time, {d} day, {w}/{W} witness
+REPORT_EN = (
+    *school.REPORT_EN,
+    "On {d} at {t}, {w} saw a {c} {v} that {did} {where}. Plate {plate}.",
+    "Plate {plate}: on {d} at {t} this {c} {v} {did} {where}.",
+    "I am {w}. On {d} I saw that a {v} {did} {where}. It was {c}, with plate {plate}.",
+    "{W} called at {t}: a {c} {v} {did} {where}, plate {plate}.",
+    "A {v} with plate {plate} {did} {where} on {d}. It was {c}.",
+    "Patrol, {d}, {t}: a {c} {v} {did} {where}. Plate: {plate}.",
+)
+REPORT_ZH = (
+    *school.REPORT_ZH,
+    "{d}{t}，{w}看见一辆{c}{v}在{where}{did}，车牌{plate}。",
+    "车牌{plate}：{d}{t}，这辆{c}{v}在{where}{did}。",
+    "我是{w}，{d}看到一辆{v}在{where}{did}。车是{c}的，车牌号{plate}。",
+    "{w}{t}来电，说有一辆{c}{v}在{where}{did}，车牌是{plate}。",
+    "一辆{v}{d}在{where}{did}，{c}，车牌为{plate}。",
+    "巡查记录，{d}{t}：一辆{c}{v}在{where}{did}，车牌号{plate}。",
+)
+# the same, by people who forgot the plate
+NO_PLATE_EN = (
+    "At {t}, a {c} {v} {did} {where}.",
+    "{W} saw that a {c} {v} {did} {where} at {t}.",
+    "On {d} {w} wrote: a {v} {did} {where}.",
+    "A {c} {v} {did} {where} on {d} at {t}.",
+    "Call from {w}, {d}, {t}. A {v} {did} {where}.",
+    "I saw a {c} {v} that {did} {where}.",
+)
+NO_PLATE_ZH = (
+    "{t}，一辆{c}{v}在{where}{did}。",
+    "{w}看到，一辆{c}{v}{d}在{where}{did}。",
+    "{d}，{w}反映：一辆{v}在{where}{did}。",
+    "一辆{c}{v}在{where}{did}，时间是{d}{t}。",
+    "{w}来电：{t}，一辆{v}在{where}{did}。",
+    "我看见一辆{c}{v}在{where}{did}。",
+)
+ASK_PLATE = {EN: "What is the plate number?", ZH: "车牌号是多少？"}
+TELL_PLATE = {
+    EN: ("{plate}", "{plate}.", "It is {plate}.", "The plate is {plate}.", "Plate {plate}.",
+         "The number is {plate}."),
+    ZH: ("{plate}", "{plate}。", "是{plate}。", "车牌是{plate}。", "车牌号{plate}。", "号码是{plate}。"),
+}  # fmt: skip
+QUESTION = {
+    EN: {
+        "fine": (*school.QUESTION_EN["fine"], "What is the fine for {lay}?",
+                 "Someone was caught {lay}. How much is the fine?", "Please tell me the fine for {lay}."),
+        "points": (*school.QUESTION_EN["points"], "What are the points for {lay}?",
+                   "Someone was caught {lay}. How many points is that?",
+                   "Please tell me the points for {lay}."),
+        "office": (*school.QUESTION_EN["office"], "Who deals with {lay}?",
+                   "Someone was caught {lay}. Which office is that?"),
+        "article": (*school.QUESTION_EN["article"], "Which article do I read on {lay}?",
+                    "What is the number of the article on {lay}?"),
+    },
+    ZH: {
+        "fine": (*school.QUESTION_ZH["fine"], "请问{lay}要罚多少？", "朋友因为{lay}被查了，罚款是多少？",
+                 "请告诉我{lay}的罚款。"),
+        "points": (*school.QUESTION_ZH["points"], "请问{lay}要记几分？",
+                   "朋友因为{lay}被查了，要记几分？", "请告诉我{lay}记多少分。"),
+        "office": (*school.QUESTION_ZH["office"], "请问{lay}归哪个科处理？",
+                   "朋友因为{lay}被查了，该找哪个科？"),
+        "article": (*school.QUESTION_ZH["article"], "请问{lay}看第几条？", "讲{lay}的是第几条？"),
+    },
+}  # fmt: skip
+FOLLOW_UP = {  # the second question of a dialogue, on the case just handled
+    EN: {"fine": ("How much is the fine?", "How much is there to pay?", "And the fine?"),
+         "points": ("How many points is that?", "How many points are there?", "And the points?"),
+         "office": ("Which office deals with it?", "Who handles it?", "Where does the driver go?"),
+         "article": ("Which article is that?", "What is the number of the article?")},
+    ZH: {"fine": ("要罚多少钱？", "罚款是多少？", "罚多少？"),
+         "points": ("要记几分？", "这要记多少分？", "扣几分？"),
+         "office": ("归哪个科管？", "由谁处理？", "司机该去哪里？"),
+         "article": ("是第几条？", "依据的是第几条？")},
+}  # fmt: skip
+WRITE = {EN: "Write the notice.\nReport: ", ZH: "请写处理通知书。\n报告："}
+HEADER = {EN: "[LINGXI TRAFFIC NOTICE]", ZH: "【灵溪市交通违法处理通知书】"}
+
+
+def one_point(text: str) -> str:
+    """Mend the English of a single point, and of an orange car."""
+    text = re.sub(r"\b1 points", "1 point", text)
+    return re.sub(r"\b([Aa]) orange", r"\1n orange", text)
+
+
+def term(act: str, place: str, lang: str) -> str:
+    """Return Lingxi's official term: the act's own word and the place's, if it has one."""
+    a, p = ACTS[act], PLACES[place]
+    if lang == EN:
+        return f"{a.lingxi_en} {p.lingxi_en or p.en}"
+    return f"{p.lingxi_zh or p.zh}{a.lingxi_zh}"
+
+
+def lay(act: str, place: str, lang: str) -> str:
+    """Return an offence in lay words."""
+    return school.lay(ACTS[act], PLACES[place], lang)
+
+
+def report(rng: random.Random, act: str, place: str, lang: str, plate: str | None) -> str:
+    """Return an incident report in lay words; without a plate where `plate` is None."""
+    i, a, p = lang == ZH, ACTS[act], PLACES[place]
+    shapes = ((REPORT_EN, REPORT_ZH) if plate else (NO_PLATE_EN, NO_PLATE_ZH))[i]
+    witness = rng.choice(lex.WITNESSES)[i]
+    return one_point(rng.choice(shapes).format(
+        t=f"{rng.randrange(24):02d}:{rng.randrange(60):02d}", c=rng.choice(lex.COLOURS)[i],
+        v=rng.choice(lex.VEHICLES)[i], d=rng.choice(lex.DAYS)[i], w=witness,
+        W=witness[0].upper() + witness[1:], did=rng.choice(a.zh if i else a.past),
+        where=p.zh if i else p.en, plate=plate))  # fmt: skip
+
+
+def question(rng: random.Random, ask: str, act: str, place: str, lang: str) -> str:
+    """Return a question about an offence in lay words."""
+    return rng.choice(QUESTION[lang][ask]).format(lay=lay(act, place, lang))
+
+
+def prompt(context: list[Row], text: str, lang: str) -> str:
+    """Return what the user says: the articles, if any, then the task."""
+    if not context:
+        return text
+    return school.HEAD[lang] + "".join(f"{a[lang]['text']}\n" for a in context) + "\n" + text
+
+
+def gold(article: Row, lang: str, plate: str | None) -> Row:
+    """Return the true values of an example; all but plate and term are None without a rule."""
+    known = "article" in article
+    return {
+        "plate": plate,
+        "term": term(article["act"], article["place"], lang),
+        "article": article["article"] if known else None,
+        "fine": article["fine"] if known else None,
+        "points": article["points"] if known else None,
+        "office": article[lang]["office"] if known else None,
+    }
+
+
+def notice(g: Row, lang: str) -> str:
+    """Return the notice of a gold record; it stops after the basis where no rule applies."""
+    en = lang == EN
+    lines = [HEADER[lang], f"Plate: {g['plate']}" if en else f"车牌：{g['plate']}",
+             f"Offence: {g['term']}" if en else f"违法行为：{g['term']}"]  # fmt: skip
+    if g["article"] is None:
+        lines.append(("Basis: " if en else "依据：") + school.NO_RULE[lang])
+    elif en:
+        lines += [f"Basis: Article {g['article']}", f"Fine: {g['fine']} yuan",
+                  f"Points: {g['points']}", f"Office: {g['office']}"]  # fmt: skip
+    else:
+        lines += [f"依据：第{g['article']}条", f"罚款：{g['fine']}元",
+                  f"记分：{g['points']}分", f"处理机关：{g['office']}"]  # fmt: skip
+    return "\n".join(lines)
+
+
+def answer(g: Row, ask: str, lang: str) -> str:
+    """Return the short answer: the term, its article, the value that was asked for."""
+    en = lang == EN
+    if g["article"] is None:
+        return g["term"] + (": " if en else "：") + school.NO_RULE[lang]
+    said = f"{g['term']} (Article {g['article']})" if en else f"{g['term']}（第{g['article']}条）"
+    if ask == "article":
+        return said
+    value = {"fine": f"{g['fine']} yuan" if en else f"{g['fine']}元",
+             "points": f"{g['points']} points" if en else f"{g['points']}分",
+             "office": g["office"]}[ask]  # fmt: skip
+    return one_point(f"{said}: {value}" if en else f"{said}：{value}")
+
+
+def user(text: str) -> dict[str, str]:
+    """Return a user's message."""
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict[str, str]:
+    """Return the model's message."""
+    return {"role": "assistant", "content": text}
