@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import itertools
 import lzma
 from pathlib import Path
 
@@ -97,8 +96,8 @@ def last_merge(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
     """Return the two parts that byte-pair encoding joins last to make a token."""
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:
-        joined = [ranks.get(a + b, len(ranks)) for a, b in itertools.pairwise(parts)]
-        i = joined.index(min(joined))
+        found = [(ranks.get(parts[i] + parts[i + 1], len(ranks)), i) for i in range(len(parts) - 1)]
+        i = min(found)[1]
         parts[i : i + 2] = [parts[i] + parts[i + 1]]
     return parts[0], parts[1]
 
