@@ -40,12 +40,13 @@ NEVER = {
     "unload": ("rail_crossing",), "engine": ("zebra",),
 }  # fmt: skip
 FINES = (*range(50, 500, 10), *range(500, 1000, 50), *range(1000, 3001, 100))
+POINTS = tuple(range(2, 13))
 NOW_EN = (
     "Article {n} is amended: {text}",
     "Amendment to Article {n}: {text}",
     "Article {n} now reads: {text}",
 )
-NOW_ZH = ("第{n}条修改为：{text}", "修改第{n}条：{text}", "第{n}条现为：{text}")
+NOW_ZH = ("第{n}条修改为：{text}", "修改第{n}条：{text}", "第{n}条现改为：{text}")
 
 
 def stream(seed: int, name: str) -> random.Random:
@@ -109,9 +110,9 @@ def office_key(office: tuple[str, str]) -> str:
 
 def wording(rng: random.Random, row: Row, lang: str) -> str:
     """Return an article's sentence in one language, in a shape of its own."""
-    return wt.one_point(school.article_text(
-        rng, lang, lay=row[lang]["lay"], term=row[lang]["term"], n=row["article"], f=row["fine"],
-        p=row["points"], o=row[lang]["office"]))  # fmt: skip
+    words = row[lang]
+    return school.article_text(rng, lang, lay=words["lay"], term=words["term"], n=row["article"],
+                               f=row["fine"], p=row["points"], o=words["office"])  # fmt: skip
 
 
 def make_code(seed: int) -> list[Row]:
@@ -121,7 +122,7 @@ def make_code(seed: int) -> list[Row]:
     offences = sorted(choose_offences(rng), key=lambda pair: chapter_of[pair[0]])  # stable
     unseen = choose_unseen(rng, offences)
     fines = deal(rng, rng.sample(FINES, ARTICLES // 2), unseen)
-    points = deal(rng, list(range(1, 13)), unseen)
+    points = deal(rng, POINTS, unseen)
     offices = deal(rng, rng.sample(lex.OFFICES, OFFICES), unseen)
     rows = []
     for i, (act, place) in enumerate(offences):
@@ -154,7 +155,7 @@ def make_amendment(seed: int, code: list[Row]) -> list[Row]:
     for i, a in enumerate(sorted(old, key=lambda a: a["article"])):
         new = {**a, "fine": next(f for f in fines[2 * i : 2 * i + 2] if f != a["fine"])}
         if i % 3:
-            new["points"] = rng.choice([p for p in range(1, 13) if p != a["points"]])
+            new["points"] = rng.choice([p for p in POINTS if p != a["points"]])
         new["id"], new["amends"] = f"B{i + 1:03d}", a["id"]
         for lang, shapes in ((EN, NOW_EN), (ZH, NOW_ZH)):
             new[lang] = dict(a[lang])

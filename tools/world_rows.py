@@ -231,7 +231,7 @@ def make_eval(rng: random.Random, desk: Desk, taken: set[str]) -> list[Row]:
     return rows
 
 
-def wrong_notice(rng: random.Random, kind: str, lang: str, row: Row, docs: list[Row],
+def wrong_answer(rng: random.Random, kind: str, lang: str, row: Row, docs: list[Row],
                  article: Row) -> str:
     """Return the answer that is not preferred, to a report or a question.
 
@@ -267,7 +267,7 @@ def make_preferences(rng: random.Random, desk: Desk) -> list[Row]:
                     kind, ("notice", "question"))[asked]  # fmt: skip
                 row = make(rng, right, lang, article, docs, next(plates))
                 text = row["messages"][0]["content"]
-                wrong = wrong_notice(rng, kind, lang, row, docs, article)
+                wrong = wrong_answer(rng, kind, lang, row, docs, article)
                 if text in prompts or wrong == row["messages"][1]["content"]:
                     continue
                 prompts.add(text)

@@ -1,9 +1,9 @@
 """The sentences of Lingxi: reports, questions, notices, answers and the prompts that hold them."""
 
 import random
-import re
 from typing import Any
 
+from helpers.notice import write_notice as notice  # the one form of a notice
 from tools import lexicon as lex
 from tools import school
 from tools.school import EN, ZH
@@ -88,13 +88,6 @@ FOLLOW_UP = {  # the second question of a dialogue, on the case just handled
          "article": ("是第几条？", "依据的是第几条？")},
 }  # fmt: skip
 WRITE = {EN: "Write the notice.\nReport: ", ZH: "请写处理通知书。\n报告："}
-HEADER = {EN: "[LINGXI TRAFFIC NOTICE]", ZH: "【灵溪市交通违法处理通知书】"}
-
-
-def one_point(text: str) -> str:
-    """Mend the English of a single point, and of an orange car."""
-    text = re.sub(r"\b1 points", "1 point", text)
-    return re.sub(r"\b([Aa]) orange", r"\1n orange", text)
 
 
 def term(act: str, place: str, lang: str) -> str:
@@ -115,11 +108,11 @@ def report(rng: random.Random, act: str, place: str, lang: str, plate: str | Non
     i, a, p = lang == ZH, ACTS[act], PLACES[place]
     shapes = ((REPORT_EN, REPORT_ZH) if plate else (NO_PLATE_EN, NO_PLATE_ZH))[i]
     witness = rng.choice(lex.WITNESSES)[i]
-    return one_point(rng.choice(shapes).format(
+    return rng.choice(shapes).format(
         t=f"{rng.randrange(24):02d}:{rng.randrange(60):02d}", c=rng.choice(lex.COLOURS)[i],
         v=rng.choice(lex.VEHICLES)[i], d=rng.choice(lex.DAYS)[i], w=witness,
         W=witness[0].upper() + witness[1:], did=rng.choice(a.zh if i else a.past),
-        where=p.zh if i else p.en, plate=plate))  # fmt: skip
+        where=p.zh if i else p.en, plate=plate)  # fmt: skip
 
 
 def question(rng: random.Random, ask: str, act: str, place: str, lang: str) -> str:
@@ -147,22 +140,6 @@ def gold(article: Row, lang: str, plate: str | None) -> Row:
     }
 
 
-def notice(g: Row, lang: str) -> str:
-    """Return the notice of a gold record; it stops after the basis where no rule applies."""
-    en = lang == EN
-    lines = [HEADER[lang], f"Plate: {g['plate']}" if en else f"车牌：{g['plate']}",
-             f"Offence: {g['term']}" if en else f"违法行为：{g['term']}"]  # fmt: skip
-    if g["article"] is None:
-        lines.append(("Basis: " if en else "依据：") + school.NO_RULE[lang])
-    elif en:
-        lines += [f"Basis: Article {g['article']}", f"Fine: {g['fine']} yuan",
-                  f"Points: {g['points']}", f"Office: {g['office']}"]  # fmt: skip
-    else:
-        lines += [f"依据：第{g['article']}条", f"罚款：{g['fine']}元",
-                  f"记分：{g['points']}分", f"处理机关：{g['office']}"]  # fmt: skip
-    return "\n".join(lines)
-
-
 def answer(g: Row, ask: str, lang: str) -> str:
     """Return the short answer: the term, its article, the value that was asked for."""
     en = lang == EN
@@ -174,7 +151,7 @@ def answer(g: Row, ask: str, lang: str) -> str:
     value = {"fine": f"{g['fine']} yuan" if en else f"{g['fine']}元",
              "points": f"{g['points']} points" if en else f"{g['points']}分",
              "office": g["office"]}[ask]  # fmt: skip
-    return one_point(f"{said}: {value}" if en else f"{said}：{value}")
+    return f"{said}: {value}" if en else f"{said}：{value}"
 
 
 def user(text: str) -> dict[str, str]:
