@@ -14,7 +14,7 @@ from tools.nbkit.source import build, code_hash, notebook_path, read_notebook, r
 
 SIZE_LIMIT = 300_000  # bytes of a notebook with its outputs
 WIDGET = "application/vnd.jupyter.widget-view+json"
-FACTS = ("code_hash", "date", "minutes", "peak_gb", "profile", "versions")
+FACTS = ("claims", "code_hash", "date", "minutes", "peak_gb", "profile", "versions")
 WARNING = re.compile(r"\b\w*Warning\b:|^\s*WARNING\b|\[WARNING\b", re.MULTILINE)
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 MACHINE_PATH = re.compile(

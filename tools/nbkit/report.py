@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import time
 from pathlib import Path
-from typing import Any
 
 from helpers.env import say
 from tools.nbkit.run import Run, versions
@@ -42,7 +41,10 @@ def write_report(root: Path, runs: list[Run]) -> Path:
             "",
             "## Claims ｜ 论断",
             "",
-            *claim_table(ledger(root), [c for r in runs for c in r.claims], runs),
+            *claim_table(
+                of_lessons(ledger(root), [r.name for r in runs]),
+                {c["id"]: c["value"] for r in runs for c in r.claims},
+            ),
             "",
         ]
     )
@@ -72,34 +74,42 @@ def _notebook_table(runs: list[Run]) -> list[str]:
     return [*rows, f"| **total ｜ 合计** | | **{total:.1f}** | **{peak:.2f} GB** | |"]
 
 
-def claim_table(
-    claims: list[dict[str, str]], measured: list[dict[str, Any]], runs: list[Run] | None = None
-) -> list[str]:
-    """Hold measured values against the ledger; one markdown row a claim.
-
-    With `runs`, only the claims of the notebooks that ran.
-    """
-    last = {m["id"]: m for m in measured}
+def claim_table(claims: list[dict[str, str]], values: dict[str, float]) -> list[str]:
+    """Hold measured values against the ledger: one row of markdown for each claim."""
     rows = [
         "| claim ｜ 论断 | lesson ｜ 课 | measured ｜ 实测 | expected ｜ 预期 | verdict ｜ 结论 |",
         "|---|---|---|---|---|",
     ]
     for c in claims:
-        if runs is not None and not any(_of(c, r.name) for r in runs):
-            continue
-        m = last.get(c["id"])
-        value = (
-            "—" if m is None else f"{'✅' if m['ok'] else '❌'} {number(m['value'])} {c['unit']}"
-        )
-        verdict = f"{c['verdict']} ｜ {VERDICTS.get(c['verdict'], c['verdict'])}"
         said = _cell(f"{c['statement_en']}<br>{c['statement_zh']}")
-        expected = f"{c['low']} – {c['high']} {c['unit']}" if c["low"] + c["high"] else "—"
-        rows.append(f"| {said} | {c['notebook'][:2]} | {value} | {expected} | {verdict} |")
+        verdict = f"{c['verdict']} ｜ {VERDICTS.get(c['verdict'], c['verdict'])}"
+        unit = f" {c['unit']}" if c["unit"] else ""
+        measured = "—"
+        if c["id"] in values:
+            value = values[c["id"]]
+            measured = f"{'✅' if in_range(c, value) else '❌'} {number(value)}{unit}"
+        rows.append(f"| {said} | {c['notebook'][:2]} | {measured} | {expected(c)} | {verdict} |")
     return rows
 
 
-def _of(claim: dict[str, str], name: str) -> bool:
-    return claim["notebook"][:2].rjust(2, "0") == name[:2]
+def of_lessons(claims: list[dict[str, str]], names: list[str]) -> list[dict[str, str]]:
+    """Pick the claims of some lessons, by the number that a name begins with."""
+    numbers = {n[:2] for n in names}
+    return [c for c in claims if c["notebook"][:2].zfill(2) in numbers]
+
+
+def in_range(claim: dict[str, str], value: float) -> bool:
+    """Tell whether a value is within the ledger's bounds; an empty bound is open."""
+    low, high = (float(claim[k]) if claim[k] else None for k in ("low", "high"))
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def expected(claim: dict[str, str]) -> str:
+    """Show a claim's range."""
+    low, high, unit = claim["low"], claim["high"], f" {claim['unit']}".rstrip()
+    if low and high:
+        return f"{low} – {high}{unit}"
+    return f"≥ {low}{unit}" if low else f"≤ {high}{unit}" if high else "—"
 
 
 def number(value: float) -> str:

@@ -62,10 +62,12 @@ def run_one(
     parameters = {"PROFILE": profile} | ({} if seed is None else {"SEED": seed})
     with environment(root, profile, strict), Watch(name, len(nb.cells)) as watch:
         error = _execute(path, root / "notebooks", parameters, watch)
-    _stamp(path, nb, watch, profile=profile, solved=solved, complete=not error)
+    claims = read_results(results)
+    values = {c["id"]: c["value"] for c in claims}
+    _stamp(path, nb, watch, profile=profile, solved=solved, complete=not error, claims=values)
     return Run(
         name, profile, solved, not error, watch.seconds / 60, watch.peak / GB, len(nb.cells),
-        sorted(watch.times, reverse=True)[:3], error, read_results(results), path,
+        sorted(watch.times, reverse=True)[:3], error, claims, path,
     )  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""Print the ledger of claims with the last measured values, and write the README's tables.
+
+`--seeds 0 1 2 3 4` runs the lessons once with each seed and prints the least and the greatest
+value of each claim, for an author who sets a range.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from helpers.env import CourseError, say
+from tools.nbkit import report
+from tools.nbkit.run import read_results, run_one
+from tools.nbkit.source import notebook_path, read_notebook, sources
+
+ROOT = Path(__file__).resolve().parents[1]
+START, END = "<!-- claims:start -->", "<!-- claims:end -->"
+LESSON_ROW = re.compile(r"^(\| \[(\d\d)\b.*\| )[^|]*( \|)$", re.MULTILINE)
+
+
+def last_values(root: Path) -> dict[str, float]:
+    """Collect the values that the last runs on this machine recorded."""
+    files = sorted((root / "build" / "results").glob("*.jsonl"))
+    return {row["id"]: row["value"] for f in files for row in read_results(f)}
+
+
+def committed(root: Path) -> dict[str, dict]:
+    """Collect what made the committed outputs, by lesson number: values, minutes, memory."""
+    notebooks = {p.stem[:2]: read_notebook(notebook_path(p)) for p in sources(root)}
+    return {
+        n: nb.metadata["course"] for n, nb in notebooks.items() if nb and "course" in nb.metadata
+    }
+
+
+def print_ledger(claims: list[dict[str, str]], values: dict[str, float]) -> None:
+    """Print each claim with its range and its last value."""
+    for c in claims:
+        value = values.get(c["id"])
+        mark = "⏳" if value is None else "✅" if report.in_range(c, value) else "❌"
+        shown = "not measured yet ｜ 尚未测量" if value is None else report.number(value)
+        print(f"{mark} {c['notebook'][:2]} {c['id']}: {shown} ({report.expected(c)})")
+        verdict = report.VERDICTS.get(c["verdict"], c["verdict"])
+        print(f"   {c['statement_en']} ｜ {c['statement_zh']}")
+        print(f"   {c['source']}: {c['verdict']} ｜ {verdict}")
+
+
+def readme(text: str, claims: list[dict[str, str]], made: dict[str, dict]) -> str:
+    """Put the table of claims and the lessons' minutes into the README's text.
+
+    Values and minutes are those of the runs whose outputs are committed.
+    """
+    if text.count(START) != 1 or text.count(END) != 1:
+        raise CourseError(
+            en=f"the markers {START} and {END} must stand there once each",
+            zh=f"标记 {START} 和 {END} 应各出现一次",
+            where="README.md",
+        )
+    values = {k: v for facts in made.values() for k, v in facts["claims"].items()}
+    table = "\n".join(report.claim_table(claims, values))
+    before, rest = text.split(START)
+    text = f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
+
+    def minutes(row: re.Match) -> str:
+        facts = made.get(row[2])
+        shown = f"{facts['minutes']:.1f}" if facts else "—"
+        return row[1] + shown + row[3]
+
+    return LESSON_ROW.sub(minutes, text)
+
+
+def try_seeds(root: Path, names: list[str], seeds: list[int], profile: str) -> int:
+    """Run lessons with several seeds; print each claim's least and greatest value."""
+    found: dict[str, list[float]] = {}
+    for path in sources(root, names):
+        for seed in seeds:
+            run = run_one(path, root / "build" / "seeds" / str(seed), profile=profile, seed=seed)
+            if not run.ok:
+                raise CourseError(en=run.error, zh=f"种子 {seed} 运行失败", where=path.stem)
+            for row in run.claims:
+                found.setdefault(row["id"], []).append(row["value"])
+    target = root / "build" / "seeds" / "claims.json"
+    target.write_text(json.dumps({"seeds": seeds, "values": found}, indent=1), encoding="utf-8")
+    bounds = {c["id"]: c for c in report.ledger(root)}
+    bad = 0
+    for name, values in found.items():
+        claim = bounds.get(name)
+        good = claim is not None and all(report.in_range(claim, v) for v in values)
+        bad += not good
+        low, high = report.number(min(values)), report.number(max(values))
+        ledger = report.expected(claim) if claim else "not in the ledger ｜ 不在清单里"
+        print(f"{'✅' if good else '❌'} {name}: {low} … {high} (n = {len(values)}; {ledger})")
+    return int(bad > 0)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NN", help="lessons, all if none ｜ 课程号")
+    parser.add_argument("--seeds", nargs="+", type=int, help="run with these ｜ 用这些种子运行")
+    parser.add_argument("--profile", default="tiny")
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    root = args.root.resolve()
+    try:
+        if args.seeds:
+            return try_seeds(root, args.names, args.seeds, args.profile)
+        claims = report.ledger(root)
+        print_ledger(
+            report.of_lessons(claims, args.names) if args.names else claims, last_values(root)
+        )
+        page = root / "README.md"
+        page.write_text(
+            readme(page.read_text(encoding="utf-8"), claims, committed(root)), encoding="utf-8"
+        )
+        say("README.md: tables written", "README.md：表格已更新")
+    except CourseError as error:
+        print(f"❌ {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
