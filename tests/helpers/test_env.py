@@ -1,0 +1,243 @@
+"""Profiles, device and dtype with reasons, seeds, threads, memory, paths."""
+
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import env, files
+from helpers.env import CourseError, adapter_path, choose_dtype, resolve, say
+
+
+def has_chinese(text: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in text)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch):
+    """Pretend that torch sees a GPU of a compute capability (None: no GPU)."""
+
+    def pretend(capability: tuple[int, int] | None) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: capability is not None)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+        # a T4 says True here; nothing may ask
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: pytest.fail("asked"))
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("capability", "profile", "device", "dtype"),
+    [
+        (None, "tiny", "cpu", "float32"),
+        ((6, 0), "tiny", "cpu", "float32"),  # Kaggle's P100
+        ((7, 0), "tiny", "cpu", "float32"),
+        ((7, 5), "t4", "cuda", "float16"),
+        ((8, 0), "gpu", "cuda", "bfloat16"),
+        ((9, 0), "gpu", "cuda", "bfloat16"),
+        ((12, 0), "gpu", "cuda", "bfloat16"),
+    ],
+)
+def test_auto_chooses_by_the_gpu(gpu, capability, profile, device, dtype):
+    gpu(capability)
+    setup = resolve("auto")
+    assert (setup.profile, setup.device, setup.dtype) == (profile, device, dtype)
+    assert setup.model == env.PROFILES[profile]
+    assert has_chinese(setup.reason_zh)
+    assert not has_chinese(setup.reason_en)
+    assert "{" not in setup.reason_en + setup.reason_zh
+    assert setup.use_cpu == (device == "cpu")
+    assert (setup.fp16, setup.bf16) == (dtype == "float16", dtype == "bfloat16")
+
+
+def test_an_old_gpu_is_named_with_its_mend(gpu):
+    gpu((6, 0))
+    setup = resolve("auto")
+    assert "6.0" in setup.reason_en
+    assert "T4" in setup.reason_en
+    assert "T4" in setup.reason_zh
+
+
+def test_a_profile_that_wants_a_gpu_runs_on_the_cpu_and_says_so(gpu):
+    gpu(None)
+    for profile in ("t4", "gpu"):
+        setup = resolve(profile)
+        assert (setup.profile, setup.device, setup.dtype) == (profile, "cpu", "float32")
+        assert profile in setup.reason_en
+        assert "slowly" in setup.reason_en
+
+
+def test_tiny_and_smoke_stay_on_the_cpu_beside_a_gpu(gpu):
+    gpu((9, 0))
+    for profile in ("tiny", "smoke"):
+        setup = resolve(profile)
+        assert (setup.device, setup.dtype, setup.model) == ("cpu", "float32", env.XIAOXI)
+        assert setup.smoke == (profile == "smoke")
+
+
+def run_here(code: str) -> str:
+    """Run Python code in a fresh process and return what it prints."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=env.root(), check=True
+    ).stdout
+
+
+def test_tiny_needs_no_torch():
+    code = "import sys, helpers.env; helpers.env.resolve('tiny'); print('torch' in sys.modules)"
+    assert run_here(code).strip() == "False"
+
+
+def test_model_replaces_the_profiles_own(gpu):
+    gpu((7, 5))
+    setup = resolve("auto", model="owner/other")
+    assert (setup.profile, setup.model) == ("t4", "owner/other")
+    assert resolve("tiny", model="").model == env.XIAOXI
+    assert resolve("tiny", model=env.root() / "x").model == str(env.root() / "x")
+
+
+@given(st.text(max_size=12).filter(lambda name: name not in ("auto", *env.PROFILES)))
+def test_an_unknown_profile_is_refused_in_both_languages(name):
+    with pytest.raises(CourseError) as caught:
+        resolve(name)
+    for text in (caught.value.en, caught.value.zh):
+        assert name in text
+        assert all(f'"{known}"' in text for known in ("auto", "tiny", "smoke", "t4", "gpu"))
+        assert "PROFILE" in text
+    assert has_chinese(caught.value.zh)
+
+
+@given(st.sampled_from(["t4", "gpu"]), st.tuples(st.integers(7, 20), st.integers(0, 9)))
+def test_no_gpu_below_ampere_gets_bfloat16(profile, capability):
+    device, dtype, _, _ = choose_dtype(profile, capability)
+    assert (dtype == "bfloat16") == (capability >= (8, 0))
+    assert (device == "cuda") == (capability >= (7, 5))
+
+
+@pytest.mark.parametrize(
+    ("variable", "colab", "kaggle"),
+    [("COLAB_RELEASE_TAG", True, False), ("KAGGLE_KERNEL_RUN_TYPE", False, True)],
+)
+def test_platform_marks(monkeypatch, variable, colab, kaggle):
+    assert not resolve("tiny").in_colab
+    assert not resolve("tiny").in_kaggle
+    monkeypatch.setenv(variable, "x")
+    setup = resolve("tiny")
+    assert (setup.in_colab, setup.in_kaggle) == (colab, kaggle)
+
+
+def test_colab_is_known_by_its_module_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    assert resolve("tiny").in_colab
+
+
+def test_set_seed_repeats_every_source_of_chance():
+    def draw():
+        return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+    env.set_seed(7)
+    first = draw()
+    env.set_seed(7)
+    assert draw() == first
+    env.set_seed(8)
+    again = draw()
+    assert all(a != b for a, b in zip(again, first, strict=True))
+
+
+def test_threads_keep_to_physical_cores_and_to_the_environment(monkeypatch):
+    import psutil
+
+    before = torch.get_num_threads()
+    try:
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        assert env.threads() == 3 == torch.get_num_threads()
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 16 if logical else 1)
+        assert env.threads() == 1 == torch.get_num_threads()
+        monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: None)
+        assert env.threads() >= 1
+    finally:
+        torch.set_num_threads(before)
+
+
+PEAK = """
+from helpers.machine import peak_memory_gb
+before = peak_memory_gb()
+block = bytearray(b"x") * 300_000_000
+during = peak_memory_gb()
+del block
+print(before, during, peak_memory_gb())
+"""
+
+
+def test_peak_memory_grows_with_what_is_used_and_stays():
+    before, during, after = map(float, run_here(PEAK).split())
+    assert 0.005 < before < 0.2
+    assert 0.28 < during - before < 0.35
+    assert after > during - 0.005  # the kernel counts in batches of pages
+
+
+def test_peak_memory_is_the_gpus_where_it_was_used(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2_500_000_000)
+    assert env.peak_memory_gb() == 2.5
+
+
+def test_say_prints_one_line_in_both_languages(capsys):
+    say("hello", "你好")
+    assert capsys.readouterr().out == "hello ｜ 你好\n"
+
+
+def test_course_error_names_place_and_both_languages():
+    error = CourseError(en="bad", zh="不对", where="data/x.jsonl:3")
+    assert str(error) == "data/x.jsonl:3: bad ｜ 不对"
+    assert str(CourseError("bad", "不对")) == "bad ｜ 不对"
+    assert error._render_traceback_() == ["❌ data/x.jsonl:3: bad ｜ 不对"]
+
+
+def test_jupyter_shows_a_course_error_without_its_stack(capsys):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_cell("from helpers.env import resolve\nresolve('huge')")
+    shown = capsys.readouterr()
+    assert "❌ unknown profile" in shown.out + shown.err
+    assert "Traceback" not in shown.out + shown.err
+
+
+def test_root_is_the_folder_of_the_course():
+    assert (env.root() / "helpers" / "env.py").is_file()
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """Pretend that the course lies in an empty folder."""
+    monkeypatch.setattr(files, "root", lambda: tmp_path)
+    return tmp_path
+
+
+def make_adapter(folder):
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text("{}")
+    return folder
+
+
+def test_adapter_path_prefers_what_ships_for_tiny_alone(course):
+    own = {p: make_adapter(course / "build/adapters" / p / "04_notice") for p in ("tiny", "t4")}
+    assert adapter_path("04_notice") == own["tiny"]
+    shipped = make_adapter(course / "data/adapters/04_notice")
+    assert adapter_path("04_notice") == shipped
+    assert adapter_path("04_notice", "smoke") == shipped
+    assert adapter_path("04_notice", "t4") == own["t4"]
+
+
+def test_adapter_path_names_the_notebook_to_run_first(course):
+    (course / "data/adapters/06_dpo").mkdir(parents=True)  # a folder alone is no adapter
+    with pytest.raises(CourseError, match="run notebook 06 first") as caught:
+        adapter_path("06_dpo")
+    assert "06 号" in caught.value.zh
