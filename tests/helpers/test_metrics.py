@@ -368,3 +368,18 @@ def test_forgetting_is_counted_by_task(toy, monkeypatch):
 def test_forgetting_with_a_real_model(toy):
     found = metrics.forgetting(*toy, [answer("7") | {"task": "sum"}], max_new_tokens=2)
     assert found == {"sum": [False]}
+
+
+def test_every_reference_of_the_world_scores_everything():
+    from helpers import data
+
+    for name in ("train", "eval"):
+        rows = data.require_messages(data.world(name))
+        rows = [
+            row for row in rows if row["messages"][-1]["content"].startswith(("[LING", "【灵溪"))
+        ]
+        assert len(rows) >= 300
+        texts = [row["messages"][-1]["content"] for row in rows]
+        assert all(metrics.score_notices(texts, rows)["all"])
+        assert not any(metrics.score_refusals(texts, rows)["refused_wrongly"])
+        assert all(metrics.score_refusals(texts, rows)["refused_rightly"])

@@ -1,0 +1,450 @@
+"""Measure the speed of training here: the trainer's defaults, our settings, a plain loop.
+
+    python tools/bench.py                     # measures all, writes data/sweeps/bench.json
+    python tools/bench.py --repeats 5 --rows 800
+
+Each run is a fresh process, so that peak memory is its own, and the variants take turns, so that
+a busy neighbour slows them all alike. Never a timed test: figures belong to a machine.
+
+Where SFTTrainer's time goes on a CPU (read in TRL 1.16, measured by the variants between):
+- `gradient_checkpointing=True` runs every layer's forward twice; there is memory to spare here.
+- Batches of 8 random rows are padded to the longest, and a small model pays each step's fixed cost
+  (Python, the optimizer, the logs) twice as often as with 16. The fused AdamW is TRL's default.
+- The LM head: on a GPU only the positions that have a label are scored; without Triton
+  (`_fused_forward`, `compact = False`) every position is, padding too; entropy and the rank of the
+  right token are computed for the log, and the backward pass computes all logits again. No setting
+  turns that off, so `our_loss` replaces `compute_loss`, to show what it costs.
+- What is left between `our_loss` and the loop: the data loader, callbacks, accelerate's wrappers,
+  metrics, and the attention mask, which a causal model padded on the right can do without.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from helpers.env import peak_memory_gb, root, say, set_seed, threads
+
+# ours: what the notebooks write; each variant is TRL's defaults and these
+STEPS = {
+    "defaults": {},
+    "no_checkpointing": {"gradient_checkpointing": False},
+    "batch_16": {"gradient_checkpointing": False, "per_device_train_batch_size": 16},
+    "ours": {
+        "gradient_checkpointing": False,
+        "per_device_train_batch_size": 16,
+        "train_sampling_strategy": "group_by_length",
+        "optim": "adamw_torch_fused",
+    },
+}
+STEPS["our_loss"] = STEPS["ours"]
+VARIANTS = ("defaults", "no_checkpointing", "batch_16", "ours", "our_loss", "loop", "loop_full")
+NAMES = {
+    "defaults": "TRL's defaults ｜ TRL 默认设置",
+    "no_checkpointing": "no gradient checkpointing ｜ 关闭梯度检查点",
+    "batch_16": "and batch 16 ｜ 再把批量设为 16",
+    "ours": "our SFTConfig ｜ 本课程的 SFTConfig",
+    "our_loss": "and loss on labels only ｜ 再只在标签处算损失",
+    "loop": "plain loop ｜ 朴素循环",
+    "loop_full": "plain loop, all weights ｜ 朴素循环（全参数）",
+}
+LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear", "task_type": "CAUSAL_LM"}
+FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
+
+
+def plain_loop(model, encoded, lr, num_epochs, batch_size=16, pad=0):
+    """Train on [(ids, labels)]: what the trainer does for you, in twenty lines."""
+    import torch
+
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=0.0, fused=True)
+    steps = num_epochs * math.ceil(len(encoded) / batch_size)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    model.train()
+    for _ in range(num_epochs):
+        for batch in batches(encoded, batch_size):
+            longest = max(len(ids) for ids, _ in batch)
+            ids = torch.tensor([ids + [pad] * (longest - len(ids)) for ids, _ in batch])
+            labels = torch.tensor([y + [-100] * (longest - len(y)) for _, y in batch])
+            # no attention mask: padding stands on the right, and a causal model looks left
+            hidden = base.model(
+                input_ids=ids, use_cache=False
+            ).last_hidden_state  # (batch, tokens, width)
+            counts = labels[:, 1:] != -100
+            logits = base.lm_head(hidden[:, :-1][counts])  # (answer tokens, vocabulary)
+            loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][counts])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+
+
+def batches(encoded, batch_size):
+    """Yield batches of like length, as `group_by_length` does: shuffle, sort in large pieces."""
+    import torch
+
+    order = torch.randperm(len(encoded)).tolist()
+    piece = batch_size * max(1, min(len(encoded) // (4 * batch_size), 50))
+    for start in range(0, len(order), piece):
+        part = sorted(order[start : start + piece], key=lambda i: -len(encoded[i][0]))
+        for n in range(0, len(part), batch_size):
+            yield [encoded[i] for i in part[n : n + batch_size]]
+
+
+def trainer_run(model, tokenizer, rows, lr, num_epochs, seed, variant):
+    """Train with SFTTrainer; return the seconds that `train()` took (clock, processor)."""
+    import torch
+    from transformers.utils import logging
+    from trl import SFTConfig, SFTTrainer
+
+    from helpers.data import to_dataset
+
+    class OurLoss(SFTTrainer):
+        """Compute logits only where a label is, and no entropy or accuracy."""
+
+        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+            base, labels = model.get_base_model(), inputs["labels"][:, 1:]
+            hidden = base.model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                use_cache=False,
+            ).last_hidden_state
+            counts = labels != -100
+            logits = base.lm_head(hidden[:, :-1][counts])
+            return torch.nn.functional.cross_entropy(logits, labels[counts])
+
+    logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as folder:
+        args = SFTConfig(
+            output_dir=folder,
+            bf16=False,  # the default raises on a CPU
+            use_cpu=True,
+            assistant_only_loss=True,
+            learning_rate=lr,
+            num_train_epochs=num_epochs,
+            seed=seed,
+            disable_tqdm=True,
+            dataloader_pin_memory=False,  # else a warning on machines without a GPU
+            **STEPS[variant],
+        )
+        trainer = (OurLoss if variant == "our_loss" else SFTTrainer)(
+            model=model, args=args, train_dataset=to_dataset(rows), processing_class=tokenizer
+        )
+        return timed(trainer.train)
+
+
+def timed(work):
+    """Do some work; return the seconds by the clock and by this process's processor time."""
+    clock, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - clock, time.process_time() - cpu
+
+
+def one_run(args):
+    """Train one variant in this process; return its figures."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from helpers.data import world
+    from helpers.metrics import answer_losses, encode
+
+    threads()
+    model, tokenizer = open_model(args.model)
+    set_seed(args.seed)
+    if args.variant != "loop_full":
+        model = get_peft_model(model, LoraConfig(**LORA))
+    rows = world("train")[: args.rows]
+    encoded = [encode(tokenizer, row["messages"]) for row in rows]
+    lr = args.lr if args.variant != "loop_full" else args.lr / 4
+    before = peak_memory_gb()
+    if args.variant.startswith("loop"):
+        labelled = [
+            (ids, [t if m else -100 for t, m in zip(ids, mask, strict=True)])
+            for ids, mask in encoded
+        ]
+        pad = tokenizer.pad_token_id
+        clock, cpu = timed(lambda: plain_loop(model, labelled, lr, args.epochs, pad=pad))
+    else:
+        clock, cpu = trainer_run(model, tokenizer, rows, lr, args.epochs, args.seed, args.variant)
+    peak = peak_memory_gb()
+    tokens = args.epochs * sum(len(ids) for ids, _ in encoded)
+    losses = answer_losses(model.eval(), tokenizer, world("eval")[:200])
+    return {
+        "variant": args.variant,
+        "seed": args.seed,
+        "tokens": tokens,
+        "seconds": round(clock, 2),
+        "cpu_seconds": round(cpu, 2),
+        "tokens_per_s": round(tokens / clock),
+        "peak_gb": round(peak, 3),
+        "peak_gb_before": round(before, 3),
+        "eval_loss": round(sum(x for x, _ in losses) / sum(n for _, n in losses), 5),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def open_model(name):
+    """Load a model folder, or make a random one of the same shape with the name "toy"."""
+    if name != "toy":
+        from helpers.models import load
+
+        return load(name)
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    from helpers.data import world
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    bpe.train_from_iterator(
+        (message["content"] for row in world("train") for message in row["messages"]),
+        trainers.BpeTrainer(
+            vocab_size=2048, special_tokens=marks, initial_alphabet=alphabet, show_progress=False
+        ),
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, pad_token=marks[0], eos_token=marks[2]
+    )
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"
+        "{% if m.role == 'assistant' %}{% generation %}{{ m.content + '<|im_end|>' }}"
+        "{% endgeneration %}{{ '\n' }}{% else %}{{ m.content + '<|im_end|>\n' }}{% endif %}"
+        "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    )
+    set_seed(0)
+    shape = {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4}
+    config = Qwen2Config(
+        vocab_size=2048, num_attention_heads=4, num_key_value_heads=4, tie_word_embeddings=True,
+        bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id, **shape,
+    )  # fmt: skip
+    return Qwen2ForCausalLM(config), tokenizer
+
+
+# --- the share of the machine that a step reaches -----------------------------------------------
+
+
+def step_flops(config, batch, length):
+    """Return the floating-point operations of one training step of all weights.
+
+    A product of (m, k) by (k, n) takes 2mkn. Per token and layer: the attention's four
+    projections, the MLP's three, and 4·length·hidden for scores and values (causal attention
+    counted in full, as in PaLM, appendix B). The backward pass takes twice the forward.
+    """
+    width, layers, mlp = config.hidden_size, config.num_hidden_layers, config.intermediate_size
+    heads = config.num_key_value_heads / config.num_attention_heads
+    layer = 2 * width * width * (2 + 2 * heads) + 2 * 3 * width * mlp + 4 * length * width
+    return 3 * batch * length * (layers * layer + 2 * width * config.vocab_size)
+
+
+def sgemm_seconds(matrix):
+    """Return the seconds of one large float32 product."""
+    started = time.perf_counter()
+    matrix @ matrix
+    return time.perf_counter() - started
+
+
+def grid_run(args):
+    """Time training steps by batch and length, each beside a large product of matrices."""
+    import torch
+
+    threads()
+    model, _ = open_model(args.model)
+    model.train()
+    side = 2048
+    matrix = torch.randn(side, side)
+    sgemm_seconds(matrix)
+    cells = []
+    for batch in args.batches:
+        for length in args.lengths:
+            times = [
+                (step_seconds(model, batch, length), sgemm_seconds(matrix))
+                for _ in range(args.grid_repeats + 1)
+            ][1:]  # the first step allocates
+            step, product = (statistics.median(column) for column in zip(*times, strict=True))
+            rate = step_flops(model.config, batch, length) / step
+            machine = 2 * side**3 / product
+            cells.append(
+                {
+                    "batch": batch,
+                    "length": length,
+                    "tokens_per_s": round(batch * length / step),
+                    "gflops": round(rate / 1e9, 1),
+                    "sgemm_gflops": round(machine / 1e9, 1),
+                    "share": round(rate / machine, 4),
+                }
+            )
+    return {"cells": cells, "sgemm_side": side}
+
+
+def step_seconds(model, batch, length):
+    """Return the seconds of one forward and backward pass with a label on every token."""
+    import torch
+
+    ids = torch.randint(model.config.vocab_size, (batch, length))
+    started = time.perf_counter()
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()).backward()
+    model.zero_grad()
+    return time.perf_counter() - started
+
+
+# --- the whole benchmark ------------------------------------------------------------------------
+
+
+def child(args, **options):
+    """Run this program in a fresh process; return the JSON of its last line."""
+    command = [sys.executable, __file__, "--model", args.model]
+    for name, value in options.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        command += [f"--{name.replace('_', '-')}", *map(str, values)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root())
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def machine():
+    """Describe the processor and the versions; nothing that names the machine or its user."""
+    import psutil
+
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    facts = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in lines}
+    flags = (facts.get("flags") or facts.get("Features") or "").split()
+    return {
+        "processor": facts.get("model name") or platform.machine(),
+        "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "flags": [flag for flag in FLAGS if flag in flags],
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "transformers", "trl", "peft")},
+    }
+
+
+def summarise(runs):
+    """Return the medians of each variant, and what the speed goals compare."""
+    table = {}
+    for variant in dict.fromkeys(run["variant"] for run in runs):
+        mine = [run for run in runs if run["variant"] == variant]
+        speeds = [run["tokens_per_s"] for run in mine]
+        table[variant] = {
+            "tokens_per_s": round(statistics.median(speeds)),
+            "slowest": min(speeds),
+            "fastest": max(speeds),
+            "peak_gb": statistics.median(run["peak_gb"] for run in mine),
+            "eval_loss": round(statistics.mean(run["eval_loss"] for run in mine), 5),
+        }
+    if "defaults" in table:
+        for row in table.values():
+            row["times_defaults"] = round(
+                row["tokens_per_s"] / table["defaults"]["tokens_per_s"], 2
+            )
+    if {"ours", "loop"} <= table.keys():
+        gap = table["loop"]["eval_loss"] / table["ours"]["eval_loss"] - 1
+        table["loop"]["loss_against_ours"] = round(gap, 4)
+    return table
+
+
+def show(table):
+    """Print the summary, one line a variant."""
+    for variant, row in table.items():
+        en, zh = NAMES[variant].split(" ｜ ")
+        speed, times = row["tokens_per_s"], row.get("times_defaults", 1)
+        figures = (
+            f"{speed} tokens/s, × {times}, {row['peak_gb']:.2f} GB, loss {row['eval_loss']:.4f}"
+        )
+        say(f"{en}: {figures}", zh)
+
+
+def draw(cells, path):
+    """Draw the share of the machine's sgemm rate by length, one line for each batch."""
+    from helpers.plots import curves, style
+
+    style()
+    lines = {}
+    for batch in dict.fromkeys(cell["batch"] for cell in cells):
+        mine = [cell for cell in cells if cell["batch"] == batch]
+        x, y = [cell["length"] for cell in mine], [100 * cell["share"] for cell in mine]
+        lines[f"batch {batch} ｜ 批量 {batch}"] = (x, y)
+    drawing = curves(
+        lines,
+        title="What a training step gets out of this CPU ｜ 一步训练用到了 CPU 的几成",
+        xlabel="tokens in a row ｜ 每行词元数",
+        ylabel="% of the matrix-product rate ｜ 占矩阵乘法速度的 %",
+        logx=True,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(path, dpi=150)
+
+
+def parse():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--model", default="data/models/xiaoxi", help='a model folder, or "toy" for a random one')
+    add("--rows", type=int, default=400, help="rows of train.jsonl")
+    add("--epochs", type=int, default=1)
+    add("--lr", type=float, default=2e-3, help="LoRA's learning rate; all weights take a quarter")
+    add("--repeats", type=int, default=5)
+    add("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
+    add("--batches", nargs="+", type=int, default=[1, 4, 16, 64])
+    add("--lengths", nargs="+", type=int, default=[32, 64, 128, 256, 512])
+    add("--grid-repeats", type=int, default=7)
+    add("--out", type=Path, default=Path("data/sweeps/bench.json"))
+    add("--variant", choices=VARIANTS, help=argparse.SUPPRESS)  # for the child processes
+    add("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    add("--grid", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main():
+    """Run all variants in turn, then the grid; write the figures and the plot."""
+    from helpers.files import atomic_file
+
+    args = parse()
+    if args.variant or args.grid:
+        print(json.dumps(one_run(args) if args.variant else grid_run(args)))
+        return
+    work = {"rows": args.rows, "epochs": args.epochs, "lr": args.lr}
+    runs = []
+    for seed in range(args.repeats):
+        for variant in args.variants:
+            runs.append(child(args, variant=variant, seed=seed, **work))
+            speed = runs[-1]["tokens_per_s"]
+            say(f"{seed + 1}/{args.repeats} {variant}: {speed} tokens/s", f"每秒 {speed} 个词元")
+    shape = {"batches": args.batches, "lengths": args.lengths, "grid_repeats": args.grid_repeats}
+    grid = child(args, grid=1, **shape)
+    table = summarise(runs)
+    settings = work | {"model": Path(args.model).name, "lora": LORA, "repeats": args.repeats}
+    report = {
+        "machine": machine(),
+        "settings": settings,
+        "summary": table,
+        "grid": grid,
+        "runs": runs,
+    }
+    with atomic_file(args.out) as new:
+        new.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    draw(grid["cells"], root() / "build" / "bench.png")
+    show(table)
+
+
+if __name__ == "__main__":
+    main()
