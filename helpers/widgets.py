@@ -3,11 +3,11 @@
 Only what ipywidgets 7.7 (Colab) and 8 share is used: no Output, no interact, no display_id.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from helpers.env import CourseError
+from helpers.kernel import attended
 from helpers.tokens import View, token_colours
 
 __all__ = ["View", "explore", "live", "token_colours"]
@@ -39,18 +39,10 @@ def explore(
 
 
 def live() -> bool:
-    """Tell whether someone can click: a kernel with ipywidgets whose front end takes input.
+    """Tell whether controls make sense: ipywidgets is there, and someone to move them."""
+    from importlib.util import find_spec
 
-    nbclient, and so papermill, runs cells without standard input. HEADLESS=1 says no as well.
-    """
-    try:
-        import ipywidgets  # noqa: F401
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    kernel = getattr(get_ipython(), "kernel", None)
-    headless = os.environ.get("HEADLESS") == "1"
-    return kernel is not None and getattr(kernel, "_allow_stdin", True) and not headless
+    return attended() and find_spec("ipywidgets") is not None
 
 
 def _controls(render: Callable, values: dict, names: dict, controls: dict) -> dict:
