@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def local_folder(model: str | Path) -> Path | None:
                 zh="这个文件夹里没有模型（缺 config.json）：请把 MODEL 设为含有模型的文件夹",
                 where=str(folder),
             )
-    if len(given.parts) == 2 and not given.is_absolute() and given.parts[0] not in (".", "..", "~"):
-        return None  # the form of a hub id: owner/name
+    if re.fullmatch(r"\w[\w.-]*/[\w.-]+", str(model)):
+        return None  # owner/name, as on the hub
     raise CourseError(
         en='no such folder; MODEL is a folder or a hub id such as "Qwen/Qwen2.5-0.5B-Instruct"',
         zh='没有这个文件夹；MODEL 应为文件夹，或模型编号，如 "Qwen/Qwen2.5-0.5B-Instruct"',

@@ -1,5 +1,6 @@
 """Load a model with its tokenizer, count parameters; adapters and answers come from beside."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ def load(
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    # peft 0.21 asks transformers 5.23 by an old name; nothing that a learner could mend
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
     setup = setup if isinstance(setup, Setup) else resolve("tiny", str(setup))
     folder = find_model(setup.model)
     tokenizer = load_tokenizer(folder)
