@@ -41,9 +41,24 @@ def run_command(args: argparse.Namespace) -> int:
         )  # fmt: skip
         runs.append(run)
         report_run(run)
-    write_report(args.root, runs)
-    failed = any(not r.ok or (args.strict and r.bad_claims) for r in runs)
-    return int(failed) if failed or not args.commit else commit_command(args)
+    missing = [m for r in runs if args.strict and r.ok for m in unmeasured(args.root, r)]
+    write_report(args.root, args.root / Path(args.out).parent / "report.md", runs)
+    failed = missing or any(not r.ok or (args.strict and r.bad_claims) for r in runs)
+    return 1 if failed else commit_command(args) if args.commit else 0
+
+
+def unmeasured(root: Path, run) -> list[str]:
+    """List, and print, the claims of a lesson that its run should have measured and did not."""
+    from tools.nbkit.report import ledger, of_lessons
+
+    wanted = [c["id"] for c in of_lessons(ledger(root), [run.name]) if c["low"] or c["high"]]
+    missing = sorted(set(wanted) - {c["id"] for c in run.claims})
+    if missing:
+        say(
+            f"❌ {run.name}: claims not measured: {', '.join(missing)}",
+            f"没有实测的论断：{', '.join(missing)}",
+        )
+    return missing
 
 
 def commit_command(args: argparse.Namespace) -> int:
@@ -115,6 +130,8 @@ def report_run(run) -> None:
     for seconds, number, line in run.slowest:
         if seconds >= 5:
             print(f"    {seconds:6.1f} s  cell {number}: {line}")
+    for bad in run.bad_claims:
+        print(f"    ❌ {bad['id']}: {bad['value']} ({bad['low']} … {bad['high']})")
     if run.error:
         print(f"    {run.error}\n    {run.path}", flush=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import time
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def ledger(root: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def write_report(root: Path, runs: list[Run]) -> Path:
-    """Write build/report.md from what the runs measured, and say where it is."""
+def write_report(root: Path, path: Path, runs: list[Run]) -> None:
+    """Write the report of some runs (build/report.md), and say where it is."""
     text = "\n".join(
         [
             "# Report of the run ｜ 运行报告",
@@ -48,11 +49,10 @@ def write_report(root: Path, runs: list[Run]) -> Path:
             "",
         ]
     )
-    path = root / "build" / "report.md"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    say(f"report: {path.relative_to(root)}", f"报告：{path.relative_to(root)}")
-    return path
+    name = os.path.relpath(path, root)
+    say(f"report: {name}", f"报告：{name}")
 
 
 def _notebook_table(runs: list[Run]) -> list[str]:
