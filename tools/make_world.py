@@ -8,6 +8,7 @@ import argparse
 import random
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -89,7 +90,7 @@ def choose_unseen(rng: random.Random, offences: list[tuple[str, str]]) -> list[i
             return sorted(unseen)
 
 
-def deal(rng: random.Random, values: list, unseen: list[int]) -> list:
+def deal(rng: random.Random, values: Sequence, unseen: list[int]) -> list:
     """Return one value per article, each equally often, in the unseen articles too.
 
     `values` are distinct; what is left over in dealing falls on random values.
@@ -101,6 +102,27 @@ def deal(rng: random.Random, values: list, unseen: list[int]) -> list:
     rng.shuffle(for_unseen)
     rng.shuffle(for_seen)
     return [(for_unseen if i in unseen else for_seen).pop() for i in range(ARTICLES)]
+
+
+def deal_blind(rng: random.Random, values: Sequence, unseen: list[int], words: list[tuple]) -> list:
+    """Deal until nothing in an article's `words` (its act, place, chapter) gives its value away.
+
+    Saying of an unseen article what is commonest among the seen ones of its act, of its place or of
+    its chapter must be right less than once in five.
+    """
+    while True:
+        dealt = deal(rng, values, unseen)
+        if all(guessed(dealt, unseen, column) < UNSEEN / 5 for column in zip(*words, strict=True)):
+            return dealt
+
+
+def guessed(dealt: list, unseen: list[int], words: tuple) -> int:
+    """Count the unseen articles whose value is the commonest of seen ones with the same word."""
+    right = 0
+    for i in unseen:
+        like = [v for j, v in enumerate(dealt) if j not in unseen and words[j] == words[i]]
+        right += Counter(like).most_common(1)[0][0] == dealt[i]
+    return right
 
 
 def office_key(office: tuple[str, str]) -> str:
@@ -121,9 +143,10 @@ def make_code(seed: int) -> list[Row]:
     chapter_of = {act: i for i, (_, _, acts) in enumerate(CHAPTERS, 1) for act in acts}
     offences = sorted(choose_offences(rng), key=lambda pair: chapter_of[pair[0]])  # stable
     unseen = choose_unseen(rng, offences)
-    fines = deal(rng, rng.sample(FINES, ARTICLES // 2), unseen)
-    points = deal(rng, POINTS, unseen)
-    offices = deal(rng, rng.sample(lex.OFFICES, OFFICES), unseen)
+    words = [(act, place, chapter_of[act]) for act, place in offences]
+    fines = deal_blind(rng, rng.sample(FINES, ARTICLES // 2), unseen, words)
+    points = deal_blind(rng, POINTS, unseen, words)
+    offices = deal_blind(rng, rng.sample(lex.OFFICES, OFFICES), unseen, words)
     rows = []
     for i, (act, place) in enumerate(offences):
         chapter = chapter_of[act]
@@ -141,7 +164,7 @@ def make_code(seed: int) -> list[Row]:
 
 
 def make_amendment(seed: int, code: list[Row]) -> list[Row]:
-    """Return 16 articles, half of them unseen, with a new fine; of two in three the points change too.
+    """Return 16 articles, half of them unseen, with new fines and, two in three, new points.
 
     `text` is the article as it now stands (it takes the old one's place in an index); `change` is
     the sentence of the amending document.
@@ -172,7 +195,8 @@ TITLE = {
              "Lingxi is an invented city and this is an invented code, made by"
              " `tools/make_world.py` for teaching. It is not the law of any place."),
         ZH: ("# 灵溪市道路交通规则",
-             "灵溪是虚构的城市，本规则由 `tools/make_world.py` 生成，仅供教学使用，不是任何地方的法律。"),
+             "灵溪是虚构的城市，本规则由 `tools/make_world.py` 生成，仅供教学使用，"
+             "不是任何地方的法律。"),
     },
     "amendment": {
         EN: ("# Amendment to the Road Traffic Code of the City of Lingxi",

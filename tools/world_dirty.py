@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from helpers.notice import write_notice
 from tools import lexicon as lex
 from tools import school
 from tools import world_rows as wr
@@ -46,9 +47,11 @@ def overlap(a: set[str], b: set[str]) -> float:
     return len(a & b) / len(a | b)
 
 
-def distinct_rows(rng: random.Random, desk: wr.Desk) -> Iterator[Row]:
-    """Yield rows on seen articles without end, no two of them alike, the languages in turn."""
+def distinct_rows(rng: random.Random, desk: wr.Desk, held_out: list[Row]) -> Iterator[Row]:
+    """Yield rows on seen articles, none like another or like one held out, languages in turn."""
     plates, known = desk.plates("dirty"), {}
+    for row in held_out:
+        known.setdefault(row["lang"] + row["gold"]["term"], []).append(shingles(row))
     articles = {lang: wr.deck(rng, desk.seen) for lang in wr.LANGS}
     nothing = {lang: wr.deck(rng, desk.seen + desk.free["train"]) for lang in wr.LANGS}
     for n, plate in enumerate(plates):
@@ -156,7 +159,7 @@ def foreign(row: Row, code: dict[str, Row], i: int) -> Row:
     if row["fault"] == "row":
         return {**row, "lang": other}
     g = wt.gold(code[row["article"]], other, row["gold"]["plate"])
-    text = wt.answer(g, row["ask"], other) if row["ask"] else wt.notice(g, other)
+    text = wt.answer(g, row["ask"], other) if row["ask"] else write_notice(g, other)
     row["messages"][-1]["content"] = text
     return row
 
@@ -167,7 +170,7 @@ def false(rng: random.Random, row: Row, values: dict[str, list[int]], i: int) ->
     row = labelled(row, "wrong_fact", fact)
     g = dict(row["gold"])
     g[fact] = rng.choice([v for v in values[fact] if v != g[fact]])
-    text = wt.answer(g, row["ask"], row["lang"]) if row["ask"] else wt.notice(g, row["lang"])
+    text = wt.answer(g, row["ask"], row["lang"]) if row["ask"] else write_notice(g, row["lang"])
     row["messages"][-1]["content"] = text
     return row
 
@@ -211,7 +214,7 @@ def leaked_rows(rng: random.Random, held_out: list[Row]) -> Iterator[Row]:
 
 def make_dirty(rng: random.Random, desk: wr.Desk, held_out: list[Row]) -> list[Row]:
     """Return all rows, shuffled; an original always stands before its duplicate."""
-    stock = distinct_rows(rng, desk)
+    stock = distinct_rows(rng, desk, held_out)
     clean = list(islice(stock, CLEAN))
     rows = [*clean, *faulty_rows(rng, stock, desk), *leaked_rows(rng, held_out)]
     twins = rng.sample(range(CLEAN), COUNTS["exact_duplicate"] + COUNTS["near_duplicate"])

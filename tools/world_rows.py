@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Iterator
 
+from helpers.notice import write_notice
 from tools import lexicon as lex
 from tools import school
 from tools import world_text as wt
@@ -76,8 +77,16 @@ def deck(rng: random.Random, rows: list[Row]) -> Iterator[Row]:
         yield from rng.sample(rows, len(rows))
 
 
-def example(task: str, kind: str, lang: str, article: Row, docs: list[Row], turns: list[str],
-            plate: str | None, ask: str | None = None) -> Row:
+def example(
+    task: str,
+    kind: str,
+    lang: str,
+    article: Row,
+    docs: list[Row],
+    turns: list[str],
+    plate: str | None,
+    ask: str | None = None,
+) -> Row:
     """Return one example without its id; `turns` alternate between user and assistant.
 
     `kind` is report, question, followup or clarify; `ask` the fact that a question asks for.
@@ -99,7 +108,7 @@ def bare(article: Row) -> Row:
 def make_notice(rng: random.Random, lang: str, article: Row, docs: list[Row], plate: str) -> Row:
     """Return report → notice."""
     told = wt.report(rng, article["act"], article["place"], lang, plate)
-    text = wt.notice(wt.gold(article, lang, plate), lang)
+    text = write_notice(wt.gold(article, lang, plate), lang)
     turns = [wt.prompt(docs, wt.WRITE[lang] + told, lang), text]
     return example("notice", "report", lang, article, docs, turns, plate)
 
@@ -126,17 +135,18 @@ def make_clarify(rng: random.Random, lang: str, article: Row, docs: list[Row], p
     told = wt.report(rng, article["act"], article["place"], lang, None)
     turns = [wt.prompt(docs, wt.WRITE[lang] + told, lang), wt.ASK_PLATE[lang],
              rng.choice(wt.TELL_PLATE[lang]).format(plate=plate),
-             wt.notice(wt.gold(article, lang, plate), lang)]  # fmt: skip
+             write_notice(wt.gold(article, lang, plate), lang)]  # fmt: skip
     return example("dialogue", "clarify", lang, article, docs, turns, plate)
 
 
-def make_refusal(rng: random.Random, lang: str, offence: Row, docs: list[Row],
-                 plate: str | None) -> Row:
+def make_refusal(
+    rng: random.Random, lang: str, offence: Row, docs: list[Row], plate: str | None
+) -> Row:
     """Return a report (or, without a plate, a question) on what no article shown covers."""
     words = wt.gold(bare(offence), lang, plate)
     if plate:
         text = wt.WRITE[lang] + wt.report(rng, offence["act"], offence["place"], lang, plate)
-        turns, ask = [wt.prompt(docs, text, lang), wt.notice(words, lang)], None
+        turns, ask = [wt.prompt(docs, text, lang), write_notice(words, lang)], None
     else:
         ask = rng.choice(ASKS)
         text = wt.question(rng, ask, offence["act"], offence["place"], lang)
@@ -145,8 +155,9 @@ def make_refusal(rng: random.Random, lang: str, offence: Row, docs: list[Row],
     return example("refusal", kind, lang, offence, docs, turns, plate, ask)
 
 
-def make(rng: random.Random, kind: str, lang: str, article: Row, docs: list[Row],
-         plate: str) -> Row:
+def make(
+    rng: random.Random, kind: str, lang: str, article: Row, docs: list[Row], plate: str
+) -> Row:
     """Return one example of a kind of PLAN."""
     makers = {"notice": make_notice, "followup": make_followup, "clarify": make_clarify,
               "refused_notice": make_refusal}  # fmt: skip
@@ -185,8 +196,9 @@ def make_train(rng: random.Random, desk: Desk) -> list[Row]:
     return numbered(rows, "train")
 
 
-def views(rng: random.Random, stem: str, row: Row, article: Row, pool: list[Row],
-          sizes: tuple[int, ...]) -> Iterator[Row]:
+def views(
+    rng: random.Random, stem: str, row: Row, article: Row, pool: list[Row], sizes: tuple[int, ...]
+) -> Iterator[Row]:
     """Yield one example as it stands without articles and with k of them, for k in `sizes`."""
     for k in sizes:
         docs = context(rng, article, pool, k) if k else []
@@ -231,8 +243,9 @@ def make_eval(rng: random.Random, desk: Desk, taken: set[str]) -> list[Row]:
     return rows
 
 
-def wrong_answer(rng: random.Random, kind: str, lang: str, row: Row, docs: list[Row],
-                 article: Row) -> str:
+def wrong_answer(
+    rng: random.Random, kind: str, lang: str, row: Row, docs: list[Row], article: Row
+) -> str:
     """Return the answer that is not preferred, to a report or a question.
 
     article: another article's term and facts. invented: a rule where there is none, under another
@@ -247,7 +260,7 @@ def wrong_answer(rng: random.Random, kind: str, lang: str, row: Row, docs: list[
         g = wt.gold(rng.choice(close or others), lang, plate)
         if kind == "invented" and rng.random() < 0.5:
             g["term"] = row["gold"]["term"]
-    return wt.answer(g, ask, lang) if ask else wt.notice(g, lang)
+    return wt.answer(g, ask, lang) if ask else write_notice(g, lang)
 
 
 def make_preferences(rng: random.Random, desk: Desk) -> list[Row]:
@@ -271,8 +284,8 @@ def make_preferences(rng: random.Random, desk: Desk) -> list[Row]:
                 if text in prompts or wrong == row["messages"][1]["content"]:
                     continue
                 prompts.add(text)
-                rows.append({"lang": lang, "kind": kind, "prompt": [user(text)],
-                             "chosen": row["messages"][1:], "rejected": [assistant(wrong)]})  # fmt: skip
+                answers = {"chosen": row["messages"][1:], "rejected": [assistant(wrong)]}
+                rows.append({"lang": lang, "kind": kind, "prompt": [user(text)], **answers})
                 count += 1
     rng.shuffle(rows)
     return numbered(rows, "pref")

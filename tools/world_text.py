@@ -3,7 +3,6 @@
 import random
 from typing import Any
 
-from helpers.notice import write_notice as notice  # the one form of a notice
 from tools import lexicon as lex
 from tools import school
 from tools.school import EN, ZH
@@ -49,32 +48,35 @@ NO_PLATE_ZH = (
     "{w}来电：{t}，一辆{v}在{where}{did}。",
     "我看见一辆{c}{v}在{where}{did}。",
 )
+DAY, NIGHT = range(6, 23), (0, 1, 2, 3, 4, 20, 21, 22, 23)  # lights are missed at night
 ASK_PLATE = {EN: "What is the plate number?", ZH: "车牌号是多少？"}
 TELL_PLATE = {
     EN: ("{plate}", "{plate}.", "It is {plate}.", "The plate is {plate}.", "Plate {plate}.",
          "The number is {plate}."),
-    ZH: ("{plate}", "{plate}。", "是{plate}。", "车牌是{plate}。", "车牌号{plate}。", "号码是{plate}。"),
+    ZH: ("{plate}", "{plate}。", "是{plate}。", "车牌是{plate}。", "车牌号{plate}。",
+         "号码是{plate}。"),
 }  # fmt: skip
 QUESTION = {
     EN: {
         "fine": (*school.QUESTION_EN["fine"], "What is the fine for {lay}?",
-                 "Someone was caught {lay}. How much is the fine?", "Please tell me the fine for {lay}."),
+                 "Someone was caught {lay}. How much is the fine?",
+                 "Can you tell me the fine for {lay}?"),
         "points": (*school.QUESTION_EN["points"], "What are the points for {lay}?",
                    "Someone was caught {lay}. How many points is that?",
-                   "Please tell me the points for {lay}."),
+                   "Can you tell me the points for {lay}?"),
         "office": (*school.QUESTION_EN["office"], "Who deals with {lay}?",
-                   "Someone was caught {lay}. Which office is that?"),
-        "article": (*school.QUESTION_EN["article"], "Which article do I read on {lay}?",
+                   "Someone was caught {lay}. Which office deals with it?"),
+        "article": (*school.QUESTION_EN["article"], "Which article do I read about {lay}?",
                     "What is the number of the article on {lay}?"),
     },
     ZH: {
-        "fine": (*school.QUESTION_ZH["fine"], "请问{lay}要罚多少？", "朋友因为{lay}被查了，罚款是多少？",
-                 "请告诉我{lay}的罚款。"),
+        "fine": (*school.QUESTION_ZH["fine"], "请问{lay}要罚多少？",
+                 "朋友因为{lay}被查了，罚款是多少？", "请告诉我{lay}的罚款。"),
         "points": (*school.QUESTION_ZH["points"], "请问{lay}要记几分？",
                    "朋友因为{lay}被查了，要记几分？", "请告诉我{lay}记多少分。"),
         "office": (*school.QUESTION_ZH["office"], "请问{lay}归哪个科处理？",
                    "朋友因为{lay}被查了，该找哪个科？"),
-        "article": (*school.QUESTION_ZH["article"], "请问{lay}看第几条？", "讲{lay}的是第几条？"),
+        "article": (*school.QUESTION_ZH["article"], "请问{lay}要看第几条？", "讲{lay}的是第几条？"),
     },
 }  # fmt: skip
 FOLLOW_UP = {  # the second question of a dialogue, on the case just handled
@@ -108,8 +110,9 @@ def report(rng: random.Random, act: str, place: str, lang: str, plate: str | Non
     i, a, p = lang == ZH, ACTS[act], PLACES[place]
     shapes = ((REPORT_EN, REPORT_ZH) if plate else (NO_PLATE_EN, NO_PLATE_ZH))[i]
     witness = rng.choice(lex.WITNESSES)[i]
+    hours = NIGHT if act == "lights" and place != "tunnel" else DAY
     return rng.choice(shapes).format(
-        t=f"{rng.randrange(24):02d}:{rng.randrange(60):02d}", c=rng.choice(lex.COLOURS)[i],
+        t=f"{rng.choice(hours):02d}:{rng.randrange(60):02d}", c=rng.choice(lex.COLOURS)[i],
         v=rng.choice(lex.VEHICLES)[i], d=rng.choice(lex.DAYS)[i], w=witness,
         W=witness[0].upper() + witness[1:], did=rng.choice(a.zh if i else a.past),
         where=p.zh if i else p.en, plate=plate)  # fmt: skip
