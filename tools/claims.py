@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers.env import CourseError, say
+from helpers.ledger import VERDICTS, Claim, shown
 from tools.nbkit import report
 from tools.nbkit.run import read_results, run_one
 from tools.nbkit.source import notebook_path, read_notebook, sources
@@ -38,19 +39,17 @@ def committed(root: Path) -> dict[str, dict]:
     }
 
 
-def print_ledger(claims: list[dict[str, str]], values: dict[str, float]) -> None:
+def print_ledger(claims: list[Claim], values: dict[str, float]) -> None:
     """Print each claim with its range and its last value."""
     for c in claims:
-        value = values.get(c["id"])
-        mark = "⏳" if value is None else "✅" if report.in_range(c, value) else "❌"
-        shown = "not measured yet ｜ 尚未测量" if value is None else report.number(value)
-        print(f"{mark} {c['notebook'][:2]} {c['id']}: {shown} ({report.expected(c)})")
-        verdict = report.VERDICTS.get(c["verdict"], c["verdict"])
-        print(f"   {c['statement_en']} ｜ {c['statement_zh']}")
-        print(f"   {c['source']}: {c['verdict']} ｜ {verdict}")
+        value = values.get(c.id)
+        found = "not measured yet ｜ 尚未测量" if value is None else shown(value, c.unit)
+        print(f"{report.mark(c, value)} {c.notebook[:2]} {c.id}: {found} ({report.bounds(c)})")
+        print(f"   {c.en} ｜ {c.zh}")
+        print(f"   {c.source}: {c.verdict} ｜ {VERDICTS[c.verdict]}")
 
 
-def readme(text: str, claims: list[dict[str, str]], made: dict[str, dict]) -> str:
+def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
     """Put the table of claims and the lessons' minutes into the README's text.
 
     Values and minutes are those of the runs whose outputs are committed.
@@ -86,15 +85,15 @@ def try_seeds(root: Path, names: list[str], seeds: list[int], profile: str) -> i
                 found.setdefault(row["id"], []).append(row["value"])
     target = root / "build" / "seeds" / "claims.json"
     target.write_text(json.dumps({"seeds": seeds, "values": found}, indent=1), encoding="utf-8")
-    bounds = {c["id"]: c for c in report.ledger(root)}
+    ledger = {c.id: c for c in report.claims_of(root)}
     bad = 0
     for name, values in found.items():
-        claim = bounds.get(name)
-        good = claim is not None and all(report.in_range(claim, v) for v in values)
+        claim = ledger[name]
+        good = all(claim.holds(v) is not False for v in values)
         bad += not good
-        low, high = report.number(min(values)), report.number(max(values))
-        ledger = report.expected(claim) if claim else "not in the ledger ｜ 不在清单里"
-        print(f"{'✅' if good else '❌'} {name}: {low} … {high} (n = {len(values)}; {ledger})")
+        low, high = (shown(f(values), claim.unit) for f in (min, max))
+        seen = f"{low} … {high} (n = {len(values)})"
+        print(f"{'✅' if good else '❌'} {name}: {seen}, {report.bounds(claim)}")
     return int(bad > 0)
 
 
@@ -110,13 +109,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.seeds:
             return try_seeds(root, args.names, args.seeds, args.profile)
-        claims = report.ledger(root)
-        print_ledger(
-            report.of_lessons(claims, args.names) if args.names else claims, last_values(root)
-        )
+        print_ledger(report.claims_of(root, args.names or None), last_values(root))
         page = root / "README.md"
         page.write_text(
-            readme(page.read_text(encoding="utf-8"), claims, committed(root)), encoding="utf-8"
+            readme(page.read_text(encoding="utf-8"), report.claims_of(root), committed(root)),
+            encoding="utf-8",
         )
         say("README.md: tables written", "README.md：表格已更新")
     except CourseError as error:

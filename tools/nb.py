@@ -49,9 +49,9 @@ def run_command(args: argparse.Namespace) -> int:
 
 def unmeasured(root: Path, run) -> list[str]:
     """List, and print, the claims of a lesson that its run should have measured and did not."""
-    from tools.nbkit.report import ledger, of_lessons
+    from tools.nbkit.report import claims_of
 
-    wanted = [c["id"] for c in of_lessons(ledger(root), [run.name]) if c["low"] or c["high"]]
+    wanted = [c.id for c in claims_of(root, [run.name]) if c.verdict != "not testable here"]
     missing = sorted(set(wanted) - {c["id"] for c in run.claims})
     if missing:
         say(
@@ -122,7 +122,8 @@ def language_command(args: argparse.Namespace) -> int:
 def report_run(run) -> None:
     """Print the outcome of one run."""
     mark = "✅" if run.ok else "❌"
-    claims = f"{len(run.claims) - len(run.bad_claims)}/{len(run.claims)}"
+    judged = [c for c in run.claims if c["ok"] is not None]
+    claims = f"{len(judged) - len(run.bad_claims)}/{len(judged)}"
     say(
         f"{mark} {run.name}: {run.minutes:.1f} min, {run.peak_gb:.2f} GB, claims in range {claims}",
         f"{run.minutes:.1f} 分钟，内存峰值 {run.peak_gb:.2f} GB，论断在范围内 {claims}",

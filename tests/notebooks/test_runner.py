@@ -69,14 +69,8 @@ def test_strict_run_fails_when_a_claim_is_out_of_range(toy):
 
 
 def test_strict_run_fails_when_a_claim_was_not_measured(toy):
-    (toy.root / "data").mkdir()
-    (toy.root / "data" / "claims.csv").write_text(
-        "id,notebook,statement_en,statement_zh,source,unit,low,high,verdict\n"
-        "toy_sum,90_toy,a,甲,s,,5,5,holds\n"
-        "lost,90_toy,b,乙,s,,0,1,holds\n"
-        "elsewhere,91_other,c,丙,s,,0,1,holds\n",
-        encoding="utf-8",
-    )
+    with (toy.root / "data" / "claims.csv").open("a", encoding="utf-8") as ledger:
+        ledger.write("lost,90_toy,b,乙,s,,0,1,holds\nelsewhere,91_other,c,丙,s,,0,1,holds\n")
     done = nb_py(toy, "run", "--solved", "--strict")
     assert done.returncode == 1
     assert "claims not measured: lost ｜" in done.stdout

@@ -3,14 +3,22 @@
 import pytest
 
 from helpers.env import CourseError
+from helpers.ledger import Claim
 from tools import claims
 from tools.nbkit import report
 
-CLAIM = {
-    "id": "toy_sum", "notebook": "90_toy", "statement_en": "two and three make five",
-    "statement_zh": "二加三等于五", "source": "arithmetic", "unit": "%", "low": "4", "high": "6",
-    "verdict": "holds",
-}  # fmt: skip
+CLAIM = Claim(
+    "toy_sum",
+    "90_toy",
+    "two and three make five",
+    "二加三等于五",
+    "arithmetic",
+    "%",
+    4,
+    6,
+    "holds",
+    2,
+)
 PAGE = f"""\
 | [90 Toy ｜ 玩具](notebooks/90_toy.ipynb) | add ｜ 相加 | — |
 | 91 Later ｜ 以后 | more ｜ 更多 | coming |
@@ -22,19 +30,27 @@ end
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "value", "good"),
-    [("4", "6", 5, True), ("4", "6", 6.1, False), ("4", "6", 3.9, False), ("4", "6", 6, True),
-     ("4", "", 99, True), ("4", "", 3, False), ("", "6", -1, True), ("", "6", 7, False)],
-)  # fmt: skip
-def test_range(low, high, value, good):
-    assert report.in_range({"low": low, "high": high}, value) is good
+    ("low", "high", "value", "mark", "bounds"),
+    [
+        (4, 6, 5, "✅", "4 % … 6 %"),
+        (4, 6, 6.1, "❌", "4 % … 6 %"),
+        (4, None, 3.9, "❌", "≥ 4 %"),
+        (None, 6, -1, "✅", "≤ 6 %"),
+        (None, None, 5, "▫️", "—"),
+        (4, 6, None, "⏳", "4 % … 6 %"),
+    ],
+)
+def test_mark_and_bounds(low, high, value, mark, bounds):
+    claim = CLAIM._replace(low=low, high=high)
+    assert report.mark(claim, value) == mark
+    assert report.bounds(claim) == bounds
 
 
 def test_readme_gets_table_and_minutes():
     made = {"90": {"claims": {"toy_sum": 5.0}, "minutes": 1.26}}
     page = claims.readme(PAGE, [CLAIM], made)
     assert (
-        "| two and three make five<br>二加三等于五 | 90 | ✅ 5 % | 4 – 6 % | holds ｜ 成立 |"
+        "| two and three make five<br>二加三等于五 | 90 | ✅ 5 % | 4 % … 6 % | holds ｜ 成立 |"
         in page
     )
     assert "(notebooks/90_toy.ipynb) | add ｜ 相加 | 1.3 |" in page
@@ -43,7 +59,7 @@ def test_readme_gets_table_and_minutes():
     assert "❌ 7 %" in claims.readme(
         PAGE, [CLAIM], {"90": {"claims": {"toy_sum": 7}, "minutes": 1}}
     )
-    assert "| — | 4 – 6 %" in claims.readme(PAGE, [CLAIM], {})
+    assert "| — | 4 % …" in claims.readme(PAGE, [CLAIM], {})
 
 
 def test_readme_without_markers_is_named():
@@ -54,6 +70,12 @@ def test_readme_without_markers_is_named():
 def test_ledger_is_printed_with_the_last_values(capsys):
     claims.print_ledger([CLAIM], {"toy_sum": 7.0})
     said = capsys.readouterr().out
-    assert "❌ 90 toy_sum: 7 (4 – 6 %)" in said and "二加三等于五" in said
+    assert "❌ 90 toy_sum: 7 % (4 % … 6 %)" in said and "二加三等于五" in said
     claims.print_ledger([CLAIM], {})
     assert "⏳ 90 toy_sum: not measured yet ｜ 尚未测量" in capsys.readouterr().out
+
+
+def test_claims_of_some_lessons(toy):
+    assert [c.id for c in report.claims_of(toy.root)] == ["toy_sum"]
+    assert [c.id for c in report.claims_of(toy.root, ["90"])] == ["toy_sum"]
+    assert report.claims_of(toy.root, ["91_other"]) == []

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from pathlib import Path
 
 from helpers.env import say
+from helpers.ledger import VERDICTS, Claim, ledger, shown
 from tools.nbkit.run import Run, versions
 
-VERDICTS = {
-    "holds": "成立",
-    "holds in part": "部分成立",
-    "does not hold": "不成立",
-    "not testable here": "此处无法检验",
-}
 
-
-def ledger(root: Path) -> list[dict[str, str]]:
-    """Read data/claims.csv; an absent file is an empty ledger."""
-    path = root / "data" / "claims.csv"
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def claims_of(root: Path, names: list[str] | None = None) -> list[Claim]:
+    """List the ledger's claims, all or those of some lessons (by the number a name begins with)."""
+    numbers = None if names is None else {n[:2].zfill(2) for n in names}
+    claims = ledger(root / "data" / "claims.csv").values()
+    return [c for c in claims if numbers is None or c.notebook[:2].zfill(2) in numbers]
 
 
 def write_report(root: Path, path: Path, runs: list[Run]) -> None:
@@ -43,7 +34,7 @@ def write_report(root: Path, path: Path, runs: list[Run]) -> None:
             "## Claims ｜ 论断",
             "",
             *claim_table(
-                of_lessons(ledger(root), [r.name for r in runs]),
+                claims_of(root, [r.name for r in runs]),
                 {c["id"]: c["value"] for r in runs for c in r.claims},
             ),
             "",
@@ -74,47 +65,32 @@ def _notebook_table(runs: list[Run]) -> list[str]:
     return [*rows, f"| **total ｜ 合计** | | **{total:.1f}** | **{peak:.2f} GB** | |"]
 
 
-def claim_table(claims: list[dict[str, str]], values: dict[str, float]) -> list[str]:
+def claim_table(claims: list[Claim], values: dict[str, float]) -> list[str]:
     """Hold measured values against the ledger: one row of markdown for each claim."""
     rows = [
         "| claim ｜ 论断 | lesson ｜ 课 | measured ｜ 实测 | expected ｜ 预期 | verdict ｜ 结论 |",
         "|---|---|---|---|---|",
     ]
     for c in claims:
-        said = _cell(f"{c['statement_en']}<br>{c['statement_zh']}")
-        verdict = f"{c['verdict']} ｜ {VERDICTS.get(c['verdict'], c['verdict'])}"
-        unit = f" {c['unit']}" if c["unit"] else ""
+        said, verdict = _cell(f"{c.en}<br>{c.zh}"), f"{c.verdict} ｜ {VERDICTS[c.verdict]}"
         measured = "—"
-        if c["id"] in values:
-            value = values[c["id"]]
-            measured = f"{'✅' if in_range(c, value) else '❌'} {number(value)}{unit}"
-        rows.append(f"| {said} | {c['notebook'][:2]} | {measured} | {expected(c)} | {verdict} |")
+        if c.id in values:
+            measured = f"{mark(c, values[c.id])} {shown(values[c.id], c.unit)}"
+        rows.append(f"| {said} | {c.notebook[:2]} | {measured} | {bounds(c)} | {verdict} |")
     return rows
 
 
-def of_lessons(claims: list[dict[str, str]], names: list[str]) -> list[dict[str, str]]:
-    """Pick the claims of some lessons, by the number that a name begins with."""
-    numbers = {n[:2] for n in names}
-    return [c for c in claims if c["notebook"][:2].zfill(2) in numbers]
+def mark(claim: Claim, value: float | None) -> str:
+    """Return ✅ or ❌ for a value, ⏳ without one, ▫️ where the ledger gives no range."""
+    return "⏳" if value is None else {True: "✅", False: "❌", None: "▫️"}[claim.holds(value)]
 
 
-def in_range(claim: dict[str, str], value: float) -> bool:
-    """Tell whether a value is within the ledger's bounds; an empty bound is open."""
-    low, high = (float(claim[k]) if claim[k] else None for k in ("low", "high"))
-    return (low is None or value >= low) and (high is None or value <= high)
-
-
-def expected(claim: dict[str, str]) -> str:
-    """Show a claim's range."""
-    low, high, unit = claim["low"], claim["high"], f" {claim['unit']}".rstrip()
+def bounds(claim: Claim) -> str:
+    """Show a claim's range in signs that need no translation."""
+    low, high = (None if x is None else shown(x, claim.unit) for x in (claim.low, claim.high))
     if low and high:
-        return f"{low} – {high}{unit}"
-    return f"≥ {low}{unit}" if low else f"≤ {high}{unit}" if high else "—"
-
-
-def number(value: float) -> str:
-    """Show a measured value with three digits that matter."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{low} … {high}"
+    return f"≥ {low}" if low else f"≤ {high}" if high else "—"
 
 
 def _cell(text: str) -> str:

@@ -44,7 +44,7 @@ class Run(NamedTuple):
     @property
     def bad_claims(self) -> list[dict[str, Any]]:
         """List the claims that this run measured out of range."""
-        return [c for c in self.claims if not c["ok"]]
+        return [c for c in self.claims if c["ok"] is False]  # None: not judged (other profile)
 
 
 def run_one(
