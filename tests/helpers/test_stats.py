@@ -98,6 +98,30 @@ def test_difference_of_uncorrelated_shares_is_newcombes_hybrid_score():
     assert interval[1:3] == pytest.approx(hybrid_score(stats.share(b), stats.share(a)))
 
 
+@pytest.mark.parametrize(
+    ("both", "only_a", "only_b", "neither", "phi"),
+    [
+        # agreeing items: (30 * 15 - 5 * 10 - 60 / 2) / sqrt(35 * 25 * 40 * 20), corrected by n / 2
+        (30, 5, 10, 15, 370 / 700_000**0.5),
+        # weakly agreeing: the correction would pass zero, so zero
+        (16, 14, 14, 16, 0.0),
+        # disagreeing: (5 * 10 - 20 * 25) / sqrt(25 * 35 * 30 * 30), not corrected
+        (5, 20, 25, 10, -450 / 787_500**0.5),
+    ],
+)
+def test_difference_of_shares_corrects_the_correlation(both, only_a, only_b, neither, phi):
+    a = [True] * (both + only_a) + [False] * (only_b + neither)
+    b = [True] * both + [False] * only_a + [True] * only_b + [False] * neither
+    first, second = stats.share(b), stats.share(a)
+    x, y = first.value - first.low, second.high - second.value
+    u, v = first.high - first.value, second.value - second.low
+    interval = stats.share_difference(a, b)
+    below = (x * x - 2 * phi * x * y + y * y) ** 0.5
+    above = (u * u - 2 * phi * u * v + v * v) ** 0.5
+    assert interval.value - interval.low == pytest.approx(below)
+    assert interval.high - interval.value == pytest.approx(above)
+
+
 def test_difference_of_shares_narrows_when_the_same_items_are_right():
     a, b = [True] * 60 + [False] * 40, [True] * 70 + [False] * 30
     loose = hybrid_score(stats.share(b), stats.share(a))
