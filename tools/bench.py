@@ -201,6 +201,17 @@ def open_model(name):
         from helpers.models import load
 
         return load(name)
+    folder = root() / "build" / "bench-toy"
+    if (folder / "tokenizer.json").exists():  # made once: BPE training breaks ties by chance
+        return open_model(folder)
+    model, tokenizer = make_toy()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return model, tokenizer
+
+
+def make_toy():
+    """Make a random Qwen2 of the tiny model's size, and a tokenizer trained on train.jsonl."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
