@@ -19,6 +19,7 @@ COUNTS = {"exact_duplicate": 90, "near_duplicate": 90, "wrong_language": 60, "br
           "personal_data": 54, "leaked_test_item": 50, "wrong_fact": 54}  # fmt: skip
 KINDS = ("notice",) * 6 + ("question",) * 2 + ("followup", "refused_notice")
 ALIKE = 0.6  # no two rows that are not labelled share more of their shingles than this
+LONG = 60  # shingles that a row must have, so that a word more or less leaves it alike
 THANKS = {EN: " Thank you.", ZH: "谢谢。"}
 PLEASE = {EN: ("Write the notice.", "Please write the notice."),
           ZH: ("请写处理通知书。", "请写一份处理通知书。")}  # fmt: skip
@@ -204,7 +205,8 @@ def faulty_rows(rng: random.Random, rows: Iterator[Row], desk: wr.Desk) -> Itera
 
 def leaked_rows(rng: random.Random, held_out: list[Row]) -> Iterator[Row]:
     """Yield rows of the evaluation, every other one with a few letters changed."""
-    cases = [row for row in held_out if row["task"] in ("notice", "question")]
+    cases = [row for row in held_out
+             if row["task"] in ("notice", "question") and len(shingles(row)) >= LONG]  # fmt: skip
     for i, item in enumerate(rng.sample(cases, COUNTS["leaked_test_item"])):
         row = labelled(item, "leaked_test_item", "verbatim", item["id"])
         if i % 2:
@@ -217,7 +219,9 @@ def make_dirty(rng: random.Random, desk: wr.Desk, held_out: list[Row]) -> list[R
     stock = distinct_rows(rng, desk, held_out)
     clean = list(islice(stock, CLEAN))
     rows = [*clean, *faulty_rows(rng, stock, desk), *leaked_rows(rng, held_out)]
-    twins = rng.sample(range(CLEAN), COUNTS["exact_duplicate"] + COUNTS["near_duplicate"])
+    twins = rng.sample(range(CLEAN), COUNTS["exact_duplicate"])
+    long = [n for n in range(CLEAN) if n not in twins and len(shingles(clean[n])) >= LONG]
+    twins += rng.sample(long, COUNTS["near_duplicate"])
     origin = {}  # place of a duplicate -> place of its original
     for i, n in enumerate(twins):
         origin[len(rows)] = n
