@@ -378,10 +378,11 @@ def show(table):
     for variant, row in table.items():
         en, zh = NAMES[variant].split(" ｜ ")
         speed, times = row["tokens_per_s"], row.get("times_defaults", 1)
-        figures = (
-            f"{speed} tokens/s, × {times}, {row['peak_gb']:.2f} GB, loss {row['eval_loss']:.4f}"
+        memory, loss = f"{row['peak_gb']:.2f} GB", f"{row['eval_loss']:.4f}"
+        say(
+            f"{en}: {speed} tokens/s, × {times}, {memory}, loss {loss}",
+            f"{zh}：每秒 {speed} 个词元，{times} 倍，{memory}，损失 {loss}",
         )
-        say(f"{en}: {figures}", zh)
 
 
 def draw(cells, path):
@@ -439,7 +440,10 @@ def main():
         for variant in args.variants:
             runs.append(child(args, variant=variant, seed=seed, **work))
             speed = runs[-1]["tokens_per_s"]
-            say(f"{seed + 1}/{args.repeats} {variant}: {speed} tokens/s", f"每秒 {speed} 个词元")
+            say(
+                f"{seed + 1}/{args.repeats} {variant}: {speed} tokens/s",
+                f"{variant}：每秒 {speed} 个词元",
+            )
     shape = {"batches": args.batches, "lengths": args.lengths, "grid_repeats": args.grid_repeats}
     grid = child(args, grid=1, **shape)
     table = summarise(runs)
