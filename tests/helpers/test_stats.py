@@ -104,7 +104,7 @@ def test_difference_of_uncorrelated_shares_is_newcombes_hybrid_score():
         # agreeing items: (30 * 15 - 5 * 10 - 60 / 2) / sqrt(35 * 25 * 40 * 20), corrected by n / 2
         (30, 5, 10, 15, 370 / 700_000**0.5),
         # weakly agreeing: the correction would pass zero, so zero
-        (16, 14, 14, 16, 0.0),
+        (15, 14, 15, 15, 0.0),
         # disagreeing: (5 * 10 - 20 * 25) / sqrt(25 * 35 * 30 * 30), not corrected
         (5, 20, 25, 10, -450 / 787_500**0.5),
     ],
