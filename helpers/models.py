@@ -1,6 +1,5 @@
 """Load a model with its tokenizer, count parameters; adapters and answers come from beside."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from helpers.env import Setup, resolve
 from helpers.files import CourseError
 from helpers.generation import chat_prompt, generate
 from helpers.hub import find_model
+from helpers.platforms import quiet
 
 if TYPE_CHECKING:
     import torch
@@ -45,9 +45,8 @@ def load(
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
+    quiet()
     logging.disable_progress_bar()
-    # peft 0.21 asks transformers 5.23 by an old name; nothing that a learner could mend
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
     setup = setup if isinstance(setup, Setup) else resolve("tiny", str(setup))
     folder = find_model(setup.model)
     tokenizer = load_tokenizer(folder)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 from helpers.files import CourseError, root, say
@@ -41,7 +42,11 @@ def prepare() -> str:
 
 
 def quiet() -> None:
-    """Turn off progress bars that fill a notebook's output, and Xet where a mirror is used."""
+    """Turn off progress bars and warnings between libraries; turn off Xet behind a mirror."""
+    # transformers 5.23 has new names for these, which its older releases on Colab do not know
+    # and peft 0.21 does not use: nothing that a learner could mend
+    for old in ("gradient_checkpointing", "is_gradient_checkpointing"):
+        warnings.filterwarnings("ignore", f"`{old}` is deprecated", FutureWarning)
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # tokenizers warn after a fork

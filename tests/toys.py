@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import lzma
+from importlib import resources
 from pathlib import Path
 
 CHATML = (
@@ -103,7 +104,7 @@ def last_merge(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
 
 
 def qwen_tokenizer():
-    """Build the true Qwen2.5 tokenizer from its byte-pair ranks, with a ChatML template."""
+    """Build the true Qwen2.5 tokenizer from its byte-pair ranks and TRL's copy of its template."""
     from tokenizers import AddedToken
     from transformers import Qwen2Tokenizer
     from transformers.convert_slow_tokenizer import bytes_to_unicode
@@ -126,5 +127,6 @@ def qwen_tokenizer():
         pad_token="<|endoftext|>",
     )
     tokenizer.add_tokens([AddedToken(t, special=t[1] == "|", normalized=False) for t in QWEN_ADDED])
-    tokenizer.chat_template = CHATML
+    template = resources.files("trl") / "chat_templates" / "qwen2_5.jinja"
+    tokenizer.chat_template = template.read_text(encoding="utf-8")
     return tokenizer
