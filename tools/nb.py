@@ -41,6 +41,10 @@ def run_command(args: argparse.Namespace) -> int:
         )  # fmt: skip
         runs.append(run)
         report_run(run)
+    if not runs:
+        raise CourseError(
+            en="there is nothing to run", zh="没有可运行的课程", where="notebooks/src"
+        )
     missing = [m for r in runs if args.strict and r.ok for m in unmeasured(args.root, r)]
     write_report(args.root, args.root / Path(args.out).parent / "report.md", runs)
     failed = missing or any(not r.ok or (args.strict and r.bad_claims) for r in runs)
@@ -180,6 +184,9 @@ def main(argv: list[str] | None = None) -> int:
     except CourseError as error:
         print(f"❌ {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        say("❌ stopped", "已中断")
+        return 130
 
 
 if __name__ == "__main__":

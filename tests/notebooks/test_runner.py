@@ -19,6 +19,13 @@ def nb_py(toy, *args: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300)
 
 
+def test_run_of_nothing_fails(toy):
+    toy.source.unlink()
+    done = nb_py(toy, "run")
+    assert done.returncode == 1
+    assert "there is nothing to run" in done.stderr
+
+
 def test_run_needs_the_parameter(toy):
     toy.edit("SEED = 0\n", "")
     toy.edit("{SEED}", "0")

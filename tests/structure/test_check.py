@@ -132,7 +132,10 @@ def test_prose_changed_after_the_run_keeps_the_outputs(finished):
 
 
 def test_length_of_a_lesson(toy):
-    assert any("13 cells; a lesson has 40 to 70" in p for p in toy.problems(draft=False))
+    assert any(
+        "11 cells (twins count as one), a lesson has 40 to 70" in p
+        for p in toy.problems(draft=False)
+    )
 
 
 def test_missing_notebook_and_missing_source(toy):
@@ -149,3 +152,30 @@ def test_fix_hashes_accepts_the_chinese(toy):
     assert fix_hashes(toy.source) == [9]
     assert toy.problems() == []
     assert fix_hashes(toy.source) == []
+
+
+def test_words_are_those_of_prose():
+    from tools.nbkit.twins import english_words
+
+    text = (
+        "Two words `not these` $x y$ [one](https://example.org/a/b)<br>\n\n```python\nno = 1\n```"
+    )
+    assert english_words(text) == 3
+
+
+@pytest.mark.parametrize(
+    "good", ["用 LoRA 训练", "共 3 步，约 5 %。", "第一行<br>A", "看 `x`，再看"]
+)
+def test_typography_leaves_good_chinese_alone(good):
+    from tools.nbkit.twins import typography
+
+    assert list(typography(good)) == []
+
+
+@pytest.mark.parametrize(
+    "bad", ["用LoRA 训练", "共3 步", "好,再来", "**LoRA**是", "看`x`，再看", "(中)"]
+)
+def test_typography_hears_bad_chinese(bad):
+    from tools.nbkit.twins import typography
+
+    assert list(typography(bad))

@@ -26,7 +26,7 @@ from tools.nbkit.source import (
 )
 
 WORDS, LINES, CELLS = 80, 30, (40, 70)
-KNOWN_TAGS = {"parameters", "exercise", "check", "solution"}
+KNOWN_TAGS = {"bootstrap", "parameters", "exercise", "check", "solution"}
 
 
 class Problem(NamedTuple):
@@ -270,13 +270,13 @@ def markdown(lesson: Lesson) -> Iterator[tuple[int, NotebookNode]]:
 
 
 def size(lesson: Lesson) -> Iterator[Problem]:
-    """A lesson has 40 to 70 cells."""
-    count, (low, high) = len(lesson.nb.cells), CELLS
+    """A lesson has 40 to 70 cells as its reader meets them: twins count as one."""
+    count, (low, high) = sum(c.metadata.get("lang") != "zh" for c in lesson.nb.cells), CELLS
     if not low <= count <= high:
         yield Problem(
             0,
-            f"{count} cells; a lesson has {low} to {high}: merge, split or move some",
-            f"共 {count} 个单元格；一课应有 {low} 到 {high} 个：请合并、拆分或移走一些",
+            f"{count} cells (twins count as one), a lesson has {low} to {high}: merge or split",
+            f"共 {count} 个单元格（中英一对算一个），应为 {low} 到 {high} 个：请合并或拆分一些",
         )
 
 

@@ -102,10 +102,10 @@ def _same_code(en: Counter, zh: Counter) -> bool:
 
 
 def visible(token) -> str:
-    """Return what a reader sees of one line of prose; code and formulas become `x`."""
-    parts = {"text": lambda t: t.content, "softbreak": lambda t: "\n", "code_inline": lambda t: "x"}
-    parts["math_inline"] = parts["code_inline"]
-    return "".join(parts[t.type](t) for t in token.children if t.type in parts)
+    """Return what a reader sees of one line of prose; code and formulas become 1."""
+    signs = {"code_inline": "1", "math_inline": "1", "html_inline": " "}
+    signs |= {"softbreak": "\n", "hardbreak": "\n"}
+    return "".join(t.content if t.type == "text" else signs.get(t.type, "") for t in token.children)
 
 
 def prose(text: str) -> list[tuple[str, str]]:
