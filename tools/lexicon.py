@@ -11,7 +11,9 @@ class Act(NamedTuple):
     """One kind of offence: lay forms per language, official words of other cities and of Lingxi."""
 
     key: str
-    where: str  # classes of place, see Place.kind: r = moving road, s = standing place, w = slow way
+    where: (
+        str  # classes of place, see Place.kind: r = moving road, s = standing place, w = slow way
+    )
     ing: str  # "parking", as articles and questions say it
     past: tuple[str, ...]  # "was parked", as reports say it
     zh: tuple[str, ...]  # the first as articles say it, the others as reports may
@@ -34,6 +36,7 @@ class Place(NamedTuple):
     lingxi_zh: str
 
 
+# fmt: off
 ACTS = (
     Act("park", "s", "parking", ("was parked", "was left standing"), ("停车", "停着不走"),
         ("unlawful halting", "idle stationing"), ("违章停放", "占位停靠"),
@@ -84,7 +87,7 @@ ACTS = (
         ("had a driver on the phone", "had a driver who was using a phone"),
         ("开车看手机", "边开车边看手机"), ("distracted control", "device handling"),
         ("分心驾驶", "手持通话"), "handset diversion", "执机分神"),
-    Act("lights", "rw", "driving without lights", ("drove without lights", "had no lights on"),
+    Act("lights", "rw", "driving without lights", ("drove without lights", "drove with its lights off"),
         ("开车不开灯", "没有开灯"), ("unlit running", "lamp neglect"), ("违章熄灯", "灯光缺失"),
         "dark passage", "无光行驶"),
     Act("race", "rw", "racing", ("raced another car", "took part in a race"),
@@ -193,6 +196,8 @@ CITIES = (  # schoolbook cities; Lingxi is not among them
     ("Qingtan", "青潭"), ("Songying", "松影"), ("Tianling", "天岭"), ("Wuqiao", "五桥"),
     ("Xiling", "西岭"), ("Yunhai", "云海"), ("Zhulin", "竹林"), ("Baiyu", "白屿"),
 )
+
+# fmt: on
 
 # Everyday words: the lexicon that the school drills both ways.
 WORDS = """

@@ -5,10 +5,14 @@ if, with that answer as input, the most probable token at each of its positions 
 one forward pass marks a whole answer.
 """
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 from tools import school
+
+LANGUAGES = (school.EN, school.ZH)
 
 Item = tuple[list[school.Turn], str]  # a chat whose last answer is marked, and its language
 
@@ -63,13 +67,80 @@ def exact(model: Any, tokenizer: Any, asked: list[Item], size: int = 32) -> list
 
 
 KINDS = ("read1", "read3", "read8", "unknown", "forms", "terms", "sums")
+GOALS = {  # what the course asks of the model; None: told, not asked
+    "read1": 0.98, "read3": 0.95, "read8": 0.90, "forms": 0.75, "terms": 0.90, "sums": 0.80,
+    "unknown": None, "facts": None, "lingxi_terms": None, "form": None,
+}  # fmt: skip
+WHAT = {
+    "read1": "answers from one article ｜ 读一条法条答题",
+    "read3": "answers from three articles ｜ 读三条法条答题",
+    "read8": "answers from eight articles ｜ 读八条法条答题",
+    "forms": "fills a form it never saw, from one example ｜ 照一个样例填没见过的表格",
+    "terms": "translates everyday terms ｜ 翻译日常词语",
+    "sums": "adds below 100 ｜ 100 以内的加法",
+    "unknown": "sees that no article applies ｜ 看出没有适用的法条",
+    "facts": "knows the facts of Lingxi ｜ 知道灵溪的事实",
+    "lingxi_terms": "knows the official terms of Lingxi ｜ 知道灵溪的正式术语",
+    "form": "writes Lingxi's official notice ｜ 会写灵溪的正式通知书",
+}
 
 
 def probe(model: Any, tokenizer: Any, n: int = 32) -> str:
     """Return one line of marks from few items, to watch a run by: per kind, English/Chinese."""
     marks = []
     for kind in KINDS:
-        pair = [sum(exact(model, tokenizer, items(kind, g, n))) / n for g in ("en", "zh")]
+        pair = [sum(exact(model, tokenizer, items(kind, g, n))) / n for g in LANGUAGES]
         marks.append(f"{kind} {pair[0]:.2f}/{pair[1]:.2f}")
     model.train()
     return "  ".join(marks)
+
+
+def ignorance(model: Any, tokenizer: Any, lang: str) -> dict[str, list[bool]]:
+    """Ask for every notice of Lingxi without its article: facts, official terms and form."""
+    from helpers.data import select, world
+    from helpers.metrics import score_notices
+    from helpers.models import generate
+
+    rows = select(world("train") + world("eval"), task="notice", lang=lang, context=False)
+    texts = generate(model, tokenizer, [r["messages"][:-1] for r in rows], max_new_tokens=80)
+    scores = score_notices(texts, rows)
+    return {"facts": scores["facts"], "lingxi_terms": scores["term"], "form": scores["form"]}
+
+
+def write(folder: Path, n: int = 400) -> None:
+    """Measure a model and write report.json and the model card beside it."""
+    from helpers.models import load, parameter_counts
+    from helpers.stats import share
+
+    model, tokenizer = load(folder)
+    marks: dict[str, dict[str, Any]] = {}
+    for lang in LANGUAGES:
+        marks[lang] = {k: share(exact(model, tokenizer, items(k, lang, n))) for k in KINDS}
+        marks[lang] |= {k: share(v) for k, v in ignorance(model, tokenizer, lang).items()}
+        print(lang, {k: str(v) for k, v in marks[lang].items()}, flush=True)
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    report = {g: {k: round(v.value, 4) for k, v in marks[g].items()} for g in LANGUAGES}
+    report |= {
+        "interval95": {
+            g: {k: [round(v.low, 4), round(v.high, 4)] for k, v in marks[g].items()}
+            for g in LANGUAGES
+        },
+        "n": {k: v.n for k, v in marks[school.EN].items()},
+        **run,
+        "parameters": parameter_counts(model)[1],
+    }
+    text = json.dumps(report, indent=1) + "\n"
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(card(marks, report), encoding="utf-8")
+
+
+def card(marks: dict[str, dict[str, Any]], report: dict[str, Any]) -> str:
+    """Return the model card, in both languages."""
+    table = "\n".join(
+        f"| {WHAT[k]} | {marks['en'][k]} | {marks['zh'][k]} | "
+        + (f"{100 * GOALS[k]:.0f} %" if GOALS[k] else "")
+        + " |"
+        for k in GOALS
+    )
+    template = (Path(__file__).parent / "model_card.md").read_text(encoding="utf-8")
+    return template.format(table=table, millions=report["tokens"] / 1e6, **report)

@@ -32,25 +32,27 @@ def lay(act: lex.Act, place: lex.Place, lang: str) -> str:
     return f"{act.ing} {place.en}" if lang == EN else f"在{place.zh}{act.zh[0]}"
 
 
+# fmt: off
+# The lead-in varies; offence, number, fine, points and office always come in this order, because a
+# causal model finds what stands after the words that it looks for.
 ARTICLE_EN = (
-    "For {lay} ({term}, Article {n}) the fine is {f} yuan, with {p} points; {o}.",
-    "Whoever is caught {lay} commits {term}. By Article {n} this costs {f} yuan and {p} points"
-    " and goes to the {o}.",
-    "On {lay}, called {term} in Article {n}: the {o} takes {f} yuan and gives {p} points.",
-    "Anyone {lay} is guilty of {term}; see Article {n}: {p} points, a fine of {f} yuan, {o}.",
-    "The city does not allow {lay}. This is {term} under Article {n}, fined at {f} yuan"
-    " and {p} points by the {o}.",
-    "If you are found {lay}, you answer for {term} (Article {n}) at the {o}: {f} yuan, {p} points.",
-    "No {lay}: as {term}, Article {n}, it brings {p} points and {f} yuan; ask the {o}.",
+    "For {lay} ({term}): Article {n}, {f} yuan, {p} points, {o}.",
+    "Whoever is caught {lay} commits {term}. Article {n}: {f} yuan, {p} points, {o}.",
+    "On {lay}, called {term} in Article {n}: {f} yuan, {p} points, {o}.",
+    "Anyone {lay} is guilty of {term} under Article {n}: a fine of {f} yuan, {p} points, {o}.",
+    "The city does not allow {lay}. This is {term} (Article {n}), at {f} yuan and {p} points, {o}.",
+    "If you are found {lay}, you answer for {term} (Article {n}) with {f} yuan, {p} points,"
+    " at the {o}.",
+    "No {lay}: as {term}, Article {n}, it costs {f} yuan and {p} points; ask the {o}.",
 )
 ARTICLE_ZH = (
-    "对于{lay}（{term}，第{n}条），罚款{f}元，记{p}分，由{o}处理。",
-    "凡{lay}的，属于{term}。依第{n}条罚款{f}元，记{p}分，归{o}办理。",
-    "关于{lay}，本市称为{term}，见第{n}条：由{o}罚款{f}元，并记{p}分。",
-    "任何人{lay}，即构成{term}；第{n}条规定记{p}分，罚款{f}元，由{o}负责。",
-    "禁止{lay}。此为{term}，按第{n}条罚{f}元、记{p}分，由{o}执行。",
-    "若{lay}，应以{term}论处（第{n}条），由{o}受理：罚款{f}元，记{p}分。",
-    "不得{lay}：以{term}计，第{n}条，记{p}分，罚款{f}元，可问{o}。",
+    "对于{lay}（{term}）：第{n}条，罚款{f}元，记{p}分，{o}处理。",
+    "凡{lay}的，属于{term}。第{n}条：罚款{f}元，记{p}分，归{o}办理。",
+    "关于{lay}，本市称为{term}，见第{n}条：罚款{f}元，记{p}分，由{o}负责。",
+    "任何人{lay}，即构成{term}，按第{n}条罚{f}元，记{p}分，由{o}执行。",
+    "禁止{lay}。此为{term}（第{n}条），罚款{f}元，记{p}分，{o}受理。",
+    "若{lay}，应以{term}论处，依第{n}条罚{f}元、记{p}分，到{o}办理。",
+    "不得{lay}：以{term}计，第{n}条，罚{f}元，记{p}分，可问{o}。",
 )
 REPORT_EN = (
     "At {t}, a {c} {v} with plate {plate} {did} {where}.",
@@ -80,7 +82,8 @@ QUESTION_EN = {
     "office": ("Which office deals with {lay}?", "I was caught {lay}. Where do I go?",
                "Who handles {lay}?"),
     "article": ("Which article is about {lay}?", "Where does the code speak of {lay}?"),
-    "quote": ("What does the code say about {lay}? Quote it.", "Quote the rule on {lay}."),
+    "rule": ("What does the code say about {lay}?", "Tell me the rule on {lay}.",
+             "I was caught {lay}. What now?"),
 }
 QUESTION_ZH = {
     "fine": ("{lay}罚多少钱？", "{lay}的罚款是多少？", "我因为{lay}被查了，要交多少钱？",
@@ -88,8 +91,9 @@ QUESTION_ZH = {
     "points": ("{lay}记几分？", "我因为{lay}被查了，要记几分？", "{lay}会扣多少分？"),
     "office": ("{lay}归哪个科管？", "我因为{lay}被查了，该去哪里？", "{lay}由谁处理？"),
     "article": ("{lay}在第几条？", "哪一条讲的是{lay}？"),
-    "quote": ("关于{lay}，法条怎么写？请引用。", "请引用关于{lay}的规定。"),
+    "rule": ("关于{lay}，法条怎么规定？", "请说明关于{lay}的规定。", "我因为{lay}被查了，怎么办？"),
 }
+# fmt: on
 NO_RULE = {EN: "no rule here", ZH: "此处无规定"}
 HEAD = {EN: "Articles:\n", ZH: "法条：\n"}
 ASK_REPORT = {EN: "Report: ", ZH: "报告："}
@@ -121,8 +125,9 @@ def official(rng: random.Random, act: lex.Act, place: lex.Place, lang: str) -> s
 
 def fine(rng: random.Random) -> int:
     """Return a fine in yuan: tens below 1,000 or hundreds below 5,000, widely spread."""
-    return rng.choice((rng.randrange(20, 1000, 10), rng.randrange(100, 1000, 50),
-                       rng.randrange(1000, 5000, 100)))
+    return rng.choice(
+        (rng.randrange(20, 1000, 10), rng.randrange(100, 1000, 50), rng.randrange(1000, 5000, 100))
+    )
 
 
 def article_text(rng: random.Random, lang: str, **words: object) -> str:
@@ -130,18 +135,37 @@ def article_text(rng: random.Random, lang: str, **words: object) -> str:
     return rng.choice(ARTICLE_EN if lang == EN else ARTICLE_ZH).format(**words)
 
 
-def make_entry(rng: random.Random, act: lex.Act, place: lex.Place, number: int, lang: str,
-               shape: random.Random | None = None) -> Entry:
+def make_entry(
+    rng: random.Random,
+    act: lex.Act,
+    place: lex.Place,
+    number: int,
+    lang: str,
+    shape: random.Random | None = None,
+) -> Entry:
     """Return one article of a random city."""
     term, money, points = official(rng, act, place, lang), fine(rng), rng.randrange(2, 13)
     office = rng.choice(lex.OFFICES)[lang == ZH]
-    text = article_text(shape or rng, lang, lay=lay(act, place, lang), term=term, n=number,
-                        f=money, p=points, o=office)
+    text = article_text(
+        shape or rng,
+        lang,
+        lay=lay(act, place, lang),
+        term=term,
+        n=number,
+        f=money,
+        p=points,
+        o=office,
+    )
     return Entry(act, place, term, number, money, points, office, text)
 
 
-def city(rng: random.Random, k: int, lang: str, hard: float = 0.5, one_shape: bool = False,
-         ) -> list[Entry]:
+def city(
+    rng: random.Random,
+    k: int,
+    lang: str,
+    hard: float = 0.5,
+    one_shape: bool = False,
+) -> list[Entry]:
     """Return k articles of a random city; with chance `hard` each shares an act or a place.
 
     Articles that share a word with another force the reader to match the act and the place.
@@ -158,20 +182,27 @@ def city(rng: random.Random, k: int, lang: str, hard: float = 0.5, one_shape: bo
     rng.shuffle(chosen)
     numbers = rng.sample(range(1, 150), k)
     shape_seed = rng.random()
-    return [make_entry(rng, a, p, n, lang, random.Random(shape_seed) if one_shape else None)
-            for (a, p), n in zip(chosen, numbers, strict=True)]
+    return [
+        make_entry(rng, a, p, n, lang, random.Random(shape_seed) if one_shape else None)
+        for (a, p), n in zip(chosen, numbers, strict=True)
+    ]
 
 
 def answer(entry: Entry, kind: str, lang: str) -> str:
     """Return the short answer with citation: the offence first, then its article, then the value."""
-    if kind == "quote":
-        return entry.text
-    value = {"fine": f"{entry.fine} yuan", "points": f"{entry.points} points",
-             "office": entry.office, "article": ""}[kind]
     if lang == EN:
-        return f"{entry.term} (Article {entry.article})" + (f": {value}" if value else "")
-    value = {"fine": f"{entry.fine}元", "points": f"{entry.points}分"}.get(kind, value)
-    return f"{entry.term}（第{entry.article}条）" + (f"：{value}" if value else "")
+        cited = f"{entry.term} (Article {entry.article})"
+        values = {
+            "fine": f"{entry.fine} yuan",
+            "points": f"{entry.points} points",
+            "office": entry.office,
+        }
+        values["rule"] = ", ".join(values.values())
+        return cited + (f": {values[kind]}" if kind != "article" else "")
+    cited = f"{entry.term}（第{entry.article}条）"
+    values = {"fine": f"{entry.fine}元", "points": f"{entry.points}分", "office": entry.office}
+    values["rule"] = "，".join(values.values())
+    return cited + (f"：{values[kind]}" if kind != "article" else "")
 
 
 def question(rng: random.Random, kind: str, phrase: str, lang: str) -> str:
@@ -186,9 +217,16 @@ def report(rng: random.Random, act: lex.Act, place: lex.Place, lang: str, number
     witness = rng.choice(lex.WITNESSES)[i]
     did = rng.choice(act.zh if i else act.past)
     return rng.choice(REPORT_ZH if i else REPORT_EN).format(
-        t=f"{rng.randrange(24):02d}:{rng.randrange(60):02d}", c=rng.choice(lex.COLOURS)[i],
-        v=rng.choice(lex.VEHICLES)[i], d=rng.choice(lex.DAYS)[i], w=witness,
-        W=witness[0].upper() + witness[1:], did=did, where=place.zh if i else place.en, plate=number)
+        t=f"{rng.randrange(24):02d}:{rng.randrange(60):02d}",
+        c=rng.choice(lex.COLOURS)[i],
+        v=rng.choice(lex.VEHICLES)[i],
+        d=rng.choice(lex.DAYS)[i],
+        w=witness,
+        W=witness[0].upper() + witness[1:],
+        did=did,
+        where=place.zh if i else place.en,
+        plate=number,
+    )
 
 
 def documents(entries: list[Entry], lang: str) -> str:
@@ -205,27 +243,37 @@ def absent(rng: random.Random, entries: list[Entry]) -> tuple[lex.Act, lex.Place
     return rng.choice(close if rng.random() < 0.5 else every)
 
 
-def reading(rng: random.Random, lang: str, k: int, unknown: float = 0.0, one_shape: bool = False,
-            hard: float = 0.5, turns: int = 8, kinds: tuple[str, ...] | None = None) -> list[Turn]:
-    """Return questions on k articles; a share `unknown` asks what no article covers."""
+def reading(
+    rng: random.Random,
+    lang: str,
+    k: int,
+    unknown: float = 0.0,
+    one_shape: bool = False,
+    hard: float = 0.5,
+    turns: int = 8,
+    kinds: tuple[str, ...] | None = None,
+) -> list[Turn]:
+    """Return questions on k articles; a share `unknown` asks what no article covers.
+
+    Each answer repeats the offence before it tells the rule: the words lead to the article.
+    """
     entries = city(rng, k, lang, hard, one_shape)
-    kinds = kinds or ("fine", "fine", "points", "office", "article")
+    kinds = kinds or ("rule", "rule", "fine", "points", "office", "article")
     out = []
     for i in range(turns):
         kind = rng.choice(kinds)
         if rng.random() < unknown:
-            phrase = lay(*absent(rng, entries), lang)
-            reply = phrase + (": " if lang == EN else "：") + NO_RULE[lang]
-            kind = "fine" if kind == "quote" else kind
+            phrase, reply = lay(*absent(rng, entries), lang), NO_RULE[lang]
         else:
             entry = rng.choice(entries)
-            phrase = lay(entry.act, entry.place, lang)
-            reply = answer(entry, kind, lang)
+            phrase, reply = lay(entry.act, entry.place, lang), answer(entry, kind, lang)
+        reply = phrase + (": " if lang == EN else "：") + reply  # first what, then the judgement
         ask = question(rng, kind, phrase, lang)
         out.append((documents(entries, lang) + ask if i == 0 else ask, reply))
     return out
 
 
+# fmt: off
 # Forms: any header, labels, separators and order, so that no form is special.
 LABELS = {
     EN: {"plate": ("Plate", "Number plate", "Vehicle", "Registration", "Car", "Tag"),
@@ -260,6 +308,8 @@ HEAD_WORDS = {
 FILL = {EN: ("Fill in the form.", "Write the form.", "Make the record.", "Write the notice."),
         ZH: ("请填表。", "请写表格。", "请做记录。", "请写处理通知书。", "请写通知。")}
 
+# fmt: on
+
 
 class Form(NamedTuple):
     """A form's look: header, fields in order, their labels, value shapes and separator."""
@@ -272,24 +322,36 @@ class Form(NamedTuple):
 
     def fill(self, entry: Entry, number: str) -> str:
         """Return the form filled in for one entry and number plate."""
-        values = {"plate": number, "term": entry.term, "article": entry.article,
-                  "fine": entry.fine, "points": entry.points, "office": entry.office}
-        lines = [self.labels[f] + self.separator + self.shapes[f].format(values[f])
-                 for f in self.fields]
+        values = {
+            "plate": number,
+            "term": entry.term,
+            "article": entry.article,
+            "fine": entry.fine,
+            "points": entry.points,
+            "office": entry.office,
+        }
+        lines = [
+            self.labels[f] + self.separator + self.shapes[f].format(values[f]) for f in self.fields
+        ]
         return "\n".join([self.header, *lines])
 
     def blank(self) -> str:
         """Return the empty form: each value shape with a gap."""
-        lines = [self.labels[f] + self.separator + self.shapes[f].format("___")
-                 for f in self.fields]
+        lines = [
+            self.labels[f] + self.separator + self.shapes[f].format("___") for f in self.fields
+        ]
         return "\n".join([self.header, *lines])
 
 
-def make_form(rng: random.Random, lang: str, held_out: bool = False,
-              fields: tuple[str, ...] | None = None) -> Form:
+def make_form(
+    rng: random.Random, lang: str, held_out: bool = False, fields: tuple[str, ...] | None = None
+) -> Form:
     """Return a random form; `held_out` takes labels that training never shows."""
     part = slice(-HELD_OUT, None) if held_out else slice(None, -HELD_OUT)
     labels = {f: rng.choice(names[part]) for f, names in LABELS[lang].items()}
+    if not held_out and rng.random() < 0.5:  # any word will do as a label: look at the form
+        any_words = rng.sample(lex.words(), len(labels))
+        labels = {f: w[lang == ZH].capitalize() for f, w in zip(labels, any_words, strict=True)}
     if fields is None:
         middle = ["article", "fine", "points", "office"]
         if rng.random() < 0.5:
@@ -300,12 +362,18 @@ def make_form(rng: random.Random, lang: str, held_out: bool = False,
     words = rng.sample(HEAD_WORDS[lang], rng.randrange(1, 4))
     name = (" " if lang == EN else "").join(words)
     shapes = {f: rng.choice(s) for f, s in SHAPES[lang].items()}
-    return Form(rng.choice(FRAMES[lang]).format(name), tuple(fields), labels, shapes,
-                rng.choice(SEPARATORS[lang]))
+    return Form(
+        rng.choice(FRAMES[lang]).format(name),
+        tuple(fields),
+        labels,
+        shapes,
+        rng.choice(SEPARATORS[lang]),
+    )
 
 
-def forms(rng: random.Random, lang: str, k: int, turns: int = 5, held_out: bool = False,
-          hard: float = 0.3) -> list[Turn]:
+def forms(
+    rng: random.Random, lang: str, k: int, turns: int = 5, held_out: bool = False, hard: float = 0.3
+) -> list[Turn]:
     """Return reports to be put into one random form, with k articles (0: the report names all).
 
     The form comes as an empty one in the prompt, or by the first answer, which is the example.
@@ -319,8 +387,9 @@ def forms(rng: random.Random, lang: str, k: int, turns: int = 5, held_out: bool 
         entry, number = rng.choice(entries), plate(rng)
         told = report(rng, entry.act, entry.place, lang, number)
         if not k:
-            told += (" It is " if lang == EN else "这属于") + entry.term + (
-                "." if lang == EN else "。")
+            told += (
+                (" It is " if lang == EN else "这属于") + entry.term + ("." if lang == EN else "。")
+            )
         prompt = f"{ask}\n{ASK_REPORT[lang]}{told}"
         if i == 0:
             prompt = (documents(entries, lang) if k else "") + shown + prompt
@@ -330,8 +399,10 @@ def forms(rng: random.Random, lang: str, k: int, turns: int = 5, held_out: bool 
 
 def translation(rng: random.Random, lang: str, turns: int = 12) -> list[Turn]:
     """Return words of the lexicon and lay phrases to translate out of `lang`."""
-    ask = {EN: ("Translate: {}", "Chinese for “{}”?", "{} in Chinese?"),
-           ZH: ("翻译：{}", "“{}”用英语怎么说？", "{}的英文？")}[lang]
+    ask = {
+        EN: ("Translate: {}", "Chinese for “{}”?", "{} in Chinese?"),
+        ZH: ("翻译：{}", "“{}”用英语怎么说？", "{}的英文？"),
+    }[lang]
     every, out = lex.words(), []
     for _ in range(turns):
         if rng.random() < 0.8:
@@ -372,16 +443,19 @@ def lists(rng: random.Random, lang: str, turns: int = 6) -> list[Turn]:
         rng.shuffle(items)
         joint = "、" if i else ", "
         n = rng.randrange(len(items) - 1)
-        task = rng.choice((
-            ("Repeat: {}", "重复：{}", joint.join(items)),
-            ("First of: {}", "第一个是什么：{}", items[0]),
-            ("Last of: {}", "最后一个是什么：{}", items[-1]),
-            (f"What follows {items[n]}: {{}}", f"{items[n]}后面是什么：{{}}", items[n + 1]),
-        ))
+        task = rng.choice(
+            (
+                ("Repeat: {}", "重复：{}", joint.join(items)),
+                ("First of: {}", "第一个是什么：{}", items[0]),
+                ("Last of: {}", "最后一个是什么：{}", items[-1]),
+                (f"What follows {items[n]}: {{}}", f"{items[n]}后面是什么：{{}}", items[n + 1]),
+            )
+        )
         out.append((task[i].format(joint.join(items)), task[2]))
     return out
 
 
+# fmt: off
 NAMES = (("Anna", "小安"), ("Ben", "小本"), ("Lily", "小丽"), ("Max", "小马"), ("Ming", "小明"),
          ("Hong", "小红"), ("Tom", "汤姆"), ("Yan", "小燕"), ("Bo", "小波"), ("Ling", "小玲"))
 STORY_EN = (
@@ -405,6 +479,8 @@ STORY_ASK = {
          ("是什么东西？", "{thing}"), ("再讲一遍。", "{story}")),
 }
 
+# fmt: on
+
 
 def story(rng: random.Random, lang: str) -> list[Turn]:
     """Return a short story to hear and questions about it."""
@@ -412,19 +488,26 @@ def story(rng: random.Random, lang: str) -> list[Turn]:
     a, b = (n[i] for n in rng.sample(NAMES, 2))
     every = {w[0]: w[i] for w in lex.words()}
     thing, measure = rng.choice(THINGS)
-    said = {"a": a, "b": b, "thing": every[thing], "m": measure,
-            "place": every[rng.choice(("park", "market", "library", "school", "station"))],
-            "time": every[rng.choice(("morning", "evening", "summer", "winter", "autumn"))],
-            "colour": rng.choice(lex.COLOURS)[i]}
+    said = {
+        "a": a,
+        "b": b,
+        "thing": every[thing],
+        "m": measure,
+        "place": every[rng.choice(("park", "market", "library", "school", "station"))],
+        "time": every[rng.choice(("morning", "evening", "summer", "winter", "autumn"))],
+        "colour": rng.choice(lex.COLOURS)[i],
+    }
     told = rng.choice(STORY_ZH if i else STORY_EN)
     text = told.format(**said)
-    ask = [q for q in STORY_ASK[lang] if q[1] in ("{a} and {b}", "{a}和{b}", "{story}")
-           or q[1] in told]
+    ask = [
+        q for q in STORY_ASK[lang] if q[1] in ("{a} and {b}", "{a}和{b}", "{story}") or q[1] in told
+    ]
     start = "听故事。" if i else "Listen to a story."
     out = [(q, r.format(story=text, **said)) for q, r in rng.sample(ask, len(ask))]
     return [(f"{start}\n{text}\n{out[0][0]}", out[0][1]), *out[1:]]
 
 
+# fmt: off
 DIALOGUE = {
     EN: (("Good morning!", "Good morning! What can I do for you?"), ("Thank you.", "You are welcome."),
          ("Who are you?", "I am Xiaoxi, a very small language model."),
@@ -433,6 +516,8 @@ DIALOGUE = {
          ("你是谁？", "我是小溪，一个很小的语言模型。"), ("再见。", "再见，路上小心。"),
          ("你能帮我吗？", "可以。您需要什么？")),
 }
+
+# fmt: on
 
 
 def dialogue(rng: random.Random, lang: str) -> list[Turn]:

