@@ -1,0 +1,761 @@
+# %% [markdown]
+# # 00. Start here ｜ 从这里开始
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb)
+#
+# In a quarter of an hour you know the road, your machine and your model, and you have watched a model learn something from nothing. ｜ 一刻钟之内，你会看清路线、认识机器和模型，并亲眼看着一个模型从零学会一样本领。
+
+# %% [markdown] lang="en"
+# | | |
+# |---|---|
+# | **You will** | see the road: ten lessons, and how to walk it |
+# | | have your machine examined, and learn what it can train |
+# | | meet Xiaoxi: what it knows, what it can read, what it cannot write |
+# | | watch a model learn to copy, from nothing, in under a minute |
+# | **Before** | Python, and the idea of machine learning; no GPU, no network |
+# | **`tiny`** | 2 minutes to run, under 2.5 GB of memory, any laptop |
+# | **`t4`, `gpu`** | minutes, after a download of 1 or 15 GB |
+
+# %% [markdown] lang="zh" of="d824ca75"
+# | | |
+# |---|---|
+# | **你将** | 看清路线：十节课，以及怎么学 |
+# | | 给机器做一次体检，知道它能训练什么 |
+# | | 认识小溪：它知道什么、能读懂什么、写不出什么 |
+# | | 看一个模型不到一分钟从零学会抄写 |
+# | **先学** | 会 Python，了解机器学习的基本想法；不需要 GPU，也不需要网络 |
+# | **`tiny`** | 运行 2 分钟，内存不到 2.5 GB，任何笔记本电脑 |
+# | **`t4`、`gpu`** | 几分钟，另需先下载 1 GB 或 15 GB |
+
+# %% tags=["bootstrap"]
+# Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
+# 找到课程文件夹；在 Colab 和 Kaggle 上则先下载。每个 notebook 都用同一个单元格。
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPO = "https://github.com/OWNER/finetuning-path"  # the address stands here alone ｜ 地址只写在这里
+MARKS = {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}
+in_cloud = bool(MARKS & set(os.environ)) or "google.colab" in sys.modules
+
+places = [Path.cwd(), *Path.cwd().parents, Path.cwd() / Path(REPO).stem]
+course = next((p for p in places if (p / "helpers" / "platforms.py").is_file()), None)
+if course is None and in_cloud:
+    course = places[-1]
+    fetch = ["git", "clone", "--quiet", "--depth=1", REPO, str(course)]
+    if subprocess.run(fetch, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"}).returncode:
+        raise OSError(f"Cannot fetch {REPO}: is the internet on? ｜ 下载失败：网络打开了吗？")
+if course is None:
+    raise OSError("Open the notebook inside the course's folder ｜ 请在课程文件夹里打开 notebook")
+if str(course) not in sys.path:
+    sys.path.insert(0, str(course))
+
+from helpers import platforms  # noqa: E402
+
+platforms.prepare()
+
+# %% tags=["parameters"]
+PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
+MODEL = None  # a hub id or a folder, in place of the profile's model
+SEED = 0
+
+# %%
+import random
+import string
+import time
+from collections import Counter
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from helpers import claims, plots, widgets
+from helpers.checks import progress
+from helpers.claims import claim
+from helpers.data import select, world
+from helpers.doctor import examine
+from helpers.env import CourseError, peak_memory_gb, resolve, say, set_seed, threads
+from helpers.exercises import nb00
+from helpers.metrics import forgetting, read_field, score_notices
+from helpers.models import generate, load, parameter_counts
+from helpers.roadmap import road
+from helpers.stats import share
+
+setup = resolve(PROFILE, MODEL)
+claims.start("00_start_here", setup.profile, SEED)
+threads()
+set_seed(SEED)
+n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
+
+# %% [markdown]
+# ## 1. The road ｜ 路线
+
+# %% [markdown] lang="en"
+# What is fine-tuning? The seeds, the five documents that this path grew from, draw it so:
+#
+# ```
+# a pre-trained model (general knowledge)
+#         + your data (knowledge of a field)
+#         → a fine-tuned model (a specialist)
+# ```
+#
+# Ten lessons put that arrow to the test: what goes into the model, what does not, what it costs. Where a seed is wrong or out of date, a measurement shows it. One seed ends in "practice: needs a GPU, paused". Here nothing pauses: **every lesson trains, on any laptop**.
+
+# %% [markdown] lang="zh" of="47b76634"
+# 什么是微调？这条学习路径由五份“种子”文档发展而来，它们是这样画的：
+#
+# ```
+# 预训练模型（通用知识）
+#         ＋ 你的数据（领域知识）
+#         → 微调后的模型（专业模型）
+# ```
+#
+# 十节课就来检验这个箭头：什么进了模型，什么没进，代价多大。种子文档哪里错了、过时了，就用测量来说明。有一份种子结尾写着“实践：需要 GPU 环境，暂停”。在这里什么都不用暂停：**每一课都真的在训练，任何笔记本电脑都行**。
+
+# %%
+road("00")
+
+# %% [markdown] lang="en"
+# - **Run** the cells in order, with Shift and Enter. Where a question says **predict first**, answer it before you run on: being wrong is how it sticks.
+# - **Exercises** are three cells: a stub with `...`, its check, a folded solution. The check says ✅, ⏳ (not tried yet) or ❌ with a hint for *your* mistake.
+# - **Claims**, marked ▸, stand beside what was measured and the range that we expect.
+# - **Two languages, one text**: read yours. `python tools/nb.py one-language 00 --lang LANG` writes a copy in one.
+
+# %% [markdown] lang="zh" of="156cf708"
+# - 按顺序**运行**单元格，用 Shift 加 Enter。看到**先猜一猜**，就先回答再往下运行：猜错了，才记得牢。
+# - **练习**由三个单元格组成：带 `...` 的题目、检查、折叠的参考答案。检查会给出 ✅、⏳（还没做）或 ❌，❌ 后面的提示针对*你*犯的错。
+# - **论断**以 ▸ 开头，旁边是实测值和预期范围。
+# - **两种语言，一份内容**：读你习惯的那种。`python tools/nb.py one-language 00 --lang LANG` 可以写出单语副本。
+
+# %% [markdown] lang="en"
+# One dial, `PROFILE` in the second code cell, sets everything. `auto` chooses; `MODEL` brings a model of your own.
+#
+# | profile | model | precision | for whom | hardware | a lesson |
+# |---|---|---|---|---|---|
+# | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 2 to 10 min |
+# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16, NF4 in 05 | Colab, Kaggle | a free T4 | about 30 min* |
+# | `gpu` | Qwen2.5-7B-Instruct | bf16 | your own card | Ampere or newer | about 60 min* |
+# | `smoke` | Xiaoxi, a few steps | fp32 | tests | any | 1 min |
+#
+# *expected, not measured here
+
+# %% [markdown] lang="zh" of="4aaf1886"
+# 只有一个旋钮：第二个代码单元格里的 `PROFILE`，它决定一切。`auto` 会替你选；`MODEL` 可以换上你自己的模型。
+#
+# | 档位 | 模型 | 精度 | 适合谁 | 硬件 | 一课用时 |
+# |---|---|---|---|---|---|
+# | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
+# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16，05 课用 NF4 | Colab、Kaggle | 免费的 T4 | 约 30 分钟* |
+# | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
+# | `smoke` | 小溪，只走几步 | fp32 | 测试 | 不限 | 1 分钟 |
+#
+# *为预计，没有在这里实测
+
+# %% [markdown]
+# ## 2. The setup doctor ｜ 环境体检
+
+# %% [markdown] lang="en"
+# Before a journey, a check-up. The doctor looks at device and number type and says **why** it chose them; at memory, disk and package versions; at the model's files, the Chinese font of the figures, and whether a model hub is in reach.
+#
+# ✅ is good, ℹ️ is different but workable, ❌ comes with its mend. No GPU, no network? *Healthy*, here.
+
+# %% [markdown] lang="zh" of="56c558a8"
+# 出发之前先体检。“医生”会看设备和数值类型，并说明**为什么**这样选；再看内存、磁盘和软件包版本；还看模型文件、绘图用的中文字体，以及能不能连上模型站。
+#
+# ✅ 表示良好，ℹ️ 表示不一样但能用，❌ 后面写着怎么修。没有 GPU、没有网络？在这里也算*健康*。
+
+# %%
+findings = examine(PROFILE)
+
+# %% [markdown] lang="en"
+# Why this number type? `float32` takes 4 bytes, the other two take 2. `float16` overflows above 65,504; `bfloat16` reaches as far as `float32` but needs a GPU of compute capability 8.0 or more.
+#
+# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. No CUDA GPU (`None`): `"tiny"`. A T4 is `(7, 5)`: `"t4"`. From `(8, 0)` on: `"gpu"`. And below a T4, such as Kaggle's old P100 with `(6, 0)`, today's PyTorch fails at its first operation: `"tiny"`.
+
+# %% [markdown] lang="zh" of="421a903e"
+# 为什么是这种数值类型？`float32` 占 4 个字节，另外两种占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，但要计算能力 8.0 以上的 GPU 才原生支持。
+#
+# **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。没有 CUDA GPU（`None`）：`"tiny"`。T4 是 `(7, 5)`：`"t4"`。从 `(8, 0)` 起：`"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：`"tiny"`。
+
+
+# %% tags=["exercise"]
+def pick_profile(capability):
+    """Return the profile for a GPU's compute capability, a pair of numbers, or None."""
+    ...
+
+
+# %% tags=["check"]
+nb00.pick_profile(pick_profile)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def pick_profile(capability):
+#     """Return the profile for a GPU's compute capability, a pair of numbers, or None."""
+#     if capability is None or capability < (7, 5):
+#         return "tiny"
+#     return "gpu" if capability >= (8, 0) else "t4"
+# ```
+#
+# </details>
+#
+# Do not ask `torch.cuda.is_bf16_supported()`: on a T4 it says `True`, by slow emulation. ｜ 不要用 `torch.cuda.is_bf16_supported()` 来判断：在 T4 上它也返回 `True`，其实是很慢的模拟。
+
+# %% [markdown]
+# ## 3. Three analogies ｜ 三个比喻
+
+# %% [markdown] lang="en"
+# The seeds call it **education against cheat sheet**. Keep these three pictures; the path will lean on them, and test them.
+#
+# | | in the picture | what it gives | where you see it |
+# |---|---|---|---|
+# | **Pre-training** | primary school | grammar, logic, general knowledge | section 6, in a minute |
+# | **Fine-tuning** | medical school | jargon, format, style: *changes the brain* | notebook 04 |
+# | **RAG** | a textbook | looks facts up at work: *uses a tool* | section 5, by hand; notebook 08 |
+
+# %% [markdown] lang="zh" of="ce23459f"
+# 种子文档把它叫作**教育与小抄**。请记住这三幅画面；整条路径都会用到它们，也会检验它们。
+#
+# | | 比喻 | 带来什么 | 在哪里能看到 |
+# |---|---|---|---|
+# | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 6 节，一分钟看完 |
+# | **微调** | 医学院 | 术语、格式、风格：*改变大脑* | notebook 04 |
+# | **RAG** | 教科书 | 工作中查阅事实：*使用工具* | 第 5 节，手工来做；notebook 08 |
+
+# %% [markdown] lang="en"
+# How far do the pictures carry? **An exam shows it.** Closed book: only what is in the weights counts. Open book: the page lies on the desk, and being able to *read* counts.
+#
+# They hide two things. A textbook helps only those who can read: primary school comes first. And medical school teaches form far better than numbers (notebook 04). Two more pictures wait in 02 and 05: LoRA, sticky notes; QLoRA, sticky notes on a compressed book.
+
+# %% [markdown] lang="zh" of="32f1ac19"
+# 这些比喻能走多远？**考一考就知道。**闭卷：只看权重里有什么。开卷：书页就在桌上，比的是*会不会读*。
+#
+# 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两幅画面在 02 和 05 等你：LoRA 是便利贴，QLoRA 是贴在压缩版教科书上的便利贴。
+
+# %% [markdown]
+# ## 4. Meet Xiaoxi ｜ 认识小溪
+
+# %% [markdown] lang="en"
+# **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like the large ones: Qwen2's architecture, the same chat format, about a 350th of the smallest Qwen2.5. Its primary school was text written by a program: other cities' traffic codes, translation, sums, lists, stories, in English and Chinese. (On `t4` and `gpu`, Qwen sits in its chair.)
+#
+# **Predict first**: which of these questions will it get right?
+
+# %% [markdown] lang="zh" of="3d537eec"
+# **小溪**（Xiaoxi）小到能在这台笔记本上训练，构造却和大模型一样：Qwen2 架构，同样的对话格式，大小约为最小的 Qwen2.5 的三百五十分之一。它的小学课本是程序写出来的：别的城市的交通法规、翻译、算术、列表、故事，中英文都有。（在 `t4` 和 `gpu` 档位，坐在这个位子上的是 Qwen。）
+#
+# **先猜一猜**：下面这些问题，它能答对哪几个？
+
+# %%
+model, tokenizer = load(setup)
+
+
+def ask(*questions):
+    """Print the model's answer to each question, asked alone."""
+    chats = [[{"role": "user", "content": question}] for question in questions]
+    for question, answer in zip(questions, generate(model, tokenizer, chats), strict=True):
+        print(f"{question}  →  {answer}")
+
+
+ask("Who are you?", "你是谁？", "Translate: bridge", "翻译：桥", "36 + 47 = ?", "81 - 29 等于几？")
+ask("Translate: economics", "360 + 470 = ?", "Who wrote Hamlet?")
+say(f"{parameter_counts(model)[1]:,} weights", f"{parameter_counts(model)[1]:,} 个权重")
+
+# %% [markdown] lang="en"
+# The last three are beyond its school: words and numbers that it never met. It does not say so. It **answers all the same**: a model writes what is likely, and knows no "I don't know" unless it is taught one (notebook 06).
+#
+# It reads **tokens**, not letters. **Predict first**: how many pieces are `200 yuan`, and how many are `灵溪`?
+
+# %% [markdown] lang="zh" of="74134cd9"
+# 最后三题超出了它的小学课程：那些词和数它从没见过。可它不会说不知道，而是**照样回答**：模型只写“看起来最可能”的东西，没有人教，它就不会说“我不知道”（notebook 06 来教）。
+#
+# 它读的是**词元**，不是字母。**先猜一猜**：`200 yuan` 会被切成几块？`灵溪` 呢？
+
+
+# %%
+def show_tokens(text):
+    """Show the pieces that the tokenizer cuts a text into, each with its id."""
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return widgets.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
+
+
+text = "The fine is 200 yuan, antidisestablishmentarianism. 在灵溪停车，罚款200元。"
+widgets.explore(show_tokens, names={"text": "your text ｜ 你的文字"}, text=text)
+
+# %% [markdown] lang="en"
+# Common words are one piece, rare ones many. Each digit stands alone, so that numbers can be copied and added digit by digit. A Chinese character is one piece, unless it never came up at school: then it falls into bytes, shown as �. **A tokenizer shows what its maker read.**
+#
+# Now its report: 150 questions of primary school, right only if exact. Expected: above 90 % nearly everywhere.
+
+# %% [markdown] lang="zh" of="9dabc899"
+# 常用词是一块，生僻词会碎成好几块。数字一位一块，这样就能逐位地抄、逐位地加。一个汉字通常是一块；课本里没出现过的字则散成字节，显示为 �。**看分词器，就知道做它的人读过什么。**
+#
+# 再看成绩单：150 道小学题，一字不差才算对。预期：几乎每一项都在 90 % 以上。
+
+# %%
+NAMES = {
+    "translate": "translate ｜ 翻译",
+    "sum": "sums ｜ 加减",
+    "list": "lists ｜ 列表",
+    "copy": "copy ｜ 抄写",
+    "read": "read ｜ 阅读",
+}
+general = select(world("general"), use="measure")[:: 12 if setup.smoke else 1]
+marks = forgetting(model, tokenizer, general, max_new_tokens=48)
+claim("start_skills", share([right for task in marks.values() for right in task]))
+plots.bars(
+    {NAMES[task]: share(marks[task]) for task in NAMES if task in marks},
+    "What primary school taught ｜ 小学教会了什么",
+    ylabel="exact answers, % ｜ 完全正确，%",
+)
+
+# %% [markdown]
+# ## 5. What it cannot know ｜ 它不可能知道的
+
+# %% [markdown] lang="en"
+# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](https://github.com/OWNER/finetuning-path/blob/main/data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt, or from nowhere. So *knowing* and *reading* can be graded apart.
+#
+# **Predict first**: the same question, first closed book, then with three articles on the desk, one of them the right one.
+
+# %% [markdown] lang="zh" of="7927c3b2"
+# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](https://github.com/OWNER/finetuning-path/blob/main/data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示，要么无中生有。这样，*知道*和*会读*就能分开打分。
+#
+# **先猜一猜**：同一道题，先闭卷，再把三条法条摆上桌（其中一条正是要找的），结果会怎样？
+
+# %%
+code = world("code")
+QUESTION = {"en": "How much is the fine for {}?", "zh": "{}罚多少钱？"}
+BOOK = {"en": "Articles:\n{}\n\n", "zh": "法条：\n{}\n\n"}
+
+
+def exam(article, lang, k):
+    """Ask for the fine of an article, with k articles on the desk, it among them."""
+    others = [other for other in code if other is not article]
+    desk = random.Random(f"{SEED} {article['id']}").sample(others, k - 1) if k else []
+    desk.insert(k // 2, article)
+    book = BOOK[lang].format("\n".join(page[lang]["text"] for page in desk)) if k else ""
+    return [{"role": "user", "content": book + QUESTION[lang].format(article[lang]["lay"])}]
+
+
+for k in (0, 3):
+    print(exam(code[1], "en", k)[0]["content"])
+    print("→", *generate(model, tokenizer, [exam(code[1], "en", k)], max_new_tokens=48), "\n")
+say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
+
+# %% [markdown] lang="en"
+# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Who always names the commonest fine gets the dashed line: **chance**. Expected: closed book at chance; then about 98, 95 and 90 %.
+
+# %% [markdown] lang="zh" of="eafd155b"
+# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。永远只答最常见的那个罚款数，得分就是图里的虚线：**瞎蒙水平**。预期：闭卷等于瞎蒙；开卷依次约为 98、95、90 %。
+
+
+# %%
+def sit_exam(k):
+    """Tell for each article whether its fine is right, with k articles on the desk."""
+    asked = [(article, ("en", "zh")[i % 2]) for i, article in enumerate(code[:n_test])]
+    chats = [exam(article, lang, k) for article, lang in asked]
+    texts = generate(model, tokenizer, chats, max_new_tokens=48)
+    both = zip(texts, asked, strict=True)
+    return share([read_field(t, lang, "fine") == article["fine"] for t, (article, lang) in both])
+
+
+started = time.perf_counter()
+results = {k: sit_exam(k) for k in (0, 1, 3, 8)}
+seconds = time.perf_counter() - started
+for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
+    claim(f"start_{name}", results[k])
+
+# %% [markdown] lang="en"
+# Now the harder order. The city wants an **official notice**: a header, six labelled lines, official terms. Three articles lie on the desk. **Predict first**: what will Xiaoxi write?
+
+# %% [markdown] lang="zh" of="fbc39691"
+# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，六行带标签的内容，用正式术语。桌上摆着三条法条。**先猜一猜**：小溪会写出什么？
+
+# %%
+unseen = select(world("eval"), task="notice", split="unseen", context=True)
+incidents = [row for row in unseen if len(row["context"]) == 3][: n_test // 2]
+notices = generate(model, tokenizer, [row["messages"][:1] for row in incidents], max_new_tokens=80)
+print("WANTED ｜ 要求：", incidents[0]["messages"][1]["content"], sep="\n")
+print("\nWRITTEN ｜ 写出：", notices[0], sep="\n")
+form = share(score_notices(notices, incidents)["form"])
+claim("start_notice_form", form)
+
+commonest = Counter(article["fine"] for article in code).most_common(1)[0][1]
+plots.bars(
+    {
+        "closed book ｜ 闭卷": results[0],
+        "1 article ｜ 1 条": results[1],
+        "3 articles ｜ 3 条": results[3],
+        "8 articles ｜ 8 条": results[8],
+        "official form ｜ 公文格式": form,
+    },
+    "It can read, it knows nothing, it cannot write the form ｜ 会读，不知道事实，不会写公文",
+    ylabel="right, % ｜ 正确，%",
+    line=(commonest / len(code), "always the commonest fine ｜ 只答最常见的罚款"),
+)
+
+# %% [markdown] lang="en"
+# The seeds' table in one picture. "Answering questions on traffic law: no fine-tuning, RAG is enough": bars two to four, no training at all. "Legal documents in a fixed form: fine-tuning": the last bar, and the job of notebook 04. Try your own exam below: choose an article and put more or fewer pages on the desk.
+
+# %% [markdown] lang="zh" of="185368aa"
+# 这一张图就是种子文档里的那张表。“回答交通法问题：不需要微调，RAG 足够”：看第二到第四根柱子，完全没有训练。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面可以自己出题：选一条法条，再决定桌上放几页。
+
+
+# %%
+def oral(article, lang, k):
+    """Show one exam: the desk, the question, the answer and the truth."""
+    chat = exam(code[article - 1], lang, k)
+    answer = generate(model, tokenizer, [chat], max_new_tokens=48)[0]
+    truth = f"TRUTH ｜ 正确答案: {code[article - 1]['fine']}"
+    return f"{chat[0]['content']}\n\n→ {answer}\n{truth}"
+
+
+widgets.explore(
+    oral,
+    names={"article": "article ｜ 法条", "lang": "language ｜ 语言", "k": "pages ｜ 页数"},
+    start={"k": 1},
+    article=range(1, len(code) + 1),
+    lang={"English": "en", "中文": "zh"},
+    k=[0, 1, 2, 3, 5, 8],
+)
+
+# %% [markdown]
+# ## 6. Primary school in a minute ｜ 一分钟小学
+
+# %% [markdown] lang="en"
+# Reading begins with **copying**: to answer from a page, a model must find a place and copy what follows. Watch that skill come up from nothing, in a pupil that is smaller still.
+#
+# The lesson: 16 different signs, then pieces of them once more, 4 to 8 signs each, from random places. Nothing can be learned by heart, since every row is new. Only the *rule* helps: what followed this sign before will follow it again.
+
+# %% [markdown] lang="zh" of="65fae75d"
+# 阅读从**抄写**开始：要照着书页回答，得先找到地方，再把后面的抄下来。来看这项本领怎样从零长出来，学生比小溪还小。
+#
+# 课文是这样的：先是 16 个不同的符号，接着把其中几段再写一遍，每段 4 到 8 个符号，起点随机。每一行都是新的，背不下来；管用的只有*规则*：这个符号以前后面跟着什么，现在还跟着什么。
+
+# %%
+SIGNS = string.ascii_letters + string.digits  # 62 signs, one token each
+HALF = 16
+
+
+def make_row(rng):
+    """Return 32 signs, the second half made of spans of the first, and which ones go on a span."""
+    first = rng.sample(range(len(SIGNS)), HALF)
+    row, goes_on = list(first), [False] * HALF
+    while len(row) < 2 * HALF:
+        start = rng.randrange(HALF - 4)
+        span = first[start : start + rng.randint(4, 8)]
+        row += span
+        goes_on += [False] + [True] * (len(span) - 1)
+    return row[: 2 * HALF], goes_on[: 2 * HALF]
+
+
+for i in range(3):
+    row, goes_on = make_row(random.Random(i))
+    gaps = [" " if k >= HALF and not goes_on[k] else "" for k in range(len(row))]
+    print("".join(gap + SIGNS[n] for gap, n in zip(gaps, row, strict=True)))
+
+# %% [markdown] lang="en"
+# **Exercise 2** (easy, 5 minutes). Be the pupil: write the rule that has to be found. `next_sign("kQ7xQ")` is `"7"`, since `Q` was followed by `7` before. The last sign always stands once before.
+
+# %% [markdown] lang="zh" of="3ffeb0d7"
+# **练习 2**（容易，5 分钟）。你来当学生：写出要找的那条规则。`next_sign("kQ7xQ")` 是 `"7"`，因为 `Q` 后面以前跟着 `7`。最后一个符号之前一定出现过一次。
+
+
+# %% tags=["exercise"]
+def next_sign(seen):
+    """Return what followed the last sign of `seen` where it stood before."""
+    ...
+
+
+# %% tags=["check"]
+nb00.next_sign(next_sign)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def next_sign(seen):
+#     """Return what followed the last sign of `seen` where it stood before."""
+#     before = seen[:-1]
+#     return seen[before.index(seen[-1]) + 1]
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# Two lines of Python for you. The pupil must find them by gradient descent, in random weights. It is a Qwen2 with two layers, 64 wide.
+#
+# **Exercise 3** (easy, 3 minutes). At first it guesses blindly among 62 signs. What is its loss, the mean of $-\ln p$ over the right signs? Write `blind_loss` and you know where the curve must begin.
+
+# %% [markdown] lang="zh" of="2e9ec3c0"
+# 对你来说不过两行 Python；学生却要从随机权重出发，靠梯度下降把它找出来。它是一个 Qwen2，两层，宽 64。
+#
+# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失，也就是正确符号的 $-\ln p$ 的平均值，是多少？写出 `blind_loss`，就知道曲线从哪里开始。
+
+
+# %% tags=["exercise"]
+def blind_loss(n_signs):
+    """Return the loss of a guess that gives each of n_signs the same probability."""
+    ...
+
+
+# %% tags=["check"]
+nb00.blind_loss(blind_loss)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# import math
+#
+#
+# def blind_loss(n_signs):
+#     """Return the loss of a guess that gives each of n_signs the same probability."""
+#     return -math.log(1 / n_signs)
+# ```
+#
+# </details>
+
+# %%
+set_seed(SEED)
+config = Qwen2Config(
+    vocab_size=len(SIGNS),
+    hidden_size=64,
+    intermediate_size=128,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=4,
+    tie_word_embeddings=True,
+)
+pupil = Qwen2ForCausalLM(config)
+say(f"{parameter_counts(pupil)[1]:,} random weights", f"{parameter_counts(pupil)[1]:,} 个随机权重")
+
+# %% [markdown] lang="en"
+# **Predict first**: how will the loss fall? Evenly? In a curve that flattens? Or not at all, and then at once?
+#
+# The loop below is all of pre-training: fresh rows, guess the next sign, measure, adjust. Loss counts on the second half alone; the first half is a lottery.
+
+# %% [markdown] lang="zh" of="637c4ffe"
+# **先猜一猜**：损失会怎样下降？匀速下降？先快后慢？还是先一动不动，然后突然掉下去？
+#
+# 下面这个循环就是预训练的全部：取新的一行，猜下一个符号，算误差，调权重。只有后一半计入损失，因为前一半全凭运气。
+
+
+# %%
+def go_to_school(pupil, steps, lr=3e-3, rows=64):
+    """Train a pupil on fresh rows; return the loss of each step."""
+    rng, losses = random.Random(SEED), []
+    optimizer = torch.optim.AdamW(pupil.parameters(), lr=lr)
+    for step in range(steps):
+        ids = torch.tensor([make_row(rng)[0] for _ in range(rows)])  # (rows, 32)
+        logits = pupil(ids).logits[:, HALF - 1 : -1]  # (rows, 16, 62): guesses of the second half
+        loss = cross_entropy(logits.flatten(0, 1), ids[:, HALF:].flatten())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+        if step % 20 == 0:
+            print(f"{step:4} {loss.item():5.2f} {'█' * round(10 * loss.item())}", flush=True)
+    return losses
+
+
+# %%
+@torch.no_grad()
+def copies(pupil, n_rows=200):
+    """Tell for each of n_rows new rows whether every sign that goes on a span is guessed right."""
+    rng = random.Random("held out")
+    rows, goes_on = map(torch.tensor, zip(*(make_row(rng) for _ in range(n_rows)), strict=True))
+    guess = pupil(rows).logits[:, :-1].argmax(-1)  # (rows, 31): the likeliest next sign
+    return ((guess == rows[:, 1:]) | ~goes_on[:, 1:]).all(1).tolist()
+
+
+@torch.no_grad()
+def complete(pupil, first, start):
+    """Let the pupil go on after the first half and two signs of it; return the six it writes."""
+    ids = first + first[start : start + 2]
+    for _ in range(6):
+        ids.append(pupil(torch.tensor([ids])).logits[0, -1].argmax().item())
+    return "".join(SIGNS[i] for i in ids[-6:])
+
+
+firsts = [make_row(random.Random(i))[0][:HALF] for i in range(5)]
+before = [complete(pupil, first, 5) for first in firsts], copies(pupil)
+
+# %%
+started = time.perf_counter()
+losses = go_to_school(pupil, steps=5 if setup.smoke else 600)
+pupil_seconds = time.perf_counter() - started
+say(f"{pupil_seconds:.0f} s", f"用时 {pupil_seconds:.0f} 秒")
+
+# %%
+after = [complete(pupil, first, 5) for first in firsts], copies(pupil)
+for first, wrong, right in zip(firsts, before[0], after[0], strict=True):
+    signs = "".join(SIGNS[i] for i in first)
+    print(f"{signs} {signs[5:7]}… {signs[7:13]} | before ｜ 之前 {wrong} | after ｜ 之后 {right}")
+claim("start_copy_before", share(before[1]))
+claim("start_copy_after", share(after[1]))
+claim("start_cliff", next((i for i, loss in enumerate(losses) if loss < 2), len(losses)))
+
+# %%
+fig = plots.curves(
+    {"loss ｜ 损失": (range(len(losses)), losses)},
+    "A skill comes all at once ｜ 本领是一下子学会的",
+    "step ｜ 步",
+    "loss, nats per sign ｜ 损失",
+)
+for height, name in ((4.13, "blind guess: ln 62 ｜ 瞎猜"), (0.69, "perfect copying ｜ 完美抄写")):
+    fig.axes[0].axhline(height, color="#666666", linestyle=":")
+    fig.axes[0].text(len(losses), height + 0.06, name, ha="right", size=9)
+fig
+
+# %% [markdown] lang="en"
+# Why a **cliff**? Two parts must fit together: one looks at the sign *before*, another finds where that sign stood and takes what came next ([induction heads](https://arxiv.org/abs/2209.11895)). Either alone earns almost nothing, so for a long time nothing seems to happen. Then both lock, and the loss drops.
+#
+# Xiaoxi's school began the same way, then went on to reading: hours on two cores (`tools/pretrain.py`). Qwen2.5's took 18 trillion tokens. The kind of thing is the same.
+
+# %% [markdown] lang="zh" of="fffd0441"
+# 为什么是**悬崖**？因为要两个零件配合：一个去看*前一个*符号，另一个去找这个符号以前在哪里，再取它后面的那个（[归纳头](https://arxiv.org/abs/2209.11895)）。单有哪一个都几乎没用，所以很长时间里好像什么也没发生；等两个零件扣上，损失就掉下来了。
+#
+# 小溪的小学也是这样开头，然后才学阅读，在双核 CPU 上花了几个小时（`tools/pretrain.py`）。Qwen2.5 读了 18 万亿个词元。规模不同，道理一样。
+
+# %% [markdown]
+# ## 7. Hardware, time, cost ｜ 硬件、时间、花费
+
+# %% [markdown] lang="en"
+# | | the seeds say | here, on `tiny` |
+# |---|---|---|
+# | memory | 16 GB at least; better 24 GB | below 2.5 GB, measured next |
+# | hardware | Apple M1/M2, better a GPU | two CPU cores of any make |
+# | preparing data | 10 to 30 minutes | done; notebook 03 shows how |
+# | training | 30 minutes to 2 hours | minutes (notebook 04) |
+# | evaluation | 10 minutes | about a minute |
+# | three ways | Colab; a model at home; cloud | `t4`; `tiny`; notebook 09 |
+# | cost | free; cloud 0.5 to 2 dollars an hour | free |
+
+# %% [markdown] lang="zh" of="105195fc"
+# | | 种子文档说 | 这里，`tiny` 档位 |
+# |---|---|---|
+# | 内存 | 至少 16 GB，最好 24 GB | 不到 2.5 GB，下面实测 |
+# | 硬件 | 苹果 M1/M2，最好有 GPU | 任何双核 CPU |
+# | 准备数据 | 10 到 30 分钟 | 已备好，notebook 03 讲做法 |
+# | 训练 | 30 分钟到 2 小时 | 几分钟（notebook 04） |
+# | 评估 | 10 分钟 | 约一分钟 |
+# | 三种方案 | Colab、本地模型、云端服务 | `t4`、`tiny`、notebook 09 |
+# | 花费 | 免费；云端每小时 0.5 到 2 美元 | 免费 |
+
+# %%
+say(
+    f"the exam: {4 * n_test} answers in {seconds:.0f} s",
+    f"考试：{seconds:.0f} 秒答了 {4 * n_test} 题",
+)
+speed = len(losses) * 64 * 2 * HALF / pupil_seconds
+say(f"the pupil trained on {speed:,.0f} tokens a second", f"那个学生每秒训练 {speed:,.0f} 个词元")
+claim("start_memory", peak_memory_gb())
+
+# %% [markdown] lang="en"
+# **Exercise 4** (easy, 5 minutes). The seeds name the download of `Qwen2.5-1.5B-Instruct`: about 6 GB. Check it: write `weights_gb`, the size of weights in GB ($10^9$ bytes), with `bits` for each. It has to work for 4 bits too.
+
+# %% [markdown] lang="zh" of="993c55ba"
+# **练习 4**（容易，5 分钟）。种子文档说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 位。4 位时也要能用。
+
+
+# %% tags=["exercise"]
+def weights_gb(parameters, bits):
+    """Return the size of a model's weights in GB."""
+    ...
+
+
+# %% tags=["check"]
+nb00.weights_gb(weights_gb)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def weights_gb(parameters, bits):
+#     """Return the size of a model's weights in GB."""
+#     return parameters * bits / 8 / 1e9
+# ```
+#
+# </details>
+
+
+# %%
+def size_of(hidden_size, intermediate_size, num_hidden_layers, num_attention_heads):
+    """Count the weights of a Qwen2.5 by its published shape, without making them."""
+    with torch.device("meta"):
+        shape = Qwen2Config(
+            vocab_size=151_936, hidden_size=hidden_size, intermediate_size=intermediate_size,
+            num_hidden_layers=num_hidden_layers, num_attention_heads=num_attention_heads,
+            num_key_value_heads=2, tie_word_embeddings=True,
+        )  # fmt: skip
+        return parameter_counts(Qwen2ForCausalLM(shape))[1]
+
+
+small, larger = size_of(1536, 8960, 28, 12), size_of(2048, 11008, 36, 16)
+for name, count in (("Qwen2.5-1.5B", small), ("Qwen2.5-3B", larger)):
+    print(f"{name}: {count:,} × 2 bytes = {2 * count / 1e9:.1f} GB")
+claim("start_download", 2 * small / 1e9)
+
+# %% [markdown] lang="en"
+# So the seeds' 6 GB belong to the **3B**, whose GGUF file they had at hand. They are right that a GGUF file is no place to train: it is a format for inference (notebook 05). And their `huggingface-cli download` is called `hf download` today.
+
+# %% [markdown] lang="zh" of="3e0747f0"
+# 可见种子文档里的 6 GB 其实是 **3B** 的大小，他们手头的 GGUF 文件正是 3B。他们说 GGUF 不能拿来训练，这是对的：那是推理用的格式（notebook 05）。另外，`huggingface-cli download` 如今叫 `hf download`。
+
+# %% [markdown]
+# ## 8. What goes wrong ｜ 哪里会出错
+
+# %% [markdown] lang="en"
+# | you see | why | mend |
+# |---|---|---|
+# | "Open the notebook inside the course's folder" | opened elsewhere | `make lab` |
+# | `NameError` | a cell was skipped | run all cells above |
+# | ⚠️ cannot be fetched | no model hub in reach | `PROFILE = "tiny"`, or `HF_ENDPOINT` |
+# | boxes in place of 中文 | another font | end figures with `helpers.plots` |
+# | slightly other numbers | another CPU, other versions | claims give a range |
+# | a loss that stays flat | the cliff is still to come, or the rate is wrong | wait; notebook 04 |
+#
+# Errors name their mend, in both languages:
+
+# %% [markdown] lang="zh" of="2dedc37a"
+# | 现象 | 原因 | 办法 |
+# |---|---|---|
+# | “请在课程文件夹里打开 notebook” | 在别处打开了 | `make lab` |
+# | `NameError` | 跳过了某个单元格 | 从头运行上面的单元格 |
+# | ⚠️ 无法下载 | 连不上模型站 | `PROFILE = "tiny"`，或设 `HF_ENDPOINT` |
+# | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.plots` 画图 |
+# | 数字略有出入 | CPU 或版本不同 | 论断都给出范围 |
+# | 损失一直不动 | 悬崖还没到，或学习率不对 | 再等等；看 notebook 04 |
+#
+# 本课程的报错会写明怎么修，中英文都有：
+
+# %%
+for profile, wanted in (("T4", None), ("tiny", "my model")):
+    try:
+        load(resolve(profile, wanted))
+    except CourseError as error:
+        print(f"❌ {error}")
+
+# %% [markdown]
+# ## 9. Summary and next ｜ 小结与下一步
+
+# %% [markdown] lang="en"
+# - A model **knows** what its weights were taught, and can **read** what its prompt holds: two different things.
+# - Form and style are neither: they have to be practised. That is fine-tuning.
+# - A skill may come all at once, after a long time of nothing.
+# - The dial is `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
+#
+# **Next**: [01, the decision tree](01_decision_tree.ipynb), whether to fine-tune at all, or straight to [04, SFT](04_sft.ipynb), how. The seeds' verdict "90 % of cases need RAG" is tested in 01.
+
+# %% [markdown] lang="zh" of="4782bc18"
+# - 模型**知道**的，是权重学过的；它能**读懂**的，是提示里给的。这是两回事。
+# - 格式和风格两样都不是，得靠练。这就是微调。
+# - 本领可能在长时间毫无动静之后，一下子出现。
+# - 旋钮是 `PROFILE`；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
+#
+# **下一步**：[01 决策树](01_decision_tree.ipynb)讲该不该微调；也可以直接去 [04 监督式微调](04_sft.ipynb)，看怎么做。种子文档的结论“90 % 的场景需要 RAG”，在 01 里检验。
+
+# %%
+progress("00")
