@@ -1,5 +1,6 @@
 """Prepare Colab and Kaggle, called by the bootstrap cell. Nothing but the standard library."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -47,6 +48,8 @@ def quiet() -> None:
     # and peft 0.21 does not use: nothing that a learner could mend
     for old in ("gradient_checkpointing", "is_gradient_checkpointing"):
         warnings.filterwarnings("ignore", f"`{old}` is deprecated", FutureWarning)
+    # bitsandbytes asks for a faster kernel from the hub, which it does without
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # tokenizers warn after a fork

@@ -137,6 +137,11 @@ def typography(zh: str) -> Iterator[tuple[str, str]]:
                 f"no space between Chinese and Latin in “{_around(line, found)}”; put one",
                 f"“{_around(line, found)}”里中文与西文之间没有空格；请补上",
             )
+        for found in re.finditer(r"\*\*", line):
+            yield (  # CommonMark does not close bold type between 。 and a character
+                f"bold type that does not close in “{_around(line, found)}”; write **…**。 for **…。**",
+                f"“{_around(line, found)}”里的加粗没有生效；标点请放到 ** 外面",
+            )
 
 
 def _around(line: str, found: re.Match) -> str:

@@ -1,0 +1,127 @@
+"""Xiaoxi's making: a killed run goes on unchanged, and the report card marks what greedy gives."""
+
+import multiprocessing
+import random
+import time
+
+import pytest
+import torch
+
+from tools import pretrain, report_card, school
+
+
+def short_course(folder, steps=24):
+    """Train a tiny course on one thread; checkpoint after every step."""
+    torch.set_num_threads(1)
+    pretrain.TOKENS = 448
+    pretrain.MODEL = pretrain.MODEL | {"hidden_size": 32, "intermediate_size": 64}
+    return pretrain.train(steps, 0, folder, save_every=0.0, compiled=False)
+
+
+def killed_course(folder):
+    """Be the process that is killed."""
+    short_course(folder)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Give the settings back that a short course changes in this process."""
+    monkeypatch.setattr(pretrain, "TOKENS", pretrain.TOKENS)
+    monkeypatch.setattr(pretrain, "MODEL", pretrain.MODEL)
+
+
+def test_a_killed_run_goes_on_with_the_same_losses(tmp_path, small):
+    unbroken = short_course(tmp_path / "unbroken")
+    process = multiprocessing.get_context("spawn").Process(
+        target=killed_course, args=(tmp_path / "killed",)
+    )
+    process.start()
+    state, deadline = tmp_path / "killed" / "state.pt", time.time() + 120
+    while not state.exists() and process.is_alive() and time.time() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    done = torch.load(state, weights_only=True)["step"]
+    assert 0 < done < 24
+    assert short_course(tmp_path / "killed") == unbroken
+    assert len(unbroken) == 24
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """Train the tokenizer on a small part of its text."""
+    return pretrain.train_tokenizer(pretrain.tokenizer_text(lessons=150))
+
+
+def test_no_token_joins_two_chinese_characters(tokenizer):
+    for token, number in tokenizer.get_vocab().items():
+        text = tokenizer.decode([number])
+        if "�" not in text and token not in pretrain.SPECIAL:
+            assert sum("一" <= c <= "鿿" for c in text) <= 1, text
+
+
+def test_every_text_comes_back(tokenizer):
+    rng = random.Random(1)
+    for lang in ("en", "zh"):
+        for ask, reply in school.reading(rng, lang, 3) + school.forms(rng, lang, 3):
+            for text in (ask, reply):
+                assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_digits_stand_alone(tokenizer):
+    assert len(tokenizer.encode("4821")) == 4
+
+
+def test_a_batch_depends_on_seed_and_step_alone(tokenizer):
+    fast = tokenizer.backend_tokenizer
+    for step in (0, 90):
+        one, two = (pretrain.batch(0, step, 100, fast) for _ in range(2))
+        assert torch.equal(one[0], two[0])
+        assert torch.equal(one[1], two[1])
+    assert not torch.equal(pretrain.batch(0, 0, 100, fast)[0], pretrain.batch(1, 0, 100, fast)[0])
+
+
+def test_weights_fall_on_the_answers(tokenizer):
+    ids, weights = pretrain.row(random.Random(3), tokenizer.backend_tokenizer, 448, 1.0)
+    text = tokenizer.decode([i for i, w in zip(ids, weights, strict=True) if w == 1.0])
+    assert "<|im_start|>" not in text
+    assert text.count("<|im_end|>") >= 2
+
+
+@pytest.mark.parametrize("kind", report_card.KINDS)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_report_items_are_the_same_each_time(kind, lang):
+    assert report_card.items(kind, lang, 3) == report_card.items(kind, lang, 3)
+
+
+def test_one_pass_marks_what_greedy_decoding_gives(toy_model):
+    from helpers.models import generate, load
+
+    model, tokenizer = load(toy_model)
+    asked, prompts = [], ["one", "two words", "三"]
+    chats = [[{"role": "user", "content": p}] for p in prompts]
+    said = generate(model, tokenizer, chats, max_new_tokens=12)
+    for prompt, text in zip(prompts, said, strict=True):
+        asked.append(([(prompt, text)], "en"))
+    marks = report_card.exact(model, tokenizer, asked)
+    ended = [
+        len(tokenizer.encode(text, add_special_tokens=False)) < 12 for text in said
+    ]  # a cut answer has no end token, which an exact answer needs
+    assert all(ok <= end for ok, end in zip(marks, ended, strict=True))
+    wrong = [([(p, text + "x")], "en") for p, text in zip(prompts, said, strict=True)]
+    assert report_card.exact(model, tokenizer, wrong) == [False] * 3
+
+
+def test_held_out_sums_are_never_taught():
+    rng = random.Random(0)
+    taught = [turn for _ in range(200) for turn in school.sums(rng, "en")]
+    plus = [reply.split(" = ")[0].split(" + ") for _, reply in taught if "+" in reply]
+    assert plus
+    assert not any(school.sum_held_out(int(a), int(b)) for a, b in plus)
+
+
+def test_held_out_labels_are_never_taught():
+    rng, last = random.Random(0), school.LABELS["en"]["plate"][-school.HELD_OUT :]
+    forms = [school.make_form(rng, "en") for _ in range(500)]
+    assert not any(f.labels["plate"] in last for f in forms)
+    assert all(school.make_form(rng, "en", held_out=True).labels["plate"] in last for _ in range(9))
