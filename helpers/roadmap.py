@@ -14,6 +14,12 @@ LESSONS = {  # number: column, row, title
     "08": (6, 2, "RAG + tuning ｜ RAG 加微调"),
     "09": (6, 0, "Ship, scale ｜ 部署与扩展"),
 }
+STAGES = {  # column -> what its lessons are for
+    0.5: "choose ｜ 选择",
+    3: "train ｜ 训练",
+    5: "measure ｜ 测量",
+    6: "use ｜ 使用",
+}
 STEPS = "00-01 01-02 01-03 02-04 03-04 04-05 04-06 05-07 06-07 07-08 07-09"
 
 
@@ -29,7 +35,7 @@ def road(here: str = "00"):
             en=f'no lesson "{here}": choose one of {", ".join(LESSONS)}',
             zh=f"没有“{here}”这一课：请从 {', '.join(LESSONS)} 中选",
         )
-    fig, ax = figure(width=9.6, height=3.4)
+    fig, ax = figure(width=9.6, height=3.7)
     for step in STEPS.split():
         start, end = (LESSONS[number][:2] for number in step.split("-"))
         way = {"arrowstyle": "-|>", "color": "#777777", "shrinkA": 32, "shrinkB": 32}
@@ -40,7 +46,9 @@ def road(here: str = "00"):
         box["facecolor"] = COLOURS[2] if marked else "white"
         words = {"ha": "center", "va": "center", "size": 9}
         ax.text(x, y, f"{number}\n{two_lines(title)}", bbox=box, **words)
-    ax.set(xlim=(-0.6, 6.6), ylim=(-0.55, 2.55))
+    for x, stage in STAGES.items():
+        ax.text(x, -0.75, stage, ha="center", size=10, color="#555555")
+    ax.set(xlim=(-0.6, 6.6), ylim=(-0.85, 2.5))
     ax.set_title(f"The road; you are at {here} ｜ 路线图：你在 {here}")
     ax.axis("off")
     return fig

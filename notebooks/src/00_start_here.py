@@ -204,25 +204,25 @@ nb00.pick_profile(pick_profile)
 # Do not ask `torch.cuda.is_bf16_supported()`: on a T4 it says `True`, by slow emulation. ｜ 不要用 `torch.cuda.is_bf16_supported()` 来判断：在 T4 上它也返回 `True`，其实是很慢的模拟。
 
 # %% [markdown]
-# ## 3. Three analogies ｜ 三个比喻
+# ## 3. Three pictures, and Xiaoxi ｜ 三个比喻，与小溪
 
 # %% [markdown] lang="en"
 # The seeds call it **education against cheat sheet**. Keep these three pictures; the path will lean on them, and test them.
 #
 # | | in the picture | what it gives | where you see it |
 # |---|---|---|---|
-# | **Pre-training** | primary school | grammar, logic, general knowledge | section 6, in a minute |
+# | **Pre-training** | primary school | grammar, logic, general knowledge | section 5, in a minute |
 # | **Fine-tuning** | medical school | jargon, format, style: *changes the brain* | notebook 04 |
-# | **RAG** | a textbook | looks facts up at work: *uses a tool* | section 5, by hand; notebook 08 |
+# | **RAG** | a textbook | looks facts up at work: *uses a tool* | section 4, by hand; notebook 08 |
 
-# %% [markdown] lang="zh" of="ce23459f"
+# %% [markdown] lang="zh" of="8148b156"
 # 种子文档把它叫作**教育与小抄**。请记住这三幅画面；整条路径都会用到它们，也会检验它们。
 #
 # | | 比喻 | 带来什么 | 在哪里能看到 |
 # |---|---|---|---|
-# | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 6 节，一分钟看完 |
+# | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 5 节，一分钟看完 |
 # | **微调** | 医学院 | 术语、格式、风格：*改变大脑* | notebook 04 |
-# | **RAG** | 教科书 | 工作中查阅事实：*使用工具* | 第 5 节，手工来做；notebook 08 |
+# | **RAG** | 教科书 | 工作中查阅事实：*使用工具* | 第 4 节，手工来做；notebook 08 |
 
 # %% [markdown] lang="en"
 # How far do the pictures carry? **An exam shows it.** Closed book: only what is in the weights counts. Open book: the page lies on the desk, and being able to *read* counts.
@@ -230,12 +230,9 @@ nb00.pick_profile(pick_profile)
 # They hide two things. A textbook helps only those who can read: primary school comes first. And medical school teaches form far better than numbers (notebook 04). Two more pictures wait in 02 and 05: LoRA, sticky notes; QLoRA, sticky notes on a compressed book.
 
 # %% [markdown] lang="zh" of="32f1ac19"
-# 这些比喻能走多远？**考一考就知道。**闭卷：只看权重里有什么。开卷：书页就在桌上，比的是*会不会读*。
+# 这些比喻能走多远？**考一考就知道**。闭卷：只看权重里有什么。开卷：书页就在桌上，比的是*会不会读*。
 #
 # 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两幅画面在 02 和 05 等你：LoRA 是便利贴，QLoRA 是贴在压缩版教科书上的便利贴。
-
-# %% [markdown]
-# ## 4. Meet Xiaoxi ｜ 认识小溪
 
 # %% [markdown] lang="en"
 # **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like the large ones: Qwen2's architecture, the same chat format, about a 350th of the smallest Qwen2.5. Its primary school was text written by a program: other cities' traffic codes, translation, sums, lists, stories, in English and Chinese. (On `t4` and `gpu`, Qwen sits in its chair.)
@@ -311,15 +308,15 @@ plots.bars(
 )
 
 # %% [markdown]
-# ## 5. What it cannot know ｜ 它不可能知道的
+# ## 4. What it cannot know ｜ 它不可能知道的
 
 # %% [markdown] lang="en"
-# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](https://github.com/OWNER/finetuning-path/blob/main/data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt, or from nowhere. So *knowing* and *reading* can be graded apart.
+# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt, or from nowhere. So *knowing* and *reading* can be graded apart.
 #
 # **Predict first**: the same question, first closed book, then with three articles on the desk, one of them the right one.
 
-# %% [markdown] lang="zh" of="7927c3b2"
-# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](https://github.com/OWNER/finetuning-path/blob/main/data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示，要么无中生有。这样，*知道*和*会读*就能分开打分。
+# %% [markdown] lang="zh" of="9be0fc13"
+# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](../data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示，要么无中生有。这样，*知道*和*会读*就能分开打分。
 #
 # **先猜一猜**：同一道题，先闭卷，再把三条法条摆上桌（其中一条正是要找的），结果会怎样？
 
@@ -331,9 +328,10 @@ BOOK = {"en": "Articles:\n{}\n\n", "zh": "法条：\n{}\n\n"}
 
 def exam(article, lang, k):
     """Ask for the fine of an article, with k articles on the desk, it among them."""
+    rng = random.Random(f"{SEED} {article['id']}")
     others = [other for other in code if other is not article]
-    desk = random.Random(f"{SEED} {article['id']}").sample(others, k - 1) if k else []
-    desk.insert(k // 2, article)
+    desk = [article, *rng.sample(others, max(k - 1, 0))]
+    rng.shuffle(desk)
     book = BOOK[lang].format("\n".join(page[lang]["text"] for page in desk)) if k else ""
     return [{"role": "user", "content": book + QUESTION[lang].format(article[lang]["lay"])}]
 
@@ -344,10 +342,10 @@ for k in (0, 3):
 say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
 
 # %% [markdown] lang="en"
-# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Who always names the commonest fine gets the dashed line: **chance**. Expected: closed book at chance; then about 98, 95 and 90 %.
+# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Brackets and whiskers give the 95 % interval: how far luck may reach with so many questions. Who always names the commonest fine gets the dashed line, **chance**. Expected: closed book no better than chance; then about 98, 95 and 90 %.
 
-# %% [markdown] lang="zh" of="eafd155b"
-# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。永远只答最常见的那个罚款数，得分就是图里的虚线：**瞎蒙水平**。预期：闭卷等于瞎蒙；开卷依次约为 98、95、90 %。
+# %% [markdown] lang="zh" of="9062ffb4"
+# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。方括号和误差线是 95 % 区间：题目只有这么多，运气最多能造成多大出入。永远只答最常见的那个罚款数，得分就是图里的虚线，即**瞎猜水平**。预期：闭卷不比瞎猜好；开卷依次约为 98、95、90 %。
 
 
 # %%
@@ -374,7 +372,8 @@ for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
 
 # %%
 unseen = select(world("eval"), task="notice", split="unseen", context=True)
-incidents = [row for row in unseen if len(row["context"]) == 3][: n_test // 2]
+three = [row for row in unseen if len(row["context"]) == 3]
+incidents = [row for lang in ("en", "zh") for row in select(three, lang=lang)[: n_test // 4]]
 notices = generate(model, tokenizer, [row["messages"][:1] for row in incidents], max_new_tokens=80)
 print("WANTED ｜ 要求：", incidents[0]["messages"][1]["content"], sep="\n")
 print("\nWRITTEN ｜ 写出：", notices[0], sep="\n")
@@ -396,10 +395,10 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# The seeds' table in one picture. "Answering questions on traffic law: no fine-tuning, RAG is enough": bars two to four, no training at all. "Legal documents in a fixed form: fine-tuning": the last bar, and the job of notebook 04. Try your own exam below: choose an article and put more or fewer pages on the desk.
+# The seeds' table in one picture. "Answering questions on traffic law: no fine-tuning, RAG is enough": bars two to four, no training at all. (Here you laid the pages down; RAG finds them by itself, notebook 08.) "Legal documents in a fixed form: fine-tuning": the last bar, and the job of notebook 04. Now hold your own exam: choose an article, put more or fewer pages on the desk.
 
-# %% [markdown] lang="zh" of="185368aa"
-# 这一张图就是种子文档里的那张表。“回答交通法问题：不需要微调，RAG 足够”：看第二到第四根柱子，完全没有训练。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面可以自己出题：选一条法条，再决定桌上放几页。
+# %% [markdown] lang="zh" of="5e96c480"
+# 这一张图就是种子文档里的那张表。“回答交通法问题：不需要微调，RAG 足够”：看第二到第四根柱子，完全没有训练。（这里的书页是你摆上去的；RAG 会自己去找，见 notebook 08。）“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面由你来出题：选一条法条，再决定桌上放几页。
 
 
 # %%
@@ -421,7 +420,7 @@ widgets.explore(
 )
 
 # %% [markdown]
-# ## 6. Primary school in a minute ｜ 一分钟小学
+# ## 5. Primary school in a minute ｜ 一分钟小学
 
 # %% [markdown] lang="en"
 # Reading begins with **copying**: to answer from a page, a model must find a place and copy what follows. Watch that skill come up from nothing, in a pupil that is smaller still.
@@ -486,12 +485,12 @@ nb00.next_sign(next_sign)
 # %% [markdown] lang="en"
 # Two lines of Python for you. The pupil must find them by gradient descent, in random weights. It is a Qwen2 with two layers, 64 wide.
 #
-# **Exercise 3** (easy, 3 minutes). At first it guesses blindly among 62 signs. What is its loss, the mean of $-\ln p$ over the right signs? Write `blind_loss` and you know where the curve must begin.
+# **Exercise 3** (easy, 3 minutes). At first it guesses blindly among 62 signs. What is its loss, the mean of $-\ln p$ over the right signs? Write `blind_loss`, and you know where the curve begins. **Predict first** how it goes on: down evenly, flattening out, or not at all and then at once?
 
-# %% [markdown] lang="zh" of="2e9ec3c0"
+# %% [markdown] lang="zh" of="36618701"
 # 对你来说不过两行 Python；学生却要从随机权重出发，靠梯度下降把它找出来。它是一个 Qwen2，两层，宽 64。
 #
-# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失，也就是正确符号的 $-\ln p$ 的平均值，是多少？写出 `blind_loss`，就知道曲线从哪里开始。
+# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失，也就是正确符号的 $-\ln p$ 的平均值，是多少？写出 `blind_loss`，就知道曲线从哪里开始。**先猜一猜**它接下来怎么走：匀速下降？先快后慢？还是先一动不动，然后突然掉下去？
 
 
 # %% tags=["exercise"]
@@ -531,26 +530,18 @@ config = Qwen2Config(
 pupil = Qwen2ForCausalLM(config)
 say(f"{parameter_counts(pupil)[1]:,} random weights", f"{parameter_counts(pupil)[1]:,} 个随机权重")
 
-# %% [markdown] lang="en"
-# **Predict first**: how will the loss fall? Evenly? In a curve that flattens? Or not at all, and then at once?
-#
-# The loop below is all of pre-training: fresh rows, guess the next sign, measure, adjust. Loss counts on the second half alone; the first half is a lottery.
-
-# %% [markdown] lang="zh" of="637c4ffe"
-# **先猜一猜**：损失会怎样下降？匀速下降？先快后慢？还是先一动不动，然后突然掉下去？
-#
-# 下面这个循环就是预训练的全部：取新的一行，猜下一个符号，算误差，调权重。只有后一半计入损失，因为前一半全凭运气。
-
 
 # %%
 def go_to_school(pupil, steps, lr=3e-3, rows=64):
-    """Train a pupil on fresh rows; return the loss of each step."""
+    """Pre-train a pupil: fresh rows, guess the next sign, measure, adjust; return the losses."""
     rng, losses = random.Random(SEED), []
     optimizer = torch.optim.AdamW(pupil.parameters(), lr=lr)
     for step in range(steps):
         ids = torch.tensor([make_row(rng)[0] for _ in range(rows)])  # (rows, 32)
         logits = pupil(ids).logits[:, HALF - 1 : -1]  # (rows, 16, 62): guesses of the second half
-        loss = cross_entropy(logits.flatten(0, 1), ids[:, HALF:].flatten())
+        loss = cross_entropy(
+            logits.flatten(0, 1), ids[:, HALF:].flatten()
+        )  # the first half is luck
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -558,6 +549,11 @@ def go_to_school(pupil, steps, lr=3e-3, rows=64):
         if step % 20 == 0:
             print(f"{step:4} {loss.item():5.2f} {'█' * round(10 * loss.item())}", flush=True)
     return losses
+
+
+def cliff(losses):
+    """Return the first step with a loss below 2."""
+    return next((step for step, loss in enumerate(losses) if loss < 2), len(losses))
 
 
 # %%
@@ -595,36 +591,75 @@ for first, wrong, right in zip(firsts, before[0], after[0], strict=True):
     print(f"{signs} {signs[5:7]}… {signs[7:13]} | before ｜ 之前 {wrong} | after ｜ 之后 {right}")
 claim("start_copy_before", share(before[1]))
 claim("start_copy_after", share(after[1]))
-claim("start_cliff", next((i for i, loss in enumerate(losses) if loss < 2), len(losses)))
+claim("start_cliff", cliff(losses))
+
+# %% [markdown] lang="en"
+# Nothing for a long time, then a **cliff**. Why? Two parts must fit together: one looks at the sign *before*, another finds where that sign stood and takes what came next ([induction heads](https://arxiv.org/abs/2209.11895)). Either alone earns almost nothing.
+#
+# Put that to the test. A second pupil gets the first part as a gift: one head turned back. A third has the gift too, but takes steps three times as long. **Predict first**: when do their cliffs come, if at all?
+
+# %% [markdown] lang="zh" of="fad9f316"
+# 很久没有动静，然后是一道**悬崖**。为什么？因为要两个零件配合：一个去看*前一个*符号，另一个去找这个符号以前在哪里，再取它后面的那个（[归纳头](https://arxiv.org/abs/2209.11895)）。单有哪一个都几乎没用。
+#
+# 来检验一下。给第二个学生送上第一个零件：让一个注意力头一开始就盯住前一个符号。第三个学生也有这份礼物，但学习率是三倍，步子大得多。**先猜一猜**：他们的悬崖会来得更早、更晚，还是不来？
+
 
 # %%
+@torch.no_grad()
+def look_back(pupil, pairs=6, strength=60.0):
+    """Turn one head of the first layer to the sign before, by biases that suit RoPE's angles."""
+    attention = pupil.model.layers[0].self_attn
+    half, size = attention.head_dim // 2, (strength / pairs) ** 0.5
+    angle = 10_000.0 ** (-torch.arange(pairs) / half)
+    attention.q_proj.bias[:pairs] = size
+    attention.k_proj.bias[:pairs] = size * torch.cos(angle)
+    attention.k_proj.bias[half : half + pairs] = size * torch.sin(angle)
+
+
+def gifted(lr):
+    """Send a pupil to school that looks back from the start; return its losses."""
+    set_seed(SEED)
+    pupil = Qwen2ForCausalLM(config)
+    look_back(pupil)
+    return go_to_school(pupil, steps=5 if setup.smoke else 200, lr=lr)
+
+
+# %%
+runs = {
+    "from nothing ｜ 从零开始": losses,
+    "one head turned back ｜ 一个注意力头回头看": gifted(lr=3e-3),
+    "the same, rate × 3 ｜ 同样，学习率三倍": gifted(lr=9e-3),
+}
+_, with_gift, in_haste = map(cliff, runs.values())
+claim("start_cliff_gift", with_gift)
+claim("start_cliff_haste", in_haste)
 fig = plots.curves(
-    {"loss ｜ 损失": (range(len(losses)), losses)},
+    {name: (range(len(losses)), losses) for name, losses in runs.items()},
     "A skill comes all at once ｜ 本领是一下子学会的",
     "step ｜ 步",
     "loss, nats per sign ｜ 损失",
 )
-for height, name in ((4.13, "blind guess: ln 62 ｜ 瞎猜"), (0.69, "perfect copying ｜ 完美抄写")):
-    fig.axes[0].axhline(height, color="#666666", linestyle=":")
-    fig.axes[0].text(len(losses), height + 0.06, name, ha="right", size=9)
+fig.axes[0].axhline(4.13, color="#666666", linestyle=":")
+fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", size=9)
 fig
 
 # %% [markdown] lang="en"
-# Why a **cliff**? Two parts must fit together: one looks at the sign *before*, another finds where that sign stood and takes what came next ([induction heads](https://arxiv.org/abs/2209.11895)). Either alone earns almost nothing, so for a long time nothing seems to happen. Then both lock, and the loss drops.
+# So the first part was what took so long, and steps too long keep the parts from locking at all. What is left of the loss is luck: nobody knows where the next piece begins.
 #
-# Xiaoxi's school began the same way, then went on to reading: hours on two cores (`tools/pretrain.py`). Qwen2.5's took 18 trillion tokens. The kind of thing is the same.
+# Xiaoxi's school began the same way, gift included, then went on to reading: hours on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a training of yours shows a flat curve.
 
-# %% [markdown] lang="zh" of="fffd0441"
-# 为什么是**悬崖**？因为要两个零件配合：一个去看*前一个*符号，另一个去找这个符号以前在哪里，再取它后面的那个（[归纳头](https://arxiv.org/abs/2209.11895)）。单有哪一个都几乎没用，所以很长时间里好像什么也没发生；等两个零件扣上，损失就掉下来了。
+# %% [markdown] lang="zh" of="33eb9bd6"
+# 可见费时间的正是第一个零件；步子太大，两个零件就一直扣不上。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
 #
-# 小溪的小学也是这样开头，然后才学阅读，在双核 CPU 上花了几个小时（`tools/pretrain.py`）。Qwen2.5 读了 18 万亿个词元。规模不同，道理一样。
+# 小溪的小学也是这样开头的，同样收到了这份礼物，然后才学阅读，在双核 CPU 上花了几个小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
 
 # %% [markdown]
-# ## 7. Hardware, time, cost ｜ 硬件、时间、花费
+# ## 6. Hardware, time, cost ｜ 硬件、时间、花费
 
 # %% [markdown] lang="en"
 # | | the seeds say | here, on `tiny` |
 # |---|---|---|
+# | you know already | LLMs, RAG, Python, machine learning | Python, machine learning |
 # | memory | 16 GB at least; better 24 GB | below 2.5 GB, measured next |
 # | hardware | Apple M1/M2, better a GPU | two CPU cores of any make |
 # | preparing data | 10 to 30 minutes | done; notebook 03 shows how |
@@ -633,9 +668,10 @@ fig
 # | three ways | Colab; a model at home; cloud | `t4`; `tiny`; notebook 09 |
 # | cost | free; cloud 0.5 to 2 dollars an hour | free |
 
-# %% [markdown] lang="zh" of="105195fc"
+# %% [markdown] lang="zh" of="d47dbd05"
 # | | 种子文档说 | 这里，`tiny` 档位 |
 # |---|---|---|
+# | 预备知识 | LLM 使用、RAG、Python、机器学习 | Python、机器学习 |
 # | 内存 | 至少 16 GB，最好 24 GB | 不到 2.5 GB，下面实测 |
 # | 硬件 | 苹果 M1/M2，最好有 GPU | 任何双核 CPU |
 # | 准备数据 | 10 到 30 分钟 | 已备好，notebook 03 讲做法 |
@@ -645,12 +681,13 @@ fig
 # | 花费 | 免费；云端每小时 0.5 到 2 美元 | 免费 |
 
 # %%
-say(
-    f"the exam: {4 * n_test} answers in {seconds:.0f} s",
-    f"考试：{seconds:.0f} 秒答了 {4 * n_test} 题",
-)
+started = time.perf_counter()
+texts = generate(model, tokenizer, [exam(page, "en", 1) for page in code[:32]], max_new_tokens=48)
+speed = sum(map(len, tokenizer(texts)["input_ids"])) / (time.perf_counter() - started)
+say(f"answering: {speed:,.0f} tokens a second", f"回答：每秒 {speed:,.0f} 个词元")
 speed = len(losses) * 64 * 2 * HALF / pupil_seconds
-say(f"the pupil trained on {speed:,.0f} tokens a second", f"那个学生每秒训练 {speed:,.0f} 个词元")
+say(f"training the pupil: {speed:,.0f} tokens a second", f"训练那个学生：每秒 {speed:,.0f} 个词元")
+say(f"the exam of section 4: {seconds:.0f} s", f"第 4 节的考试：{seconds:.0f} 秒")
 claim("start_memory", peak_memory_gb())
 
 # %% [markdown] lang="en"
@@ -705,7 +742,7 @@ claim("start_download", 2 * small / 1e9)
 # 可见种子文档里的 6 GB 其实是 **3B** 的大小，他们手头的 GGUF 文件正是 3B。他们说 GGUF 不能拿来训练，这是对的：那是推理用的格式（notebook 05）。另外，`huggingface-cli download` 如今叫 `hf download`。
 
 # %% [markdown]
-# ## 8. What goes wrong ｜ 哪里会出错
+# ## 7. What goes wrong ｜ 哪里会出错
 
 # %% [markdown] lang="en"
 # | you see | why | mend |
@@ -739,7 +776,7 @@ for profile, wanted in (("T4", None), ("tiny", "my model")):
         print(f"❌ {error}")
 
 # %% [markdown]
-# ## 9. Summary and next ｜ 小结与下一步
+# ## 8. Summary and next ｜ 小结与下一步
 
 # %% [markdown] lang="en"
 # - A model **knows** what its weights were taught, and can **read** what its prompt holds: two different things.
@@ -747,15 +784,15 @@ for profile, wanted in (("T4", None), ("tiny", "my model")):
 # - A skill may come all at once, after a long time of nothing.
 # - The dial is `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
 #
-# **Next**: [01, the decision tree](01_decision_tree.ipynb), whether to fine-tune at all, or straight to [04, SFT](04_sft.ipynb), how. The seeds' verdict "90 % of cases need RAG" is tested in 01.
+# **Next**: 01, the decision tree: whether to fine-tune at all. Or straight to [04, SFT](04_sft.ipynb): how. The seeds' verdict "90 % of cases need RAG" is tested in 01.
 
-# %% [markdown] lang="zh" of="4782bc18"
+# %% [markdown] lang="zh" of="c2860af2"
 # - 模型**知道**的，是权重学过的；它能**读懂**的，是提示里给的。这是两回事。
 # - 格式和风格两样都不是，得靠练。这就是微调。
 # - 本领可能在长时间毫无动静之后，一下子出现。
 # - 旋钮是 `PROFILE`；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
 #
-# **下一步**：[01 决策树](01_decision_tree.ipynb)讲该不该微调；也可以直接去 [04 监督式微调](04_sft.ipynb)，看怎么做。种子文档的结论“90 % 的场景需要 RAG”，在 01 里检验。
+# **下一步**：01 决策树，讲该不该微调；也可以直接去 [04 监督式微调](04_sft.ipynb)，看怎么做。种子文档的结论“90 % 的场景需要 RAG”，在 01 里检验。
 
 # %%
 progress("00")

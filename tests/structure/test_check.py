@@ -173,7 +173,8 @@ def test_typography_leaves_good_chinese_alone(good):
 
 
 @pytest.mark.parametrize(
-    "bad", ["用LoRA 训练", "共3 步", "好,再来", "**LoRA**是", "看`x`，再看", "(中)"]
+    "bad",
+    ["用LoRA 训练", "共3 步", "好,再来", "**LoRA**是", "看`x`，再看", "(中)", "**先猜。**再看"],
 )
 def test_typography_hears_bad_chinese(bad):
     from tools.nbkit.twins import typography

@@ -139,7 +139,7 @@ def typography(zh: str) -> Iterator[tuple[str, str]]:
             )
         for found in re.finditer(r"\*\*", line):
             yield (  # CommonMark does not close bold type between 。 and a character
-                f"bold type that does not close in “{_around(line, found)}”; write **…**。 for **…。**",
+                f"bold type left open in “{_around(line, found)}”; write **…**。 and not **…。**",
                 f"“{_around(line, found)}”里的加粗没有生效；标点请放到 ** 外面",
             )
 
