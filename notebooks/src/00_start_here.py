@@ -580,7 +580,7 @@ before = [complete(pupil, first, 5) for first in firsts], copies(pupil)
 
 # %%
 started = time.perf_counter()
-losses = go_to_school(pupil, steps=5 if setup.smoke else 600)
+losses = go_to_school(pupil, steps=5 if setup.smoke else 450)
 pupil_seconds = time.perf_counter() - started
 say(f"{pupil_seconds:.0f} s", f"用时 {pupil_seconds:.0f} 秒")
 
