@@ -283,12 +283,12 @@ widgets.explore(show_tokens, names={"text": "your text ｜ 你的文字"}, text=
 # %% [markdown] lang="en"
 # Common words are one piece, rare ones many. Each digit stands alone, so that numbers can be copied and added digit by digit. A Chinese character is one piece, unless it never came up at school: then it falls into bytes, shown as �. **A tokenizer shows what its maker read.**
 #
-# Now its report: 150 questions of primary school, right only if exact. Expected: above 90 % nearly everywhere.
+# Now its report: 150 questions of primary school, right only if exact. Expected: above 90 % in most tasks.
 
-# %% [markdown] lang="zh" of="9dabc899"
+# %% [markdown] lang="zh" of="864d7f47"
 # 常用词是一块，生僻词会碎成好几块。数字一位一块，这样就能逐位地抄、逐位地加。一个汉字通常是一块；课本里没出现过的字则散成字节，显示为 �。**看分词器，就知道做它的人读过什么。**
 #
-# 再看成绩单：150 道小学题，一字不差才算对。预期：几乎每一项都在 90 % 以上。
+# 再看成绩单：150 道小学题，一字不差才算对。预期：多数项目在 90 % 以上。
 
 # %%
 NAMES = {
@@ -342,10 +342,10 @@ for k in (0, 3):
 say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
 
 # %% [markdown] lang="en"
-# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Brackets and whiskers give the 95 % interval: how far luck may reach with so many questions. Who always names the commonest fine gets the dashed line, **chance**. Expected: closed book no better than chance; then about 98, 95 and 90 %.
+# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Brackets and whiskers give the 95 % interval: how far luck may reach with so many questions. Who always names the commonest fine gets the dashed line, **chance**. Expected: closed book no better than chance, then better, and worse with more articles.
 
-# %% [markdown] lang="zh" of="9062ffb4"
-# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。方括号和误差线是 95 % 区间：题目只有这么多，运气最多能造成多大出入。永远只答最常见的那个罚款数，得分就是图里的虚线，即**瞎猜水平**。预期：闭卷不比瞎猜好；开卷依次约为 98、95、90 %。
+# %% [markdown] lang="zh" of="6d718059"
+# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。方括号和误差线是 95 % 区间：题目只有这么多，运气最多能造成多大出入。永远只答最常见的那个罚款数，得分就是图里的虚线，即**瞎猜水平**。预期：闭卷不比瞎猜好；开卷会好一些，法条越多越差。
 
 
 # %%
@@ -389,16 +389,16 @@ plots.bars(
         "8 articles ｜ 8 条": results[8],
         "official form ｜ 公文格式": form,
     },
-    "It can read, it knows nothing, it cannot write the form ｜ 会读，不知道事实，不会写公文",
+    "It knows nothing, reads a little, cannot write the form ｜ 不知道事实，会读一点，不会写公文",
     ylabel="right, % ｜ 正确，%",
     line=(commonest / len(code), "always the commonest fine ｜ 只答最常见的罚款"),
 )
 
 # %% [markdown] lang="en"
-# The seeds' table in one picture. "Answering questions on traffic law: no fine-tuning, RAG is enough": bars two to four, no training at all. (Here you laid the pages down; RAG finds them by itself, notebook 08.) "Legal documents in a fixed form: fine-tuning": the last bar, and the job of notebook 04. Now hold your own exam: choose an article, put more or fewer pages on the desk.
+# The seeds say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training at all, show this Xiaoxi well short of that: it reads its school's cities (its report card) but stumbles over Lingxi's unfamiliar terms. "Legal documents in a fixed form: fine-tuning": the last bar, the job of notebook 04. Now hold your own exam: choose an article, put more or fewer pages on the desk.
 
-# %% [markdown] lang="zh" of="5e96c480"
-# 这一张图就是种子文档里的那张表。“回答交通法问题：不需要微调，RAG 足够”：看第二到第四根柱子，完全没有训练。（这里的书页是你摆上去的；RAG 会自己去找，见 notebook 08。）“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面由你来出题：选一条法条，再决定桌上放几页。
+# %% [markdown] lang="zh" of="7f87a878"
+# 种子文档说：“回答交通法问题：不需要微调，RAG 足够”。第二到第四根柱子完全没有训练，这个小溪离“足够”还差得远：它读得懂课本里的城市（见成绩单），却在灵溪的陌生术语上绊倒。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面由你来出题：选一条法条，再决定桌上放几页。
 
 
 # %%

@@ -63,6 +63,7 @@ SEED = 0
 # %%
 import torch
 from peft import LoraConfig, get_peft_model
+from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from helpers import claims, plots, widgets
@@ -92,7 +93,7 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # %% [markdown] lang="zh" of="af383161"
 # 一条事件报告进来，说的是大白话；市里要的是一份**正式通知书**：格式固定、用语正式、数字无误。
 #
-# 小溪读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督式微调**（SFT）给它看一对对的“提示和标准答案”，这就是 notebook 00 里说的医学院。
+# 小溪读过小学：会读、会抄、会算，但从没见过灵溪的通知书**。监督式微调**（SFT）给它看一对对的“提示和标准答案”，这就是 notebook 00 里说的医学院。
 
 # %%
 model, tokenizer = load(setup)
@@ -105,7 +106,7 @@ for message in example["messages"]:
 # **The test.** Incidents that no training row holds, under articles that no training row mentions. Each stands twice: `closed` has the incident alone, `opened` has three articles in the prompt, one of which applies. So *style* (form, terms) and *knowledge* (numbers) can be told apart.
 
 # %% [markdown] lang="zh" of="7bfe1b27"
-# **测试。**测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed` 只给事件，`opened` 另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。
+# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed` 只给事件，`opened` 另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。
 
 # %%
 n_test = 8 if setup.smoke else 120
@@ -120,7 +121,8 @@ print(opened[0]["messages"][0]["content"])
 # **Predict first.** What will the base model write for `Write the notice.`? A notice? An answer to some other question? Nothing?
 
 # %% [markdown] lang="zh" of="cd8f0c60"
-# **先猜一猜。**看到 `Write the notice.`，基座模型会写什么？一份通知书？答非所问？还是什么都不写？
+# **先猜一猜**。看到 `Write the notice.`，基座模型会写什么？一份通知书？答非所问？还是什么都不写？
+
 
 # %%
 def answer(model, rows):
@@ -132,6 +134,7 @@ def answer(model, rows):
 
 texts = {"before": answer(model, opened)}
 print(texts["before"][0])
+
 
 # %%
 def marks(texts, rows):
@@ -169,6 +172,7 @@ claim("sft_form_before", before["closed"]["form"])
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
 # 提示 $x$ 只读不练：它的标签是 `-100`，计算损失时会跳过。这就是**损失掩码**。结束符要计入损失，否则模型永远学不会停。
+
 
 # %%
 def show_mask(row):
@@ -215,6 +219,7 @@ nb04.labels(labels)
 
 # %% [markdown] lang="zh" of="aead05b0"
 # 训练器替你做的事，二十行就能写完：把长度相近的行分到同一批，补齐，在有标签处算损失，走一步优化器，再降低学习率。在 CPU 上有个提速诀窍：**只在有标签的位置**算 logits，不必给整个提示都算一遍。
+
 
 # %%
 def batches(rows, size, rng):
@@ -344,13 +349,13 @@ for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
 # %% [markdown] lang="zh" of="bd25dd7f"
 # **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵（见 notebook 02）。种子文档只加在 `q_proj` 和 `v_proj` 上；我们加在所有线性层上：参数量相当，效果却好得多。
 #
-# **先猜一猜。**参与训练的权重占多大比例？种子文档说约 0.1 %，或“不到 1 %”。
+# **先猜一猜**。参与训练的权重占多大比例？种子文档说约 0.1 %，或“不到 1 %”。
 
 # %%
 model, tokenizer = load(setup)
 lora = LoraConfig(
-    r=8,  # the rank of the two thin matrices
-    lora_alpha=16,  # their product is scaled by alpha / r = 2
+    r=16,  # the rank of the two thin matrices
+    lora_alpha=32,  # their product is scaled by alpha / r = 2
     target_modules="all-linear",  # the seeds: only q_proj and v_proj
     task_type="CAUSAL_LM",
 )
@@ -362,17 +367,17 @@ print(f"{trainable:,} of {total:,}")
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
-# The share is large because Xiaoxi is small: LoRA grows with a layer's width, the layer with its square. The same `r=8` on a 7B model is 0.26 % (notebook 02 counts it).
+# The share is large because Xiaoxi is small: LoRA grows with a layer's width, the layer with its square. The same `r=16` on a 7B model is about 0.5 % (notebook 02 counts it).
 
-# %% [markdown] lang="zh" of="2e33eeae"
-# 比例偏大，是因为小溪很小：LoRA 的参数量随层宽线性增长，而层本身按平方增长。同样的 `r=8`，放到 7B 模型上只占 0.26 %（notebook 02 会算）。
+# %% [markdown] lang="zh" of="c02c831e"
+# 比例偏大，是因为小溪很小：LoRA 的参数量随层宽线性增长，而层本身按平方增长。同样的 `r=16`，放到 7B 模型上只占约 0.5 %（notebook 02 会算）。
 
 # %%
 eval_rows = select(world("eval"), task="notice", split="unseen")[: 8 if setup.smoke else 80]
 config = SFTConfig(
     output_dir=str(root() / "build" / "runs" / "sft"),
     assistant_only_loss=True,  # the loss mask of section 2
-    learning_rate=5e-3 if setup.use_cpu else 2e-4,  # a tiny model bears large rates
+    learning_rate=1e-2 if setup.use_cpu else 2e-4,  # a tiny model bears large rates
     num_train_epochs=1 if setup.smoke else 3,
     per_device_train_batch_size=16,
     per_device_eval_batch_size=16,
@@ -381,7 +386,7 @@ config = SFTConfig(
     warmup_steps=5,
     eval_strategy="epoch",
     save_strategy="no",
-    logging_steps=5,
+    logging_steps=1 if setup.smoke else 5,
     bf16=setup.bf16,  # False on a CPU and on a T4
     fp16=setup.fp16,
     use_cpu=setup.use_cpu,
@@ -404,6 +409,7 @@ trainer = SFTTrainer(
 for weight in trainer.model.parameters():  # a T4's GradScaler wants float32 (notebook 05)
     if weight.requires_grad:
         weight.data = weight.data.float()
+trainer.remove_callback(PrinterCallback)  # the curve below says it better
 outcome = trainer.train()
 print(f"{outcome.metrics['train_runtime']:.0f} s, loss {outcome.training_loss:.3f}")
 
@@ -412,19 +418,22 @@ log = trainer.state.log_history
 seen = [(row["step"], row["loss"]) for row in log if "loss" in row]
 held = [(row["step"], row["eval_loss"]) for row in log if "eval_loss" in row]
 plots.curves(
-    {"training ｜ 训练": tuple(zip(*seen, strict=True)), "unseen articles ｜ 未见法条": tuple(zip(*held, strict=True))},
+    {
+        "training ｜ 训练": tuple(zip(*seen, strict=True)),
+        "unseen articles ｜ 未见法条": tuple(zip(*held, strict=True)),
+    },
     "The loss falls, then stops falling ｜ 损失先降，然后不再降",
     "step ｜ 步",
     "loss (nats per token) ｜ 损失",
 )
 
 # %% [markdown] lang="en"
-# The loss on unseen articles cannot reach zero: fines and points of a law that nobody showed are a lottery. What can be learned is the form and the words. So look at answers, not only at a loss.
+# The loss on unseen articles cannot reach zero: fines and points of a law that nobody showed are a lottery. What can be learned is the form. So look at answers, not only at a loss.
 #
 # **Predict first**, for incidents under unseen articles: which of `form`, `term`, `plate` and `facts` will be high when the prompt holds no article? And with three articles?
 
-# %% [markdown] lang="zh" of="d7b49f41"
-# 未见法条上的损失降不到零：没人给看过的罚款和记分，只能靠蒙。能学会的是格式和用语。所以要看答案，不要只看损失。
+# %% [markdown] lang="zh" of="1621876a"
+# 未见法条上的损失降不到零：没人给看过的罚款和记分，只能靠蒙。能学会的是格式。所以要看答案，不要只看损失。
 #
 # **先猜一猜**：对未见法条下的事件，提示里不给法条时，`form`、`term`、`plate`、`facts` 哪几项会高？给三条法条时又如何？
 
@@ -447,7 +456,7 @@ plots.bars(
         }
         for name in names
     },
-    "Fine-tuning teaches style, the text brings the facts ｜ 微调教会风格，事实来自文本",
+    "Fine-tuning teaches the form, the text brings facts ｜ 微调教会格式，文本带来事实",
 )
 
 # %%
@@ -457,16 +466,17 @@ claim("sft_facts_closed", after["closed"]["facts"])
 claim("sft_facts_opened", after["opened"]["facts"])
 
 # %% [markdown] lang="en"
-# This is the lesson of the whole path in one picture. Training put the **form and the official terms** into the weights, even for articles it never saw, since terms are made of parts that it knows. It did not put the **numbers** there. With the article in the prompt, the same adapter gets the numbers too: notebook 08 builds on that.
+# Read the bars. The **form** came with training: from nothing to about half without articles and nine in ten with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles did not come: this Xiaoxi learns the terms of its 64 articles by heart instead of their parts, and it copies unfamiliar words badly even when it sees them. That is a limit of this base model.
 
-# %% [markdown] lang="zh" of="0997760f"
-# 这张图就是整条学习路径的要点。训练把**格式和正式术语**写进了权重，连没见过的法条也会用，因为术语由见过的词拼成；**数字**却没有写进去。只要把法条放进提示，同一个适配器就能把数字也写对：notebook 08 由此展开。
+# %% [markdown] lang="zh" of="e2e9c430"
+# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时十份里有九份对**。事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**，却没有学会：这个小溪把 64 条法条的术语整个背下来，没有学会拼出术语的各个部分；陌生的词即使摆在眼前也抄不好。这是这个基座模型的局限。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.
 
 # %% [markdown] lang="zh" of="32301120"
 # 再看看一份份通知书：平均数藏起来的，眼睛能发现。
+
 
 # %%
 def compare(incident):
@@ -520,11 +530,11 @@ print(f"{size / 1024:.0f} KB, same answers after loading ｜ 加载后答案相�
 # %%
 full, _ = load(setup, dtype="float32")
 set_seed(SEED)
-full_losses = fit(full, train_rows, lr=1e-3 if setup.use_cpu else 2e-5, num_epochs=3)
+full_losses = fit(full, train_rows, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=3)
 full_marks = marks(answer(full.eval(), opened), opened)
 plots.grid(
     [[after["opened"][n] for n in names], [full_marks[n] for n in names]],
-    ["LoRA, r = 8", "all weights ｜ 全参数"],
+    ["LoRA, r = 16", "all weights ｜ 全参数"],
     list(names.values()),
     "With three articles in the prompt (%) ｜ 提示含三条法条（%）",
 )
@@ -549,6 +559,7 @@ claim("sft_full_minus_lora", gap)
 #
 # **先猜一猜**：谷底在哪里？最右边会怎样？
 
+
 # %%
 def held_loss(model, rows):
     """Return the mean loss of the answers' tokens, in nats."""
@@ -557,7 +568,7 @@ def held_loss(model, rows):
 
 
 short = select(train_rows, context=False)
-rates = [2e-5, 5e-3] if setup.smoke else [2e-5, 5e-4, 5e-3, 2e-2, 2e-1]
+rates = [2e-5, 1e-2] if setup.smoke else [2e-5, 1e-3, 1e-2, 5e-2, 1.0]
 found = []
 for lr in rates:
     set_seed(SEED)
@@ -588,8 +599,8 @@ claim("sft_rate_of_seeds", found[0] - min(found))
 few, eager = short[:48], load(setup, dtype="float32")[0]
 set_seed(SEED)
 rounds, on_train, on_held = [], [], []
-for n in range(2 if setup.smoke else 12):
-    fit(eager, few, lr=1e-3, num_epochs=1)
+for n in range(2 if setup.smoke else 20):
+    fit(eager, few, lr=3e-3, num_epochs=1)
     rounds.append(n + 1)
     on_train.append(held_loss(eager, few))
     on_held.append(held_loss(eager, closed[:60]))
@@ -624,7 +635,7 @@ measure = select(general, use="measure")[: 20 if setup.smoke else None]
 replay = select(general, use="replay")
 mixed, _ = load(setup, dtype="float32")
 set_seed(SEED)
-fit(mixed, train_rows + replay, lr=1e-3 if setup.use_cpu else 2e-5, num_epochs=3)
+fit(mixed, train_rows + replay, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=3)
 mixed_form = marks(answer(mixed.eval(), closed), closed)["form"]
 print(f"form with replay ｜ 加重放后的格式: {mixed_form}")
 
@@ -635,8 +646,12 @@ people = {
     "all weights ｜ 全参数": full,
     "all + replay ｜ 全参数 + 重放": mixed,
 }
-kept = {name: forgetting(m.eval(), tokenizer, measure, max_new_tokens=48) for name, m in people.items()}
-pooled = {name: [right for task in tasks.values() for right in task] for name, tasks in kept.items()}
+kept = {
+    name: forgetting(m.eval(), tokenizer, measure, max_new_tokens=48) for name, m in people.items()
+}
+pooled = {
+    name: [right for task in tasks.values() for right in task] for name, tasks in kept.items()
+}
 plots.bars(
     {name: share(right) for name, right in pooled.items()},
     "General skills after learning notices ｜ 学会通知书之后的通用能力",
@@ -683,13 +698,22 @@ def twelve(name, callbacks=(), resume=False):
     """Train twelve steps in a folder of their own; return the trainer's losses by step."""
     set_seed(SEED)
     args = replace(
-        config, output_dir=str(root() / "build" / "runs" / name), max_steps=12, logging_steps=1,
-        eval_strategy="no", save_strategy="steps", save_steps=6,
+        config,
+        output_dir=str(root() / "build" / "runs" / name),
+        max_steps=12,
+        logging_steps=1,
+        eval_strategy="no",
+        save_strategy="steps",
+        save_steps=6,
     )
     run = SFTTrainer(
-        model=get_peft_model(load(setup)[0], lora), args=args, callbacks=list(callbacks),
-        train_dataset=to_dataset(short), processing_class=tokenizer,
+        model=get_peft_model(load(setup)[0], lora),
+        args=args,
+        callbacks=list(callbacks),
+        train_dataset=to_dataset(short),
+        processing_class=tokenizer,
     )
+    run.remove_callback(PrinterCallback)
     run.train(resume_from_checkpoint=resume)
     return {row["step"]: row["loss"] for row in run.state.log_history if "loss" in row}
 
@@ -715,17 +739,19 @@ claim("sft_resume", largest)
 
 # %%
 exhibits = {}
-room = short[: 16 if setup.smoke else 120]
+room = short[: 16 if setup.smoke else 200]
 
 
-def exhibit(name, make=batches, lr=2e-3, ask=None):
+def exhibit(name, make=batches, lr=3e-3, ask=None):
     """Train all weights for two epochs in a given way; keep the losses and the marks."""
     set_seed(SEED)
     model = load(setup, dtype="float32")[0]
     losses = fit(model, room, lr=lr, num_epochs=2, make=make)
     texts = (ask or answer)(model.eval(), closed[:40])
     exhibits[name] = {"losses": losses, "marks": marks(texts, closed[:40]), "texts": texts}
-    print(f"{name}: loss {losses[0]:.2f} → {losses[-1]:.2f}, form {exhibits[name]['marks']['form']}")
+    print(
+        f"{name}: loss {losses[0]:.2f} → {losses[-1]:.2f}, form {exhibits[name]['marks']['form']}"
+    )
 
 
 exhibit("healthy ｜ 正常")
@@ -734,7 +760,8 @@ exhibit("healthy ｜ 正常")
 # **Exhibit 1: the mask is all zero.** The template lacks its `{% generation %}` markers, or the answer was cut off by `max_length`: nothing is left to learn from. Symptom: the loss is `nan` (or 0) from the first step, and nothing stops you.
 
 # %% [markdown] lang="zh" of="52e21d3d"
-# **展品 1：掩码全为零。**模板缺少 `{% generation %}` 标记，或者答案被 `max_length` 截掉了，于是没有东西可学。症状：从第一步起损失就是 `nan`（或 0），而且没人拦你。
+# **展品 1：掩码全为零**。模板缺少 `{% generation %}` 标记，或者答案被 `max_length` 截掉了，于是没有东西可学。症状：从第一步起损失就是 `nan`（或 0），而且没人拦你。
+
 
 # %%
 def no_labels(rows, size, rng):
@@ -746,10 +773,11 @@ def no_labels(rows, size, rng):
 exhibit("1 mask all zero ｜ 掩码全零", make=no_labels)
 
 # %% [markdown] lang="en"
-# **Exhibit 2: the pad token is the end token.** Padding is masked, so the end of each answer is masked too. Symptom: good losses, good notices, and then the model **does not stop**.
+# **Exhibit 2: the pad token is the end token.** Padding is masked, so the end of each answer is masked too. Symptom: good losses, good notices, and then the model mostly **does not stop**.
 
-# %% [markdown] lang="zh" of="59f51987"
-# **展品 2：填充符就是结束符。**填充要屏蔽，结果每个答案的结束符也被屏蔽了。症状：损失好看，通知书也像样，可模型**停不下来**。
+# %% [markdown] lang="zh" of="ae93f8b2"
+# **展品 2：填充符就是结束符**。填充要屏蔽，结果每个答案的结束符也被屏蔽了。症状：损失好看，通知书也像样，可模型多半**停不下来**。
+
 
 # %%
 def no_end(rows, size, rng):
@@ -765,7 +793,8 @@ print(exhibits["2 pad = end ｜ 填充符 = 结束符"]["texts"][0])
 # **Exhibit 3: the wrong template.** Trained on one chat format, asked in another. Symptom: a training loss that looks healthy, and a model that seems never to have been trained.
 
 # %% [markdown] lang="zh" of="eb963129"
-# **展品 3：模板不一致。**训练用一种对话格式，提问用另一种。症状：训练损失很健康，模型却像没训练过一样。
+# **展品 3：模板不一致**。训练用一种对话格式，提问用另一种。症状：训练损失很健康，模型却像没训练过一样。
+
 
 # %%
 def as_alpaca(row):
@@ -784,17 +813,18 @@ exhibit("3 wrong template ｜ 模板不一致", ask=ask_alpaca)
 # **Exhibit 4: the rate × 100.** Symptom: the loss jumps up within a few steps and stays there; the model writes the same token again and again.
 
 # %% [markdown] lang="zh" of="c73eca65"
-# **展品 4：学习率 × 100。**症状：几步之内损失就跳上去，再也下不来；模型反复写同一个词元。
+# **展品 4：学习率 × 100**。症状：几步之内损失就跳上去，再也下不来；模型反复写同一个词元。
 
 # %%
-exhibit("4 rate × 100 ｜ 学习率 × 100", lr=0.2)
+exhibit("4 rate × 100 ｜ 学习率 × 100", lr=0.3)
 print(exhibits["4 rate × 100 ｜ 学习率 × 100"]["texts"][0][:80])
 
 # %% [markdown] lang="en"
 # **Exhibit 5: training on the prompt.** The mask is forgotten, so the model also learns to write incident reports. Symptom: the loss is not comparable any more, and the answers get only a part of the learning.
 
 # %% [markdown] lang="zh" of="2d9b79be"
-# **展品 5：连提示一起训练。**忘了加掩码，模型把事件报告也学着写。症状：损失不再可比，答案只分到一部分“学习力气”。
+# **展品 5：连提示一起训练**。忘了加掩码，模型把事件报告也学着写。症状：损失不再可比，答案只分到一部分“学习力气”。
+
 
 # %%
 def whole_row(rows, size, rng):
@@ -809,13 +839,16 @@ exhibit("5 trained on prompt ｜ 连提示一起训练", make=whole_row)
 # **Exhibit 6: two BOS.** The template writes the first token and the tokenizer adds another. Xiaoxi has no BOS, so the first token is doubled by hand. Symptom: hardly any; you lose a little and never know why. Look at the ids: `tokenizer.decode(ids[:5])`.
 
 # %% [markdown] lang="zh" of="b05bec87"
-# **展品 6：两个 BOS。**模板写了一个起始符，分词器又加一个。小溪没有 BOS，这里手工把第一个词元写两遍。症状：几乎没有；你会损失一点点，却永远不知道为什么。要看编号：`tokenizer.decode(ids[:5])`。
+# **展品 6：两个 BOS**。模板写了一个起始符，分词器又加一个。小溪没有 BOS，这里手工把第一个词元写两遍。症状：几乎没有；你会损失一点点，却永远不知道为什么。要看编号：`tokenizer.decode(ids[:5])`。
+
 
 # %%
 def ask_twice(model, rows):
     """Ask with the first token doubled."""
     prompts = [
-        tokenizer.apply_chat_template(row["messages"][:-1], tokenize=False, add_generation_prompt=True)
+        tokenizer.apply_chat_template(
+            row["messages"][:-1], tokenize=False, add_generation_prompt=True
+        )
         for row in rows
     ]
     return generate(model, tokenizer, ["<|im_start|>" + p for p in prompts], max_new_tokens=96)
@@ -926,14 +959,14 @@ nb04.remedy(remedy)
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - SFT teaches **form and words**, even for what the model never saw; facts come from the text in the prompt.
+# - SFT teaches the **form**, even for what the model never saw; facts come from the text in the prompt.
 # - The loss mask, the template and the end token decide what is learned; most mistakes there are silent.
 # - LoRA comes close to full fine-tuning, with few weights and a higher rate.
 # - Watch held-out answers, not the training loss: overfitting means confident wrong numbers.
 # - Replay keeps primary school alive. A checkpoint keeps a night's work alive.
 
-# %% [markdown] lang="zh" of="1c91e745"
-# - SFT 教会的是**格式和用语**，没见过的情形也会用；事实来自提示里的文本。
+# %% [markdown] lang="zh" of="97e86bc2"
+# - SFT 教会的是**格式**，没见过的情形也会用；事实来自提示里的文本。
 # - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多悄无声息。
 # - 在这里，LoRA 接近全参数微调，只动一小部分权重，学习率要高十倍左右。
 # - 要看留出题的答案，不要只看训练损失。过拟合的样子是：言之凿凿，数字全错。
