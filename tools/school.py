@@ -350,8 +350,9 @@ def make_form(
     part = slice(-HELD_OUT, None) if held_out else slice(None, -HELD_OUT)
     labels = {f: rng.choice(names[part]) for f, names in LABELS[lang].items()}
     if not held_out and rng.random() < 0.5:  # any word will do as a label: look at the form
-        any_words = rng.sample(lex.words(), len(labels))
-        labels = {f: w[lang == ZH].capitalize() for f, w in zip(labels, any_words, strict=True)}
+        kept = {name for names in LABELS[lang].values() for name in names[-HELD_OUT:]}
+        words = sorted({w[lang == ZH].capitalize() for w in lex.words()} - kept)
+        labels = dict(zip(labels, rng.sample(words, len(labels)), strict=True))
     if fields is None:
         middle = ["article", "fine", "points", "office"]
         if rng.random() < 0.5:

@@ -93,7 +93,7 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # %% [markdown] lang="zh" of="af383161"
 # 一条事件报告进来，说的是大白话；市里要的是一份**正式通知书**：格式固定、用语正式、数字无误。
 #
-# 小溪读过小学：会读、会抄、会算，但从没见过灵溪的通知书**。监督式微调**（SFT）给它看一对对的“提示和标准答案”，这就是 notebook 00 里说的医学院。
+# 小溪读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督式微调**给它看一对对的“提示和标准答案”，这就是 notebook 00 里说的医学院。
 
 # %%
 model, tokenizer = load(setup)
@@ -469,7 +469,7 @@ claim("sft_facts_opened", after["opened"]["facts"])
 # Read the bars. The **form** came with training: from nothing to about half without articles and nine in ten with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles did not come: this Xiaoxi learns the terms of its 64 articles by heart instead of their parts, and it copies unfamiliar words badly even when it sees them. That is a limit of this base model.
 
 # %% [markdown] lang="zh" of="e2e9c430"
-# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时十份里有九份对**。事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**，却没有学会：这个小溪把 64 条法条的术语整个背下来，没有学会拼出术语的各个部分；陌生的词即使摆在眼前也抄不好。这是这个基座模型的局限。
+# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时十份里有九份对。**事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**却没有学会：这个小溪把 64 条法条的术语整个背下来，没有学会拼出术语的各个部分；陌生的词即使摆在眼前也抄不好。这是这个基座模型的局限。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.

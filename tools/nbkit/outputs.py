@@ -33,7 +33,7 @@ def commit(source: Path, executed: Path) -> Path:
     outputs = {c.id: c.outputs for c in ran.cells if c.cell_type == "code"}
     for cell in nb.cells:
         if cell.cell_type == "code":
-            cell.outputs = clean(outputs[cell.id])
+            cell.outputs = [slim(output) for output in clean(outputs[cell.id])]
     nb.metadata["course"] = {k: ran.metadata.course[k] for k in FACTS}
     target = notebook_path(source)
     refuse(nb, f"notebooks/{target.name}")
@@ -87,6 +87,22 @@ def clean(outputs: list[NotebookNode]) -> list[NotebookNode]:
         if output.output_type == "stream":
             output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
     return kept
+
+
+def slim(output: NotebookNode, colours: int = 32) -> NotebookNode:
+    """Store a figure in few colours: a plot has hardly more, and takes a third of the room."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    data = output.get("data", {})
+    if "image/png" in data:
+        picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+        few, file = picture.quantize(colours, dither=Image.Dither.NONE), io.BytesIO()
+        few.save(file, format="png", optimize=True)
+        data["image/png"] = base64.b64encode(file.getvalue()).decode("ascii")
+    return output
 
 
 def texts(output: NotebookNode) -> str:
