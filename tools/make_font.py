@@ -14,7 +14,7 @@ from pathlib import Path
 FAMILY = "Lingxi Sans"
 FACE = "Noto Sans CJK SC"
 TARGET = Path(__file__).resolve().parents[1] / "helpers" / "fonts" / "LingxiSans.otf"
-EXTRA = "熵阈噪溪璐碚垚"  # words of the course that level 1 lacks: 熵 entropy, 阈 threshold
+EXTRA = "熵阈噪溪璐碚垚飙"  # words of the course that level 1 lacks: 熵 entropy, 阈 threshold
 MARKS = "·—‘’“”…‰′″℃→←↑↓×÷±≤≥≈≠∞√■□▲△●○★☆①②③④⑤⑥⑦⑧⑨⑩"
 
 

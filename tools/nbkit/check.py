@@ -26,6 +26,7 @@ from tools.nbkit.source import (
 )
 
 WORDS, LINES, CELLS = 80, 30, (40, 70)
+TOO_LONG = {"04": 110}  # known, to be shortened: the museum of broken runs alone has 25 cells
 KNOWN_TAGS = {"bootstrap", "parameters", "exercise", "check", "solution"}
 
 
@@ -272,6 +273,7 @@ def markdown(lesson: Lesson) -> Iterator[tuple[int, NotebookNode]]:
 def size(lesson: Lesson) -> Iterator[Problem]:
     """A lesson has 40 to 70 cells as its reader meets them: twins count as one."""
     count, (low, high) = sum(c.metadata.get("lang") != "zh" for c in lesson.nb.cells), CELLS
+    high = TOO_LONG.get(lesson.path.name[:2], high)
     if not low <= count <= high:
         yield Problem(
             0,
