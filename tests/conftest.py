@@ -27,7 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def offline_env() -> dict[str, str]:
     """Return an environment for child processes in which Python reaches this machine alone."""
     paths = [str(TESTS / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    # lessons run on all cores, as a user's do; the one thread is for tests in this process
+    mine = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    return mine | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 @pytest.fixture(scope="session")
