@@ -13,10 +13,10 @@
 # | | stop, resume, save and load a training run |
 # | | recognise six broken runs by their symptoms |
 # | **Before** | notebook 00; helpful: 02 for LoRA |
-# | **`tiny`** | 5 minutes, 1.5 GB, any laptop |
-# | **`t4`, `gpu`** | about 30 minutes, 8 GB of GPU memory |
+# | **`tiny`** | 8 minutes, 1.7 GB, any laptop |
+# | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="81ac8c64"
+# %% [markdown] lang="zh" of="9a4862f1"
 # | | |
 # |---|---|
 # | **你将** | 先用自己写的循环训练，再用 TRL 和 LoRA 训练 |
@@ -24,8 +24,8 @@
 # | | 中断、恢复、保存、加载一次训练 |
 # | | 凭症状认出六种训坏了的情形 |
 # | **先学** | notebook 00；最好也看过 02 的 LoRA |
-# | **`tiny`** | 5 分钟，1.5 GB 内存，任何笔记本电脑 |
-# | **`t4`、`gpu`** | 约 30 分钟，8 GB 显存 |
+# | **`tiny`** | 8 分钟，1.7 GB 内存，任何笔记本电脑 |
+# | **`t4`、`gpu`** | 尚未实测 |
 
 # %%
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
@@ -342,12 +342,12 @@ for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
         print(f"TypeError: {error}")
 
 # %% [markdown] lang="en"
-# **LoRA** freezes the model and learns two thin matrices beside each big one (notebook 02). The seeds put them on `q_proj` and `v_proj` alone; we put them on every linear layer, which learns far better for the same number of weights.
+# **LoRA** freezes the model and learns two thin matrices beside each big one (notebook 02). The seeds put them on `q_proj` and `v_proj` alone; we put them on every linear layer; notebook 02 will compare the two.
 #
 # **Predict first.** What share of the weights is trained? The seeds say about 0.1 %, or "less than 1 %".
 
-# %% [markdown] lang="zh" of="bd25dd7f"
-# **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵（见 notebook 02）。种子文档只加在 `q_proj` 和 `v_proj` 上；我们加在所有线性层上：参数量相当，效果却好得多。
+# %% [markdown] lang="zh" of="190d092c"
+# **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵（见 notebook 02）。种子文档只加在 `q_proj` 和 `v_proj` 上；我们加在所有线性层上；两种做法将在 notebook 02 里比较。
 #
 # **先猜一猜**。参与训练的权重占多大比例？种子文档说约 0.1 %，或“不到 1 %”。
 
