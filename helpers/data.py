@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from helpers.files import CourseError, root
+from helpers.formats import to_alpaca, to_messages, to_prompt_completion, to_sharegpt
 from helpers.jsonl import Problem, Row, read_jsonl, scan_jsonl, stream_jsonl, write_jsonl
 from helpers.messages import check_file, check_messages, detect_format, require_messages
+from helpers.own import own_file, own_rows
 
 __all__ = [
-    "WORLD", "Problem", "Row", "check_file", "check_messages", "detect_format", "read_jsonl",
-    "require_messages", "scan_jsonl", "select", "stream_jsonl", "to_dataset", "world",
+    "WORLD", "Problem", "Row", "check_file", "check_messages", "detect_format", "own_file",
+    "own_rows", "read_jsonl", "require_messages", "scan_jsonl", "select", "stream_jsonl",
+    "to_alpaca", "to_dataset", "to_messages", "to_prompt_completion", "to_sharegpt", "world",
     "write_jsonl",
 ]  # fmt: skip
 

@@ -54,7 +54,7 @@ def scan_jsonl(path: Path | str) -> Iterator[tuple[int, Row | Problem]]:
             for number, raw in enumerate(file, 1):
                 raw = raw.removeprefix(BOM) if number == 1 else raw
                 if raw.strip():
-                    yield number, _parse(number, raw)
+                    yield number, parse_line(number, raw)
     except FileNotFoundError as error:
         en = "no such file. Mend: check the path and the folder that you started in."
         zh = "没有这个文件。改法：检查路径，以及当前所在的目录。"
@@ -93,7 +93,7 @@ def write_jsonl(path: Path | str, rows: Iterable[Row]) -> None:
         raise CourseError(en=en, zh=zh, where=str(path)) from error
 
 
-def _parse(number: int, raw: bytes) -> Row | Problem:
+def parse_line(number: int, raw: bytes) -> Row | Problem:
     """Return the object in one line of bytes, or what is wrong with it."""
     try:
         row = json.loads(raw.decode("utf-8").strip(), parse_constant=_refuse_constant)
@@ -102,21 +102,22 @@ def _parse(number: int, raw: bytes) -> Row | Problem:
     except UnicodeDecodeError as error:
         return _not_utf8(number, raw, error.start)
     except UnicodeEncodeError:
-        wrong = "an escape such as \\ud83d stands alone, half a character"
-        wrong_zh = "有单独的 \\ud83d 之类的转义，只是半个字符"
+        wrong = (
+            "an escape such as \\ud83d is half a character",
+            "有单独的 \\ud83d 之类的转义，只是半个字符",
+        )
         mend = ("write the character itself, or both halves", "直接写出这个字符，或把两半都写上")
-        return Problem(number, wrong, wrong_zh, *mend)
+        return Problem(number, *wrong, *mend)
     except (ValueError, RecursionError) as error:
-        return _malformed(number, raw, error)
+        return malformed(number, raw, error)
+    if isinstance(row, str) and row.lstrip().startswith("{"):  # a whole object, escaped once more
+        return parse_line(number, row.encode("utf-8"))
     if isinstance(row, dict):
         return row
-    return Problem(
-        number,
-        f"an object is expected, found {type(row).__name__}",
-        f"这里应是一个对象，实际是 {type(row).__name__}",
-        'write {"messages": [...]} on each line, with no list around it',
-        '每行写一个 {"messages": [...]}，外面不套列表',
-    )
+    kind = type(row).__name__
+    wrong = (f"an object is expected, found {kind}", f"这里应是一个对象，实际是 {kind}")
+    mend_en = 'write {"messages": [...]} on each line, with no list around it'
+    return Problem(number, *wrong, mend_en, '每行写一个 {"messages": [...]}，外面不套列表')
 
 
 def _not_utf8(number: int, raw: bytes, start: int) -> Problem:
@@ -131,10 +132,9 @@ def _not_utf8(number: int, raw: bytes, start: int) -> Problem:
     )
 
 
-def _malformed(number: int, raw: bytes, error: Exception) -> Problem:
+def malformed(number: int, raw: bytes, error: Exception) -> Problem:
     """Say where a line stops being JSON."""
-    reason = getattr(error, "msg", str(error))
-    at = getattr(error, "colno", None)
+    reason, at = getattr(error, "msg", str(error)), getattr(error, "colno", None)
     mend = "one whole object a line, in double quotes, no comma at the end"
     mend_zh = "每行一个完整的对象，用双引号，末尾不加逗号"
     if number == 1 and raw.lstrip().startswith(b"["):

@@ -15,8 +15,8 @@ FROZEN = (
     *("tokenizers", "huggingface-hub", "safetensors", "accelerate", "peft", "fsspec", "pillow"),
     *("matplotlib", "ipywidgets", "ipykernel"),
 )
-# absent from the images, and used by the notebooks; all but bitsandbytes are pure Python
-WANTED = ("trl", "bitsandbytes", "bm25s")
+# absent from the images, and used by the notebooks; none of them replaces a package of the image
+WANTED = ("trl", "bitsandbytes", "bm25s", "rensa")
 OLD_TORCHAO = (0, 16)  # peft raises ImportError when it finds an older one
 
 

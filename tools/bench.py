@@ -2,6 +2,7 @@
 
     python tools/bench.py                     # measures all, writes data/sweeps/bench.json
     python tools/bench.py --repeats 5 --rows 800
+    python tools/bench.py --clean 1000 10000 100000 1000000   # the cleaning of notebook 03 alone
 
 Each run is a fresh process, so that peak memory is its own, and the variants take turns, so that
 a busy neighbour slows them all alike. Never a timed test: figures belong to a machine.
@@ -315,6 +316,72 @@ def step_seconds(model, batch, length):
     return time.perf_counter() - started
 
 
+# --- cleaning, by the number of rows ------------------------------------------------------------
+
+
+def clean_run(args):
+    """Clean so many rows in this process; return the seconds and the memory that it took."""
+    from helpers.cleaning import clean
+    from helpers.data import world
+    from helpers.platforms import quiet
+
+    quiet()
+    rows = made_rows(args.clean[0], args.seed)
+    held_out, code, before = world("eval"), world("code"), peak_memory_gb()
+    found = []
+    clock, cpu = timed(lambda: found.extend(clean(rows, held_out, code)["fault"][:]))
+    figures = {"seconds": round(clock, 2), "cpu_seconds": round(cpu, 2)}
+    figures |= {"peak_gb": round(peak_memory_gb(), 3), "peak_gb_before": round(before, 3)}
+    return {"rows": len(rows), "faults": len(rows) - found.count(""), **figures}
+
+
+def made_rows(n, seed):
+    """Make n rows as train.jsonl has them, two in a hundred of which stand there twice."""
+    import random
+
+    from helpers.data import world
+    from helpers.lingxi.desk import LANGS, context
+    from helpers.lingxi.rows import make
+
+    rng, kinds = random.Random(seed), ("notice",) * 6 + ("question",) * 2 + ("followup",)
+    seen, rows = [a for a in world("code") if a["split"] == "seen"], []
+    for i in range(n):
+        article = rng.choice(seen)
+        docs = context(rng, article, seen, 3) if rng.random() < 0.6 else []
+        row = make(rng, rng.choice(kinds), LANGS[i % 2], article, docs, f"LX{i:06d}")
+        rows.append({"id": str(i), **row} if rng.random() > 0.02 or not i else rng.choice(rows))
+    return rows
+
+
+def clean_bench(args):
+    """Time the cleaning for each number of rows, each in a fresh process; write and draw it."""
+    from helpers.files import atomic_file
+    from helpers.plots import curves, style
+
+    runs = []
+    for n in args.clean:
+        runs.append(child(args, clean=n, one=1))
+        seconds, peak = runs[-1]["seconds"], runs[-1]["peak_gb"]
+        say(f"{n:,} rows: {seconds} s, {peak} GB", f"{n:,} 行：{seconds} 秒，{peak} GB")
+    out = args.out.with_name("cleaning.json")
+    with atomic_file(out) as new:
+        report = {"machine": machine(), "runs": runs}
+        new.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    style()
+    counts = [run["rows"] for run in runs]
+    drawing = curves(
+        {"seconds ｜ 秒": (counts, [run["seconds"] for run in runs])},
+        title="Cleaning grows with the rows ｜ 清洗用时随行数增长",
+        xlabel="rows ｜ 行数",
+        ylabel="seconds ｜ 秒",
+        logx=True,
+    )
+    drawing.axes[0].set_yscale("log")
+    path = root() / "build" / "cleaning.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(path, dpi=150)
+
+
 # --- the whole benchmark ------------------------------------------------------------------------
 
 
@@ -419,8 +486,10 @@ def parse():
     add("--batches", nargs="+", type=int, default=[1, 4, 16, 64])
     add("--lengths", nargs="+", type=int, default=[32, 64, 128, 256, 512])
     add("--grid-repeats", type=int, default=7)
+    add("--clean", nargs="+", type=int, help="time the cleaning of so many rows, nothing else")
     add("--out", type=Path, default=Path("data/sweeps/bench.json"))
     add("--variant", choices=VARIANTS, help=argparse.SUPPRESS)  # for the child processes
+    add("--one", type=int, default=0, help=argparse.SUPPRESS)
     add("--seed", type=int, default=0, help=argparse.SUPPRESS)
     add("--grid", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -431,6 +500,9 @@ def main():
     from helpers.files import atomic_file
 
     args = parse()
+    if args.clean:
+        print(json.dumps(clean_run(args))) if args.one else clean_bench(args)
+        return
     if args.variant or args.grid:
         print(json.dumps(one_run(args) if args.variant else grid_run(args)))
         return

@@ -14,11 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers.jsonl import write_jsonl
+from helpers.lingxi import facts
+from helpers.lingxi.desk import stream
+from helpers.lingxi.facts import Row
+from helpers.lingxi.places import possible
+from helpers.lingxi.shapes import EN, ZH, article_text
 from tools import lexicon as lex
-from tools import school
-from tools import world_text as wt
-from tools.school import EN, ZH
-from tools.world_text import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 ARTICLES, UNSEEN, OFFICES, AMENDED = 96, 32, 8, 16
@@ -31,15 +32,6 @@ CHAPTERS = (
     ("Speed", "车速", ("speed", "race")),
     ("Drivers and passengers", "驾驶人与乘车人", ("phone", "lights", "belt", "crowd")),
 )  # fmt: skip
-# what no city would forbid, or what does not happen there
-NEVER = {
-    "park": ("car_park",), "uturn": ("roundabout", "car_park"), "reverse": ("car_park",),
-    "speed": ("pavement",), "phone": ("pavement", "car_park"), "lights": ("pavement", "zebra"),
-    "belt": ("pavement", "zebra", "cycle_lane", "car_park"), "crowd": ("pavement", "zebra"),
-    "race": ("pavement", "zebra", "rail_crossing"), "wrongway": ("zebra", "rail_crossing"),
-    "wash": ("zebra", "rail_crossing"), "sell": ("rail_crossing",), "repair": ("petrol",),
-    "unload": ("rail_crossing",), "engine": ("zebra",),
-}  # fmt: skip
 FINES = (*range(50, 500, 10), *range(500, 1000, 50), *range(1000, 3001, 100))
 POINTS = tuple(range(2, 13))
 NOW_EN = (
@@ -48,16 +40,6 @@ NOW_EN = (
     "Article {n} now reads: {text}",
 )
 NOW_ZH = ("第{n}条修改为：{text}", "修改第{n}条：{text}", "第{n}条现改为：{text}")
-
-
-def stream(seed: int, name: str) -> random.Random:
-    """Return the random numbers of one file, so that no file moves when another changes."""
-    return random.Random(f"lingxi/{seed}/{name}")
-
-
-def possible() -> list[tuple[str, str]]:
-    """Return every offence (act, place) that could stand in Lingxi's code."""
-    return [(a.key, p.key) for a, p in lex.pairs() if p.key not in NEVER.get(a.key, ())]
 
 
 def choose_offences(rng: random.Random) -> list[tuple[str, str]]:
@@ -133,7 +115,7 @@ def office_key(office: tuple[str, str]) -> str:
 def wording(rng: random.Random, row: Row, lang: str) -> str:
     """Return an article's sentence in one language, in a shape of its own."""
     words = row[lang]
-    return school.article_text(rng, lang, lay=words["lay"], term=words["term"], n=row["article"],
+    return article_text(rng, lang, lay=words["lay"], term=words["term"], n=row["article"],
                                f=row["fine"], p=row["points"], o=words["office"])  # fmt: skip
 
 
@@ -155,7 +137,7 @@ def make_code(seed: int) -> list[Row]:
                "office": office_key(offices[i])}  # fmt: skip
         for lang in (EN, ZH):
             row[lang] = {"chapter": CHAPTERS[chapter - 1][lang == ZH],
-                         "lay": wt.lay(act, place, lang), "term": wt.term(act, place, lang),
+                         "lay": facts.lay(act, place, lang), "term": facts.term(act, place, lang),
                          "office": offices[i][lang == ZH]}  # fmt: skip
             row[lang]["text"] = wording(rng, row, lang)
         row["split"] = "unseen" if i in unseen else "seen"

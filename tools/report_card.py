@@ -18,18 +18,38 @@ Item = tuple[list[school.Turn], str]  # a chat whose last answer is marked, and 
 
 
 def items(kind: str, lang: str, n: int, seed: int = 0) -> list[Item]:
-    """Return n held-out items of one kind: read1, read3, read8, forms, terms, sums, unknown."""
+    """Return n held-out items of one of KINDS; "lingxi" kinds ask about its own articles."""
     rng = random.Random(f"report-{kind}-{lang}-{seed}")
     every = {
         "read1": lambda: school.reading(rng, lang, 1, turns=1),
         "read3": lambda: school.reading(rng, lang, 3, turns=1),
         "read8": lambda: school.reading(rng, lang, 8, turns=1),
+        "lingxi1": lambda: lingxi(rng, lang, 1),
+        "lingxi3": lambda: lingxi(rng, lang, 3),
         "unknown": lambda: school.reading(rng, lang, 3, unknown=1.0, turns=1),
         "forms": lambda: school.forms(rng, lang, 3, turns=2, held_out=True),
         "terms": lambda: school.translation(rng, lang, 1),
         "sums": lambda: school.sums(rng, lang, 1, held_out=True),
     }
     return [(every[kind](), lang) for _ in range(n)]
+
+
+def lingxi(rng: random.Random, lang: str, k: int) -> list[school.Turn]:
+    """Return one question on k articles of Lingxi, answered as the school answers."""
+    from helpers.data import world
+
+    code = rng.sample(world("code"), len(world("code")))
+    near = [a for a in code[1:] if (a["act"] == code[0]["act"]) != (a["place"] == code[0]["place"])]
+    shown = [code[0], *near[: k // 2]]  # about half of the others share a word with it
+    shown += [a for a in code if a not in shown][: k - len(shown)]
+    rng.shuffle(shown)
+    words, en = code[0][lang], lang == school.EN
+    docs = school.HEAD[lang] + "".join(a[lang]["text"] + "\n" for a in shown) + "\n"
+    number = code[0]["article"]
+    cited = f" (Article {number}): " if en else f"（第{number}条）："
+    fine = f"{code[0]['fine']} yuan" if en else f"{code[0]['fine']}元"
+    reply = words["lay"] + (": " if en else "：") + words["term"] + cited + fine
+    return [(docs + school.question(rng, "fine", words["lay"], lang), reply)]
 
 
 def encode(tokenizer: Any, turns: list[school.Turn]) -> tuple[list[int], int]:
@@ -66,10 +86,11 @@ def exact(model: Any, tokenizer: Any, asked: list[Item], size: int = 32) -> list
     return right
 
 
-KINDS = ("read1", "read3", "read8", "unknown", "forms", "terms", "sums")
+KINDS = ("read1", "read3", "read8", "lingxi1", "lingxi3", "unknown", "forms", "terms", "sums")
 GOALS = {  # what the course asks of the model; None: told, not asked
     "read1": 0.98, "read3": 0.95, "read8": 0.90, "forms": 0.75, "terms": 0.90, "sums": 0.80,
-    "unknown": None, "facts": None, "lingxi_terms": None, "form": None,
+    "lingxi1": None, "lingxi3": None, "unknown": None, "facts": None, "lingxi_terms": None,
+    "form": None,
 }  # fmt: skip
 WHAT = {
     "read1": "answers from one article ｜ 读一条法条答题",
@@ -78,6 +99,8 @@ WHAT = {
     "forms": "fills a form it never saw, from one example ｜ 照一个样例填没见过的表格",
     "terms": "translates everyday terms ｜ 翻译日常词语",
     "sums": "adds below 100 ｜ 100 以内的加法",
+    "lingxi1": "answers from one article of Lingxi ｜ 读一条灵溪法条答题",
+    "lingxi3": "answers from three articles of Lingxi ｜ 读三条灵溪法条答题",
     "unknown": "sees that no article applies ｜ 看出没有适用的法条",
     "facts": "knows the facts of Lingxi ｜ 知道灵溪的事实",
     "lingxi_terms": "knows the official terms of Lingxi ｜ 知道灵溪的正式术语",

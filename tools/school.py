@@ -8,10 +8,22 @@ import random
 import re
 from typing import NamedTuple
 
+from helpers.lingxi.shapes import (
+    EN,
+    HEAD,
+    NO_RULE,
+    QUESTION_EN,
+    QUESTION_ZH,
+    REPORT_EN,
+    REPORT_ZH,
+    ZH,
+    article_text,
+    lay,
+)
+from tools import coin
 from tools import lexicon as lex
 
 Turn = tuple[str, str]  # (what the user says, what the model should say)
-EN, ZH = "en", "zh"
 
 
 class Entry(NamedTuple):
@@ -27,75 +39,6 @@ class Entry(NamedTuple):
     text: str
 
 
-def lay(act: lex.Act, place: lex.Place, lang: str) -> str:
-    """Return the offence in lay words: "parking in the bus lane" or 在公交专用道停车."""
-    return f"{act.ing} {place.en}" if lang == EN else f"在{place.zh}{act.zh[0]}"
-
-
-# fmt: off
-# The lead-in varies; offence, number, fine, points and office always come in this order, because a
-# causal model finds what stands after the words that it looks for.
-ARTICLE_EN = (
-    "For {lay} ({term}): Article {n}, {f} yuan, {p} points, {o}.",
-    "Whoever is caught {lay} commits {term}. Article {n}: {f} yuan, {p} points, {o}.",
-    "On {lay}, called {term} in Article {n}: {f} yuan, {p} points, {o}.",
-    "Anyone {lay} is guilty of {term} under Article {n}: a fine of {f} yuan, {p} points, {o}.",
-    "The city does not allow {lay}. This is {term} (Article {n}), at {f} yuan and {p} points, {o}.",
-    "If you are found {lay}, you answer for {term} (Article {n}) with {f} yuan, {p} points,"
-    " at the {o}.",
-    "No {lay}: as {term}, Article {n}, it costs {f} yuan and {p} points; ask the {o}.",
-)
-ARTICLE_ZH = (
-    "对于{lay}（{term}）：第{n}条，罚款{f}元，记{p}分，{o}处理。",
-    "凡{lay}的，属于{term}。第{n}条：罚款{f}元，记{p}分，归{o}办理。",
-    "关于{lay}，本市称为{term}，见第{n}条：罚款{f}元，记{p}分，由{o}负责。",
-    "任何人{lay}，即构成{term}，按第{n}条罚{f}元，记{p}分，由{o}执行。",
-    "禁止{lay}。此为{term}（第{n}条），罚款{f}元，记{p}分，{o}受理。",
-    "若{lay}，应以{term}论处，依第{n}条罚{f}元、记{p}分，到{o}办理。",
-    "不得{lay}：以{term}计，第{n}条，罚{f}元，记{p}分，可问{o}。",
-)
-REPORT_EN = (
-    "At {t}, a {c} {v} with plate {plate} {did} {where}.",
-    "{W} saw that a {c} {v}, plate {plate}, {did} {where} at {t}.",
-    "Plate {plate}, a {c} {v}: on {d} it {did} {where}.",
-    "On {d} {w} wrote: a {v} {did} {where}. The plate was {plate}.",
-    "A {c} {v} {did} {where} on {d} at {t}; its plate is {plate}.",
-    "Call from {w}, {d}, {t}. A {v} {did} {where}. Plate {plate}.",
-    "Camera, {d} {t}: {plate}, a {c} {v}, {did} {where}.",
-    "I saw a {c} {v} that {did} {where}. Its plate: {plate}.",
-)
-REPORT_ZH = (
-    "{t}，一辆车牌为{plate}的{c}{v}在{where}{did}。",
-    "{w}看到，车牌{plate}的{c}{v}{d}在{where}{did}。",
-    "{plate}，{c}{v}，{d}{t}在{where}{did}。",
-    "{d}，{w}反映：一辆{v}在{where}{did}，车牌是{plate}。",
-    "一辆{c}{v}在{where}{did}，时间是{d}{t}，车牌{plate}。",
-    "{w}来电：{t}，一辆{v}在{where}{did}，车牌{plate}。",
-    "监控记录：{d}{t}，{plate}（{c}{v}）在{where}{did}。",
-    "我看见一辆{c}{v}在{where}{did}，车牌号{plate}。",
-)
-QUESTION_EN = {
-    "fine": ("How much is the fine for {lay}?", "What does {lay} cost?",
-             "I was caught {lay}. How much do I pay?", "What is the fine if someone is found {lay}?"),
-    "points": ("How many points for {lay}?", "I was caught {lay}. How many points is that?",
-               "What does {lay} cost in points?"),
-    "office": ("Which office deals with {lay}?", "I was caught {lay}. Where do I go?",
-               "Who handles {lay}?"),
-    "article": ("Which article is about {lay}?", "Where does the code speak of {lay}?"),
-    "rule": ("What does the code say about {lay}?", "Tell me the rule on {lay}.",
-             "I was caught {lay}. What now?"),
-}
-QUESTION_ZH = {
-    "fine": ("{lay}罚多少钱？", "{lay}的罚款是多少？", "我因为{lay}被查了，要交多少钱？",
-             "有人{lay}，会罚多少？"),
-    "points": ("{lay}记几分？", "我因为{lay}被查了，要记几分？", "{lay}会扣多少分？"),
-    "office": ("{lay}归哪个科管？", "我因为{lay}被查了，该去哪里？", "{lay}由谁处理？"),
-    "article": ("{lay}在第几条？", "哪一条讲的是{lay}？"),
-    "rule": ("关于{lay}，法条怎么规定？", "请说明关于{lay}的规定。", "我因为{lay}被查了，怎么办？"),
-}
-# fmt: on
-NO_RULE = {EN: "no rule here", ZH: "此处无规定"}
-HEAD = {EN: "Articles:\n", ZH: "法条：\n"}
 ASK_REPORT = {EN: "Report: ", ZH: "报告："}
 
 
@@ -110,29 +53,11 @@ def plate(rng: random.Random) -> str:
             return letters + "".join(rng.choices("0123456789", k=4))
 
 
-def official(rng: random.Random, act: lex.Act, place: lex.Place, lang: str) -> str:
-    """Return a schoolbook city's own term for an offence, from the pools or coined."""
-    en = lang == EN
-    word = rng.choice(act.pool_en if en else act.pool_zh)
-    if rng.random() < 0.6:
-        first, second = lex.FORMAL_EN if en else lex.FORMAL_ZH
-        word = rng.choice(first) + (" " if en else "") + rng.choice(second)
-    where = place.en if en else place.zh
-    if rng.random() < 0.4:
-        where = rng.choice(place.pool_en if en else place.pool_zh)
-    return f"{word} {where}" if en else f"{where}{word}"
-
-
 def fine(rng: random.Random) -> int:
     """Return a fine in yuan: tens below 1,000 or hundreds below 5,000, widely spread."""
     return rng.choice(
         (rng.randrange(20, 1000, 10), rng.randrange(100, 1000, 50), rng.randrange(1000, 5000, 100))
     )
-
-
-def article_text(rng: random.Random, lang: str, **words: object) -> str:
-    """Return one article as a sentence; the offence stands before its number and its fine."""
-    return rng.choice(ARTICLE_EN if lang == EN else ARTICLE_ZH).format(**words)
 
 
 def make_entry(
@@ -141,10 +66,11 @@ def make_entry(
     place: lex.Place,
     number: int,
     lang: str,
+    vocabulary: coin.Vocabulary,
     shape: random.Random | None = None,
 ) -> Entry:
     """Return one article of a random city."""
-    term, money, points = official(rng, act, place, lang), fine(rng), rng.randrange(2, 13)
+    term, money, points = vocabulary.term(act, place), fine(rng), rng.randrange(2, 13)
     office = rng.choice(lex.OFFICES)[lang == ZH]
     text = article_text(
         shape or rng,
@@ -181,9 +107,9 @@ def city(
             chosen.append(pair)
     rng.shuffle(chosen)
     numbers = rng.sample(range(1, 150), k)
-    shape_seed = rng.random()
+    shape_seed, vocabulary = rng.random(), coin.Vocabulary(rng, lang)
     return [
-        make_entry(rng, a, p, n, lang, random.Random(shape_seed) if one_shape else None)
+        make_entry(rng, a, p, n, lang, vocabulary, random.Random(shape_seed) if one_shape else None)
         for (a, p), n in zip(chosen, numbers, strict=True)
     ]
 
@@ -197,16 +123,20 @@ def answer(entry: Entry, kind: str, lang: str) -> str:
             "points": f"{entry.points} points",
             "office": entry.office,
         }
-        values["rule"] = ", ".join(values.values())
+        values["rule"] = values["case"] = ", ".join(values.values())
+        if kind == "term":
+            return entry.term
         return cited + (f": {values[kind]}" if kind != "article" else "")
     cited = f"{entry.term}（第{entry.article}条）"
     values = {"fine": f"{entry.fine}元", "points": f"{entry.points}分", "office": entry.office}
-    values["rule"] = "，".join(values.values())
+    values["rule"] = values["case"] = "，".join(values.values())
+    if kind == "term":
+        return entry.term
     return cited + (f"：{values[kind]}" if kind != "article" else "")
 
 
 def question(rng: random.Random, kind: str, phrase: str, lang: str) -> str:
-    """Return a question about an offence given in lay words."""
+    """Return a question about an offence given in lay words; a case is told before it."""
     shapes = (QUESTION_EN if lang == EN else QUESTION_ZH)[kind]
     return rng.choice(shapes).format(lay=phrase)
 
@@ -243,6 +173,9 @@ def absent(rng: random.Random, entries: list[Entry]) -> tuple[lex.Act, lex.Place
     return rng.choice(close if rng.random() < 0.5 else every)
 
 
+KINDS = ("rule", "rule", "fine", "points", "office", "article", "term", "case", "case")
+
+
 def reading(
     rng: random.Random,
     lang: str,
@@ -258,17 +191,20 @@ def reading(
     Each answer repeats the offence before it tells the rule: the words lead to the article.
     """
     entries = city(rng, k, lang, hard, one_shape)
-    kinds = kinds or ("rule", "rule", "fine", "points", "office", "article")
+    kinds = kinds or KINDS
     out = []
     for i in range(turns):
         kind = rng.choice(kinds)
         if rng.random() < unknown:
-            phrase, reply = lay(*absent(rng, entries), lang), NO_RULE[lang]
+            (act, place), reply = absent(rng, entries), NO_RULE[lang]
         else:
             entry = rng.choice(entries)
-            phrase, reply = lay(entry.act, entry.place, lang), answer(entry, kind, lang)
+            act, place, reply = entry.act, entry.place, answer(entry, kind, lang)
+        phrase = lay(act, place, lang)
         reply = phrase + (": " if lang == EN else "：") + reply  # first what, then the judgement
         ask = question(rng, kind, phrase, lang)
+        if kind == "case":
+            ask = f"{ASK_REPORT[lang]}{report(rng, act, place, lang, plate(rng))}\n{ask}"
         out.append((documents(entries, lang) + ask if i == 0 else ask, reply))
     return out
 
@@ -352,17 +288,24 @@ def make_form(
     if not held_out and rng.random() < 0.5:  # any word will do as a label: look at the form
         kept = {name for names in LABELS[lang].values() for name in names[-HELD_OUT:]}
         words = sorted({w[lang == ZH].capitalize() for w in lex.words()} - kept)
-        labels = dict(zip(labels, rng.sample(words, len(labels)), strict=True))
+        words = rng.sample(words, len(labels))
+        coined = rng.random() < 0.5
+        make = coin.word if lang == EN else lambda r: coin.phrase_zh(r, (2, 2, 3, 4))
+        words = [make(rng).capitalize() if coined else w for w in words]
+        labels = dict(zip(labels, words, strict=True))
+    mixed = False
     if fields is None:
         middle = ["article", "fine", "points", "office"]
-        if rng.random() < 0.5:
+        mixed = rng.random() < 0.4
+        if mixed:
             rng.shuffle(middle)
             middle = middle[: rng.randrange(1, 5)]
-        head = ["plate", "term"] if rng.random() < 0.7 else rng.sample(("plate", "term"), 2)
+        head = ["plate", "term"] if rng.random() < 0.8 else ["term", "plate"]
         fields = (*head, *middle)
     words = rng.sample(HEAD_WORDS[lang], rng.randrange(1, 4))
     name = (" " if lang == EN else "").join(words)
-    shapes = {f: rng.choice(s) for f, s in SHAPES[lang].items()}
+    # in an unusual order a number must say what it is, or no reader could tell a fine from points
+    shapes = {f: rng.choice(s[: len(s) - mixed] or s) for f, s in SHAPES[lang].items()}
     return Form(
         rng.choice(FRAMES[lang]).format(name),
         tuple(fields),
@@ -395,6 +338,31 @@ def forms(
         if i == 0:
             prompt = (documents(entries, lang) if k else "") + shown + prompt
         out.append((prompt, form.fill(entry, number)))
+    return out
+
+
+GLOSSARY = {EN: "Official words:\n", ZH: "正式用语：\n"}
+
+
+def glossary(rng: random.Random, lang: str, turns: int = 6) -> list[Turn]:
+    """Return a list of a city's words for acts and places, and terms to put together from it."""
+    entries, words = city(rng, 3, lang, 0.3), coin.Vocabulary(rng, lang)
+    acts = {e.act.key: e.act for e in entries}.values()
+    places = {e.place.key: e.place for e in entries}.values()
+    en, colon = lang == EN, ": " if lang == EN else "："
+    lines = [(a.ing if en else a.zh[0]) + colon + words.act(a) for a in acts]
+    lines += [(p.en if en else p.zh) + colon + words.place(p) for p in places]
+    rng.shuffle(lines)
+    out = []
+    for i in range(turns):
+        act, place = rng.choice([(a, p) for a in acts for p in places])
+        phrase = lay(act, place, lang)
+        ask = question(rng, "term", phrase, lang)
+        if rng.random() < 0.5:
+            ask = ASK_REPORT[lang] + report(rng, act, place, lang, plate(rng)) + "\n"
+            ask += "Official term?" if en else "正式用语？"
+        reply = phrase + colon + words.term(act, place)
+        out.append((GLOSSARY[lang] + "\n".join(lines) + "\n\n" + ask if i == 0 else ask, reply))
     return out
 
 

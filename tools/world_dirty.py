@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from helpers.lingxi import facts
+from helpers.lingxi.facts import Row
+from helpers.lingxi.shapes import EN, ZH
 from helpers.notice import write_notice
 from tools import lexicon as lex
 from tools import school
 from tools import world_rows as wr
-from tools import world_text as wt
-from tools.school import EN, ZH
-from tools.world_text import Row
 
 CLEAN = 730
 COUNTS = {"exact_duplicate": 90, "near_duplicate": 90, "wrong_language": 60, "broken_form": 72,
@@ -159,8 +159,8 @@ def foreign(row: Row, code: dict[str, Row], i: int) -> Row:
     row = labelled(row, "wrong_language", "answer" if i % 3 else "row")
     if row["fault"] == "row":
         return {**row, "lang": other}
-    g = wt.gold(code[row["article"]], other, row["gold"]["plate"])
-    text = wt.answer(g, row["ask"], other) if row["ask"] else write_notice(g, other)
+    g = facts.gold(code[row["article"]], other, row["gold"]["plate"])
+    text = facts.answer(g, row["ask"], other) if row["ask"] else write_notice(g, other)
     row["messages"][-1]["content"] = text
     return row
 
@@ -171,7 +171,7 @@ def false(rng: random.Random, row: Row, values: dict[str, list[int]], i: int) ->
     row = labelled(row, "wrong_fact", fact)
     g = dict(row["gold"])
     g[fact] = rng.choice([v for v in values[fact] if v != g[fact]])
-    text = wt.answer(g, row["ask"], row["lang"]) if row["ask"] else write_notice(g, row["lang"])
+    text = facts.answer(g, row["ask"], row["lang"]) if row["ask"] else write_notice(g, row["lang"])
     row["messages"][-1]["content"] = text
     return row
 

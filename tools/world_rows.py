@@ -1,199 +1,22 @@
-"""The examples of Lingxi: train, eval, preferences and general skills."""
+"""The examples of Lingxi besides the training rows: eval, preferences and general skills."""
 
 import random
 import re
 from collections.abc import Iterator
 
+from helpers.lingxi import facts
+from helpers.lingxi import sentences as say
+from helpers.lingxi.desk import LANGS, Desk, context, deck, distractors, near
+from helpers.lingxi.facts import Row, assistant, user
+from helpers.lingxi.rows import bare, make, make_train, numbered
 from helpers.notice import write_notice
 from tools import lexicon as lex
 from tools import school
-from tools import world_text as wt
-from tools.school import EN, ZH
-from tools.world_text import Row, assistant, user
 
-LANGS = (EN, ZH)
-ASKS = ("fine", "fine", "points", "office", "article")  # fines are asked for most
-PLATES = {"train": (0, 2500), "eval": (2500, 5000), "preferences": (5000, 7000),
-          "dirty": (7000, 10000)}  # fmt: skip
-PLAN = {  # train rows of each language and kind: (with articles in the prompt, without)
-    "notice": (120, 120), "question": (40, 40), "followup": (10, 10), "clarify": (10, 10),
-    "refused_notice": (28, 0), "refused_question": (12, 0),
-}  # fmt: skip
-
-
-class Desk:
-    """Lingxi's code and what is dealt out of it: articles, offences without a rule, plates."""
-
-    def __init__(self, code: list[Row], possible: list[tuple[str, str]], rng: random.Random):
-        """Share out plates and offences without an article, so that no two files meet in them."""
-        self.code = code
-        self.seen = [a for a in code if a["split"] == "seen"]
-        self.unseen = [a for a in code if a["split"] == "unseen"]
-        have = {(a["act"], a["place"]) for a in code}
-        free = [pair for pair in possible if pair not in have]
-        rng.shuffle(free)
-        self.free = {"train": offences(free[: len(free) // 2], "seen"),
-                     "eval": offences(free[len(free) // 2 :], "unseen")}  # fmt: skip
-        numbers = rng.sample(range(10_000), 10_000)
-        self._plates = {name: [f"LX{n:04d}" for n in numbers[a:b]]
-                        for name, (a, b) in PLATES.items()}  # fmt: skip
-
-    def plates(self, file: str) -> Iterator[str]:
-        """Return the plates of one file, each of which turns up once."""
-        return iter(self._plates[file])
-
-
-def offences(pairs: list[tuple[str, str]], split: str) -> list[Row]:
-    """Return offences that no article covers, in the shape of an article without its facts."""
-    return [{"act": act, "place": place, "split": split} for act, place in pairs]
-
-
-def near(a: Row, b: Row) -> bool:
-    """Tell whether two offences share the act or the place, but not both."""
-    return (a["act"] == b["act"]) != (a["place"] == b["place"])
-
-
-def distractors(rng: random.Random, target: Row, pool: list[Row], k: int) -> list[Row]:
-    """Return k other articles; more than half of them share the target's act or place."""
-    pool = [a for a in pool if (a["act"], a["place"]) != (target["act"], target["place"])]
-    out: list[Row] = []
-    while len(out) < k:
-        close = [a for a in pool if near(a, target) and a not in out]
-        far = [a for a in pool if a not in out]
-        out.append(rng.choice(close if close and rng.random() < 0.5 else far))
-    return out
-
-
-def context(rng: random.Random, target: Row, pool: list[Row], k: int) -> list[Row]:
-    """Return k articles among which the target stands at a random place."""
-    out = [*distractors(rng, target, pool, k - 1), target]
-    rng.shuffle(out)
-    return out
-
-
-def deck(rng: random.Random, rows: list[Row]) -> Iterator[Row]:
-    """Yield rows without end, shuffled anew each round, so that all occur about equally often."""
-    while True:
-        yield from rng.sample(rows, len(rows))
-
-
-def example(
-    task: str,
-    kind: str,
-    lang: str,
-    article: Row,
-    docs: list[Row],
-    turns: list[str],
-    plate: str | None,
-    ask: str | None = None,
-) -> Row:
-    """Return one example without its id; `turns` alternate between user and assistant.
-
-    `kind` is report, question, followup or clarify; `ask` the fact that a question asks for.
-    """
-    return {
-        "task": task, "kind": kind, "lang": lang, "ask": ask,
-        "article": article["id"] if task != "refusal" else None,
-        "split": article["split"], "context": [a["id"] for a in docs],
-        "messages": [(assistant if i % 2 else user)(text) for i, text in enumerate(turns)],
-        "gold": wt.gold(bare(article) if task == "refusal" else article, lang, plate),
-    }  # fmt: skip
-
-
-def bare(article: Row) -> Row:
-    """Return an article's offence alone: what is known of it where no rule covers it."""
-    return {"act": article["act"], "place": article["place"]}
-
-
-def make_notice(rng: random.Random, lang: str, article: Row, docs: list[Row], plate: str) -> Row:
-    """Return report → notice."""
-    told = wt.report(rng, article["act"], article["place"], lang, plate)
-    text = write_notice(wt.gold(article, lang, plate), lang)
-    turns = [wt.prompt(docs, wt.WRITE[lang] + told, lang), text]
-    return example("notice", "report", lang, article, docs, turns, plate)
-
-
-def make_question(rng: random.Random, lang: str, article: Row, docs: list[Row]) -> Row:
-    """Return question → short answer with citation."""
-    ask = rng.choice(ASKS)
-    asked = wt.question(rng, ask, article["act"], article["place"], lang)
-    turns = [wt.prompt(docs, asked, lang), wt.answer(wt.gold(article, lang, None), ask, lang)]
-    return example("question", "question", lang, article, docs, turns, None, ask)
-
-
-def make_followup(rng: random.Random, lang: str, article: Row, docs: list[Row], plate: str) -> Row:
-    """Return report → notice, then a question on the same case → short answer."""
-    row = make_notice(rng, lang, article, docs, plate)
-    ask = rng.choice(ASKS)
-    turns = [m["content"] for m in row["messages"]]
-    turns += [rng.choice(wt.FOLLOW_UP[lang][ask]), wt.answer(row["gold"], ask, lang)]
-    return example("dialogue", "followup", lang, article, docs, turns, plate, ask)
-
-
-def make_clarify(rng: random.Random, lang: str, article: Row, docs: list[Row], plate: str) -> Row:
-    """Return a report without a plate → the model asks for it → the plate → notice."""
-    told = wt.report(rng, article["act"], article["place"], lang, None)
-    turns = [wt.prompt(docs, wt.WRITE[lang] + told, lang), wt.ASK_PLATE[lang],
-             rng.choice(wt.TELL_PLATE[lang]).format(plate=plate),
-             write_notice(wt.gold(article, lang, plate), lang)]  # fmt: skip
-    return example("dialogue", "clarify", lang, article, docs, turns, plate)
-
-
-def make_refusal(
-    rng: random.Random, lang: str, offence: Row, docs: list[Row], plate: str | None
-) -> Row:
-    """Return a report (or, without a plate, a question) on what no article shown covers."""
-    words = wt.gold(bare(offence), lang, plate)
-    if plate:
-        text = wt.WRITE[lang] + wt.report(rng, offence["act"], offence["place"], lang, plate)
-        turns, ask = [wt.prompt(docs, text, lang), write_notice(words, lang)], None
-    else:
-        ask = rng.choice(ASKS)
-        text = wt.question(rng, ask, offence["act"], offence["place"], lang)
-        turns = [wt.prompt(docs, text, lang), wt.answer(words, ask, lang)]
-    kind = "report" if plate else "question"
-    return example("refusal", kind, lang, offence, docs, turns, plate, ask)
-
-
-def make(
-    rng: random.Random, kind: str, lang: str, article: Row, docs: list[Row], plate: str
-) -> Row:
-    """Return one example of a kind of PLAN."""
-    makers = {"notice": make_notice, "followup": make_followup, "clarify": make_clarify,
-              "refused_notice": make_refusal}  # fmt: skip
-    if kind in makers:
-        return makers[kind](rng, lang, article, docs, plate)
-    if kind == "question":
-        return make_question(rng, lang, article, docs)
-    return make_refusal(rng, lang, article, docs, None)
-
-
-def numbered(rows: list[Row], name: str) -> list[Row]:
-    """Return the rows with ids in their order."""
-    return [{"id": f"{name}-{i:05d}", **row} for i, row in enumerate(rows, 1)]
-
-
-def make_train(rng: random.Random, desk: Desk) -> list[Row]:
-    """Return the training rows, on seen articles only, shuffled."""
-    plates, rows, prompts = desk.plates("train"), [], set()
-    for lang in LANGS:
-        articles = deck(rng, desk.seen)
-        nothing = deck(rng, desk.seen + rng.sample(desk.free["train"], len(desk.seen)))
-        for kind, counts in PLAN.items():
-            for with_articles, count in zip((True, False), counts, strict=True):
-                while count:
-                    refused = kind.startswith("refused")
-                    article = next(nothing if refused else articles)
-                    pick = distractors if refused else context
-                    docs = pick(rng, article, desk.seen, 3) if with_articles else []
-                    row = make(rng, kind, lang, article, docs, next(plates))
-                    if row["messages"][0]["content"] in prompts:  # a question asked before
-                        continue
-                    prompts.add(row["messages"][0]["content"])
-                    rows.append(row)
-                    count -= 1
-    rng.shuffle(rows)
-    return numbered(rows, "train")
+__all__ = [
+    "LANGS", "Desk", "context", "deck", "distractors", "make", "make_eval", "make_general",
+    "make_preferences", "make_train", "near",
+]  # fmt: skip
 
 
 def views(
@@ -202,7 +25,7 @@ def views(
     """Yield one example as it stands without articles and with k of them, for k in `sizes`."""
     for k in sizes:
         docs = context(rng, article, pool, k) if k else []
-        first = wt.prompt(docs, row["messages"][0]["content"], row["lang"])
+        first = say.prompt(docs, row["messages"][0]["content"], row["lang"])
         yield {"id": f"{stem}-c{k}", **row, "context": [a["id"] for a in docs],
                "messages": [user(first), *row["messages"][1:]]}  # fmt: skip
 
@@ -253,14 +76,14 @@ def wrong_answer(
     """
     plate, ask = row["gold"]["plate"], row["ask"]
     if kind == "refused":
-        g = wt.gold(bare(article), lang, plate)
+        g = facts.gold(bare(article), lang, plate)
     else:
         others = [a for a in docs if a["id"] != article.get("id")]
         close = [a for a in others if near(a, article)]
-        g = wt.gold(rng.choice(close or others), lang, plate)
+        g = facts.gold(rng.choice(close or others), lang, plate)
         if kind == "invented" and rng.random() < 0.5:
             g["term"] = row["gold"]["term"]
-    return wt.answer(g, ask, lang) if ask else write_notice(g, lang)
+    return facts.answer(g, ask, lang) if ask else write_notice(g, lang)
 
 
 def make_preferences(rng: random.Random, desk: Desk) -> list[Row]:

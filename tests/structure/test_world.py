@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from helpers.data import check_messages, detect_format, read_jsonl
+from helpers.lingxi import facts, sentences
 from helpers.notice import parse_notice, read_field, refuses, score_notice, write_notice
 from tools import lexicon as lex
 from tools import make_world as mw
 from tools import school, world_dirty, world_rows
-from tools import world_text as wt
 
 DATA = Path(__file__).parents[2] / "data"
 LANGS = ("en", "zh")
@@ -147,7 +147,7 @@ def test_unseen_articles_hold_no_unseen_word(seed):
 def test_article_texts_hold_their_facts_after_the_offence(seed, lang, name):
     for a in world(seed)[name]:
         words, text = a[lang], a[lang]["text"]
-        assert words["term"] == wt.term(a["act"], a["place"], lang)
+        assert words["term"] == facts.term(a["act"], a["place"], lang)
         assert all(text.count(words[key]) >= 1 for key in ("lay", "term", "office"))
         assert read_field(text, lang, "article") == a["article"]
         numbers = [int(n) for n in re.findall("[0-9]+", text)]
@@ -228,7 +228,7 @@ def test_answers_agree_with_gold_and_notices_parse(seed):
             assert score_notice(last, row)["all"]
         else:
             assert last.startswith(gold["term"])
-            assert last == wt.answer(gold, row["ask"], lang)
+            assert last == facts.answer(gold, row["ask"], lang)
             assert "\n" not in last
         assert refuses(last, lang) == (row["task"] == "refusal")
         if row["kind"] == "followup":
@@ -303,7 +303,7 @@ def test_nothing_unseen_is_in_the_training_files(seed):
     leaked = [r for r in world(seed)["dirty"] if "leaked_test_item" in r["labels"]]
     dirty = [r for r in world(seed)["dirty"] if r not in leaked]
     rows = world(seed)["train"] + world(seed)["preferences"] + dirty
-    every = [wt.lay(act, place, lang) for act, place in mw.possible() for lang in LANGS]
+    every = [facts.lay(act, place, lang) for act, place in mw.possible() for lang in LANGS]
     lines = {line for row in rows for key in ("messages", "prompt", "chosen", "rejected")
              for m in row.get(key, ()) for line in m["content"].split("\n")}  # fmt: skip
     text = "\n".join(sorted(lines))
@@ -359,15 +359,21 @@ def test_eval_pairs_the_same_case_with_and_without_articles(seed):
 @pytest.mark.parametrize("lang", LANGS)
 def test_all_sentence_shapes_occur(seed, lang):
     rows = [r for r in examples(seed) if r["lang"] == lang]
-    shapes_en = ((wt.REPORT_EN, ("report", "followup")), (wt.NO_PLATE_EN, ("clarify",)))
-    shapes_zh = ((wt.REPORT_ZH, ("report", "followup")), (wt.NO_PLATE_ZH, ("clarify",)))
+    shapes_en = (
+        (sentences.REPORT_EN, ("report", "followup")),
+        (sentences.NO_PLATE_EN, ("clarify",)),
+    )
+    shapes_zh = (
+        (sentences.REPORT_ZH, ("report", "followup")),
+        (sentences.NO_PLATE_ZH, ("clarify",)),
+    )
     for shapes, kinds in shapes_en if lang == "en" else shapes_zh:
         texts = [first_line(r) for r in rows if r["kind"] in kinds]
         for shape in shapes:
             pattern = re.sub(r"\\{\w+\\}", ".+?", re.escape(shape))
             assert any(re.search(pattern + "$", text) for text in texts), shape
     missing = 0
-    for ask, shapes in wt.QUESTION[lang].items():
+    for ask, shapes in sentences.QUESTION[lang].items():
         texts = [first_line(r) for r in rows if r["ask"] == ask]
         for shape in shapes:
             pattern = re.sub(r"\\{\w+\\}", ".+?", re.escape(shape))
@@ -376,14 +382,21 @@ def test_all_sentence_shapes_occur(seed, lang):
 
 
 def test_new_shapes_keep_to_the_schools_vocabulary():
-    root = Path(mw.__file__).parent
-    known = "".join((root / f"{name}.py").read_text("utf-8") for name in ("school", "lexicon"))
+    root = Path(mw.__file__).parents[1]
+    names = [f"tools/{name}.py" for name in ("school", "lexicon")]
+    names += [f"helpers/lingxi/{name}.py" for name in ("acts", "places", "shapes")]
+    known = "".join((root / name).read_text("utf-8") for name in names)
     words = set(re.findall("[a-z]+", known.lower()))
-    shapes = [*wt.REPORT_EN, *wt.REPORT_ZH, *wt.NO_PLATE_EN, *wt.NO_PLATE_ZH]
+    shapes = [
+        *sentences.REPORT_EN,
+        *sentences.REPORT_ZH,
+        *sentences.NO_PLATE_EN,
+        *sentences.NO_PLATE_ZH,
+    ]
     for lang in LANGS:
-        shapes += [wt.ASK_PLATE[lang], *wt.TELL_PLATE[lang]]
-        shapes += [s for kinds in (wt.QUESTION, wt.FOLLOW_UP) for group in kinds[lang].values()
-                   for s in group]  # fmt: skip
+        shapes += [sentences.ASK_PLATE[lang], *sentences.TELL_PLATE[lang]]
+        asked = (sentences.QUESTION, sentences.FOLLOW_UP)
+        shapes += [s for kinds in asked for group in kinds[lang].values() for s in group]
     text = re.sub(r"\{\w+\}", " ", " ".join(shapes))
     assert not set(re.findall("[a-z]+", text.lower())) - words
     assert not set(re.findall("[\u4e00-\u9fff]", text)) - set(known)

@@ -1,20 +1,18 @@
-"""The sentences of Lingxi: reports, questions, notices, answers and the prompts that hold them."""
+"""The sentences of Lingxi: reports, questions and the prompts that hold them."""
 
 import random
 from typing import Any
 
-from tools import lexicon as lex
-from tools import school
-from tools.school import EN, ZH
+from helpers.lingxi import shapes
+from helpers.lingxi.facts import ACTS, PLACES, lay
+from helpers.lingxi.places import COLOURS, DAYS, VEHICLES, WITNESSES
+from helpers.lingxi.shapes import EN, ZH
 
 Row = dict[str, Any]  # an article as it stands in code.jsonl, or an example
 
-ACTS = {a.key: a for a in lex.ACTS}
-PLACES = {p.key: p for p in lex.PLACES}
-
 # {c} colour, {v} vehicle, {did} act, {where} place, {t} time, {d} day, {w}/{W} witness
 REPORT_EN = (
-    *school.REPORT_EN,
+    *shapes.REPORT_EN,
     "On {d} at {t}, {w} saw a {c} {v} that {did} {where}. Plate {plate}.",
     "Plate {plate}: on {d} at {t} this {c} {v} {did} {where}.",
     "I am {w}. On {d} I saw that a {v} {did} {where}. It was {c}, with plate {plate}.",
@@ -23,7 +21,7 @@ REPORT_EN = (
     "Patrol, {d}, {t}: a {c} {v} {did} {where}. Plate: {plate}.",
 )
 REPORT_ZH = (
-    *school.REPORT_ZH,
+    *shapes.REPORT_ZH,
     "{d}{t}，{w}看见一辆{c}{v}在{where}{did}，车牌{plate}。",
     "车牌{plate}：{d}{t}，这辆{c}{v}在{where}{did}。",
     "我是{w}，{d}看到一辆{v}在{where}{did}。车是{c}的，车牌号{plate}。",
@@ -58,25 +56,25 @@ TELL_PLATE = {
 }  # fmt: skip
 QUESTION = {
     EN: {
-        "fine": (*school.QUESTION_EN["fine"], "What is the fine for {lay}?",
+        "fine": (*shapes.QUESTION_EN["fine"], "What is the fine for {lay}?",
                  "Someone was caught {lay}. How much is the fine?",
                  "Can you tell me the fine for {lay}?"),
-        "points": (*school.QUESTION_EN["points"], "What are the points for {lay}?",
+        "points": (*shapes.QUESTION_EN["points"], "What are the points for {lay}?",
                    "Someone was caught {lay}. How many points is that?",
                    "Can you tell me the points for {lay}?"),
-        "office": (*school.QUESTION_EN["office"], "Who deals with {lay}?",
+        "office": (*shapes.QUESTION_EN["office"], "Who deals with {lay}?",
                    "Someone was caught {lay}. Which office deals with it?"),
-        "article": (*school.QUESTION_EN["article"], "Which article do I read about {lay}?",
+        "article": (*shapes.QUESTION_EN["article"], "Which article do I read about {lay}?",
                     "What is the number of the article on {lay}?"),
     },
     ZH: {
-        "fine": (*school.QUESTION_ZH["fine"], "请问{lay}要罚多少？",
+        "fine": (*shapes.QUESTION_ZH["fine"], "请问{lay}要罚多少？",
                  "朋友因为{lay}被查了，罚款是多少？", "请告诉我{lay}的罚款。"),
-        "points": (*school.QUESTION_ZH["points"], "请问{lay}要记几分？",
+        "points": (*shapes.QUESTION_ZH["points"], "请问{lay}要记几分？",
                    "朋友因为{lay}被查了，要记几分？", "请告诉我{lay}记多少分。"),
-        "office": (*school.QUESTION_ZH["office"], "请问{lay}归哪个科处理？",
+        "office": (*shapes.QUESTION_ZH["office"], "请问{lay}归哪个科处理？",
                    "朋友因为{lay}被查了，该找哪个科？"),
-        "article": (*school.QUESTION_ZH["article"], "请问{lay}要看第几条？", "讲{lay}的是第几条？"),
+        "article": (*shapes.QUESTION_ZH["article"], "请问{lay}要看第几条？", "讲{lay}的是第几条？"),
     },
 }  # fmt: skip
 FOLLOW_UP = {  # the second question of a dialogue, on the case just handled
@@ -92,28 +90,15 @@ FOLLOW_UP = {  # the second question of a dialogue, on the case just handled
 WRITE = {EN: "Write the notice.\nReport: ", ZH: "请写处理通知书。\n报告："}
 
 
-def term(act: str, place: str, lang: str) -> str:
-    """Return Lingxi's official term: the act's own word and the place's, if it has one."""
-    a, p = ACTS[act], PLACES[place]
-    if lang == EN:
-        return f"{a.lingxi_en} {p.lingxi_en or p.en}"
-    return f"{p.lingxi_zh or p.zh}{a.lingxi_zh}"
-
-
-def lay(act: str, place: str, lang: str) -> str:
-    """Return an offence in lay words."""
-    return school.lay(ACTS[act], PLACES[place], lang)
-
-
 def report(rng: random.Random, act: str, place: str, lang: str, plate: str | None) -> str:
     """Return an incident report in lay words; without a plate where `plate` is None."""
     i, a, p = lang == ZH, ACTS[act], PLACES[place]
     shapes = ((REPORT_EN, REPORT_ZH) if plate else (NO_PLATE_EN, NO_PLATE_ZH))[i]
-    witness = rng.choice(lex.WITNESSES)[i]
+    witness = rng.choice(WITNESSES)[i]
     hours = NIGHT if act == "lights" and place != "tunnel" else DAY
     return rng.choice(shapes).format(
-        t=f"{rng.choice(hours):02d}:{rng.randrange(60):02d}", c=rng.choice(lex.COLOURS)[i],
-        v=rng.choice(lex.VEHICLES)[i], d=rng.choice(lex.DAYS)[i], w=witness,
+        t=f"{rng.choice(hours):02d}:{rng.randrange(60):02d}", c=rng.choice(COLOURS)[i],
+        v=rng.choice(VEHICLES)[i], d=rng.choice(DAYS)[i], w=witness,
         W=witness[0].upper() + witness[1:], did=rng.choice(a.zh if i else a.past),
         where=p.zh if i else p.en, plate=plate)  # fmt: skip
 
@@ -127,41 +112,4 @@ def prompt(context: list[Row], text: str, lang: str) -> str:
     """Return what the user says: the articles, if any, then the task."""
     if not context:
         return text
-    return school.HEAD[lang] + "".join(f"{a[lang]['text']}\n" for a in context) + "\n" + text
-
-
-def gold(article: Row, lang: str, plate: str | None) -> Row:
-    """Return the true values of an example; all but plate and term are None without a rule."""
-    known = "article" in article
-    return {
-        "plate": plate,
-        "term": term(article["act"], article["place"], lang),
-        "article": article["article"] if known else None,
-        "fine": article["fine"] if known else None,
-        "points": article["points"] if known else None,
-        "office": article[lang]["office"] if known else None,
-    }
-
-
-def answer(g: Row, ask: str, lang: str) -> str:
-    """Return the short answer: the term, its article, the value that was asked for."""
-    en = lang == EN
-    if g["article"] is None:
-        return g["term"] + (": " if en else "：") + school.NO_RULE[lang]
-    said = f"{g['term']} (Article {g['article']})" if en else f"{g['term']}（第{g['article']}条）"
-    if ask == "article":
-        return said
-    value = {"fine": f"{g['fine']} yuan" if en else f"{g['fine']}元",
-             "points": f"{g['points']} points" if en else f"{g['points']}分",
-             "office": g["office"]}[ask]  # fmt: skip
-    return f"{said}: {value}" if en else f"{said}：{value}"
-
-
-def user(text: str) -> dict[str, str]:
-    """Return a user's message."""
-    return {"role": "user", "content": text}
-
-
-def assistant(text: str) -> dict[str, str]:
-    """Return the model's message."""
-    return {"role": "assistant", "content": text}
+    return shapes.HEAD[lang] + "".join(f"{a[lang]['text']}\n" for a in context) + "\n" + text

@@ -1,0 +1,61 @@
+"""What is true of a case in Lingxi, and the short answer that says it."""
+
+from typing import Any
+
+from helpers.lingxi import acts, places, shapes
+from helpers.lingxi.shapes import EN
+
+Row = dict[str, Any]  # an article as it stands in code.jsonl, or an example
+
+ACTS = {a.key: a for a in acts.ACTS}
+PLACES = {p.key: p for p in places.PLACES}
+
+
+def term(act: str, place: str, lang: str) -> str:
+    """Return Lingxi's official term: the act's own word and the place's, if it has one."""
+    a, p = ACTS[act], PLACES[place]
+    if lang == EN:
+        return f"{a.lingxi_en} {p.lingxi_en or p.en}"
+    return f"{p.lingxi_zh or p.zh}{a.lingxi_zh}"
+
+
+def lay(act: str, place: str, lang: str) -> str:
+    """Return an offence in lay words."""
+    return shapes.lay(ACTS[act], PLACES[place], lang)
+
+
+def gold(article: Row, lang: str, plate: str | None) -> Row:
+    """Return the true values of an example; all but plate and term are None without a rule."""
+    known = "article" in article
+    return {
+        "plate": plate,
+        "term": term(article["act"], article["place"], lang),
+        "article": article["article"] if known else None,
+        "fine": article["fine"] if known else None,
+        "points": article["points"] if known else None,
+        "office": article[lang]["office"] if known else None,
+    }
+
+
+def answer(g: Row, ask: str, lang: str) -> str:
+    """Return the short answer: the term, its article, the value that was asked for."""
+    en = lang == EN
+    if g["article"] is None:
+        return g["term"] + (": " if en else "：") + shapes.NO_RULE[lang]
+    said = f"{g['term']} (Article {g['article']})" if en else f"{g['term']}（第{g['article']}条）"
+    if ask == "article":
+        return said
+    value = {"fine": f"{g['fine']} yuan" if en else f"{g['fine']}元",
+             "points": f"{g['points']} points" if en else f"{g['points']}分",
+             "office": g["office"]}[ask]  # fmt: skip
+    return f"{said}: {value}" if en else f"{said}：{value}"
+
+
+def user(text: str) -> dict[str, str]:
+    """Return a user's message."""
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict[str, str]:
+    """Return the model's message."""
+    return {"role": "assistant", "content": text}

@@ -1,0 +1,913 @@
+# %% [markdown]
+# # 02. LoRA math ｜ LoRA 的数学
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/02_lora_math.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/02_lora_math.ipynb)
+#
+# You write LoRA yourself, prove it equal to the library's, and find out by measurement what rank, alpha and rate buy. ｜ 你将亲手写出 LoRA，证明它与库里的分毫不差，再用测量弄清秩、alpha 和学习率各换来什么。
+
+# %% [markdown] lang="en"
+# | | |
+# |---|---|
+# | **You will** | write a LoRA layer in twenty lines, equal to PEFT's |
+# | | count its weights for any model, before you load it |
+# | | see how much rank a real change of the weights needs |
+# | | choose method, rank and rate from recorded runs |
+# | **Before** | notebook 00; matrices and gradients |
+# | **`tiny`** | 4 minutes, under 2.5 GB, any laptop |
+# | **`t4`, `gpu`** | not measured yet |
+
+# %% [markdown] lang="zh" of="dbc8730b"
+# | | |
+# |---|---|
+# | **你将** | 用二十行写出一个 LoRA 层，与 PEFT 的完全一致 |
+# | | 不用加载模型，就算出它要训练多少权重 |
+# | | 看清一次真实的权重变化究竟需要多大的秩 |
+# | | 根据实测记录选择方法、秩和学习率 |
+# | **先学** | notebook 00；矩阵与梯度 |
+# | **`tiny`** | 4 分钟，内存不到 2.5 GB，任何笔记本电脑 |
+# | **`t4`、`gpu`** | 尚未实测 |
+
+# %%
+# Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
+# 找到课程文件夹；在 Colab 和 Kaggle 上则先下载。每个 notebook 都用同一个单元格。
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPO = "https://github.com/OWNER/finetuning-path"  # the address stands here alone ｜ 地址只写在这里
+MARKS = {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}
+in_cloud = bool(MARKS & set(os.environ)) or "google.colab" in sys.modules
+
+places = [Path.cwd(), *Path.cwd().parents, Path.cwd() / Path(REPO).stem]
+course = next((p for p in places if (p / "helpers" / "platforms.py").is_file()), None)
+if course is None and in_cloud:
+    course = places[-1]
+    fetch = ["git", "clone", "--quiet", "--depth=1", REPO, str(course)]
+    if subprocess.run(fetch, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"}).returncode:
+        raise OSError(f"Cannot fetch {REPO}: is the internet on? ｜ 下载失败：网络打开了吗？")
+if course is None:
+    raise OSError("Open the notebook inside the course's folder ｜ 请在课程文件夹里打开 notebook")
+if str(course) not in sys.path:
+    sys.path.insert(0, str(course))
+
+from helpers import platforms  # noqa: E402
+
+platforms.prepare()
+
+# %% tags=["parameters"]
+PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
+MODEL = None  # a hub id or a folder, in place of the profile's model
+SEED = 0
+
+# %%
+import copy
+import hashlib
+import json
+import math
+
+import torch
+from matplotlib.patches import Rectangle
+from peft import LoraConfig, get_peft_model
+from torch import nn
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from helpers import claims, plots, sweeps, widgets
+from helpers.claims import claim
+from helpers.data import select, world
+from helpers.env import PROFILES, resolve, root, say, set_seed, threads
+from helpers.exercises import nb02
+from helpers.metrics import encode, perplexity, score_notices
+from helpers.models import generate, load, parameter_counts
+from helpers.stats import share
+from helpers.sweep_plots import panels
+from helpers.train import fit, label_loss
+from helpers.zoo import METHODS, adapt
+
+setup = resolve(PROFILE, MODEL)._replace(dtype="float32")
+if setup.profile == "gpu" and MODEL is None:  # section 6 trains all weights: 7B would need 120 GB
+    setup = setup._replace(model=PROFILES["t4"])
+claims.start("02_lora_math", setup.profile, SEED)
+threads()
+set_seed(SEED)
+print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
+
+# %% [markdown]
+# ## 1. Why: a sticky note on a frozen page ｜ 为什么：贴在书页上的便利贴
+
+# %% [markdown] lang="en"
+# To fine-tune is to change matrices: $W' = W + \Delta W$. For a 7B model $\Delta W$ is as large as $W$, and the optimizer keeps more beside it. The seeds' picture: don't rewrite the textbook, stick **notes** on its pages. A note is a thin product:
+#
+# $$W' = W + \frac{\alpha}{r}\,BA$$
+#
+# $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$. The seeds write $W + BA$ and leave out $\alpha/r$: section 5 shows what it does.
+
+# %% [markdown] lang="zh" of="c11d23dd"
+# 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要在旁边再存几份。种子文档打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦矩阵的乘积：
+#
+# $$W' = W + \frac{\alpha}{r}\,BA$$
+#
+# $B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$。种子文档写成 $W + BA$，漏了 $\alpha/r$：它起什么作用，见第 5 节。
+
+
+# %%
+def to_scale(layer, r):
+    """Draw a layer's W, B and A to scale, and count their weights."""
+    n_out, n_in = layer
+    unit = 1 / n_out  # W is one unit high
+    wide, thin = n_in * unit, max(r * unit, 0.006)  # thinner could not be seen
+    places = {"W": (0, 0, wide, 1), "B": (wide + 0.1, 0, thin, 1)}
+    places["A"] = (wide + thin + 0.2, 1 - thin, wide, thin)
+    fig, ax = plots.figure(width=5, height=3)
+    for i, (name, (x, y, width, height)) in enumerate(places.items()):
+        ax.add_patch(Rectangle((x, y), width, height, facecolor=f"C{i}"))
+        ax.text(x + width / 2, 1.03, name, ha="center")
+    few, all_ = r * (n_in + n_out), n_in * n_out
+    fig.suptitle(f"W: {all_:,}    B + A: {few:,} = {100 * few / all_:.2g} %", size=11)
+    ax.set(xlim=(-0.02, 2 * wide + thin + 0.25), ylim=(-0.02, 1.12), aspect="equal")
+    ax.axis("off")
+    return fig
+
+
+widgets.explore(
+    to_scale,
+    names={"layer": "layer ｜ 层", "r": "rank ｜ 秩"},
+    layer={"Qwen2.5-7B up_proj": (18944, 3584), "Xiaoxi ｜ 小溪 up_proj": (512, 128)},
+    r=[1, 2, 4, 8, 16, 32, 64],
+    start={"r": 64},
+)
+
+# %% [markdown]
+# ## 2. The smallest example: a layer in twenty lines ｜ 最小的例子：二十行写出一层
+
+
+# %%
+class LoRALinear(nn.Module):
+    """A frozen linear layer and, beside it, the thin product BA, scaled by alpha / r."""
+
+    def __init__(self, base, r, alpha):
+        super().__init__()
+        self.base = base.requires_grad_(False)
+        self.A = nn.Parameter(base.weight.new_empty(r, base.in_features))
+        self.B = nn.Parameter(base.weight.new_zeros(base.out_features, r))
+        nn.init.kaiming_uniform_(self.A, a=5**0.5)
+        self.scale = alpha / r
+
+    def forward(self, x):  # (batch, tokens, in) -> (batch, tokens, out)
+        return self.base(x) + self.scale * (x @ self.A.T @ self.B.T)
+
+    def merged(self):
+        """Return one plain layer that does the same."""
+        layer = copy.deepcopy(self.base)
+        layer.weight.data += self.scale * self.B.data @ self.A.data
+        return layer
+
+
+def wrap(model, r=8, alpha=16):
+    """Freeze a model and put a LoRALinear around each linear layer but the head."""
+    model.requires_grad_(False)
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, nn.Linear) and name != "lm_head":
+            model.set_submodule(name, LoRALinear(layer, r, alpha))
+    return model
+
+
+# %% [markdown] lang="en"
+# Is it the real thing? Take PEFT's LoRA on every linear layer, give both the same $A$ and $B$ (random ones: zeros would prove little), and compare what comes out, and the gradient of every $A$ and $B$. In double precision: then a difference above $10^{-6}$ is a mistake and no rounding.
+#
+# **Predict first**: will the two agree to six digits?
+
+# %% [markdown] lang="zh" of="f87fff13"
+# 这是真正的 LoRA 吗？把 PEFT 的 LoRA 加在所有线性层上，两边放进相同的 $A$ 和 $B$（用随机数：全零证明不了什么），再比较输出，以及每个 $A$、$B$ 的梯度。用双精度来算，这样差别若超过 $10^{-6}$，就一定是写错了，而不是舍入误差。
+#
+# **先猜一猜**：两边能对上六位吗？
+
+# %%
+lora = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+base, tokenizer = load(setup)
+ours, theirs = wrap(copy.deepcopy(base)).double(), get_peft_model(base, lora).double()
+pairs = [[p for p in m.parameters() if p.requires_grad] for m in (ours, theirs)]
+with torch.no_grad():
+    for mine, other in zip(*pairs, strict=True):
+        other.copy_(mine.normal_(std=0.02))
+
+row = select(world("train"), task="notice", context=False)[0]
+ids, mask = (torch.tensor([x], device=setup.device) for x in encode(tokenizer, row["messages"]))
+outputs = [m(ids).logits for m in (ours, theirs)]  # each (1, tokens, vocabulary)
+for m in (ours, theirs):
+    label_loss(m, ids, ids.where(mask.bool(), -100)).backward()
+gaps = [(mine.grad - other.grad).abs().max().item() for mine, other in zip(*pairs, strict=True)]
+claim("lora_peft_outputs", (outputs[0] - outputs[1]).abs().max().item())
+claim("lora_peft_gradients", max(gaps))
+
+# %% [markdown] lang="en"
+# **Merging**: after training, add the note to the page. The merged layer is a plain matrix: no extra work when the model answers, no trace of LoRA. Equal up to rounding; in single precision, as models run, to $10^{-5}$ of the largest output.
+
+# %% [markdown] lang="zh" of="8b0dc089"
+# **合并**：训练完，把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。两者只差舍入误差；按模型平时用的单精度算，不超过最大输出的 $10^{-5}$。
+
+
+# %%
+def merge(model):
+    """Return a copy of a wrapped model with every LoRALinear made one plain layer."""
+    model = copy.deepcopy(model)
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, LoRALinear):
+            model.set_submodule(name, layer.merged())
+    return model
+
+
+with torch.no_grad():
+    unmerged, merged = ours.float()(ids).logits, merge(ours)(ids).logits
+claim("lora_merge", ((unmerged - merged).abs().max() / unmerged.abs().max()).item())
+
+# %% [markdown]
+# ## 3. Count before you train ｜ 先数一数，再训练
+
+# %% [markdown] lang="en"
+# One layer costs $r\,(n_\text{in} + n_\text{out})$ weights. The seeds say LoRA trains "~0.1 %", or "less than 1 %". Let us count, for models that we need not load: their published configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
+#
+# **Predict first**: for which of the four is the seeds' "~0.1 %" right, with their `r=8` on `q_proj` and `v_proj`?
+
+# %% [markdown] lang="zh" of="e8216f0b"
+# 一层要 $r\,(n_\text{in} + n_\text{out})$ 个权重。种子文档说 LoRA 只训练“约 0.1 %”或“不到 1 %”。我们来数一数，连模型都不用加载：公开的配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
+#
+# **先猜一猜**：按种子文档的做法，`r=8`，只加在 `q_proj` 和 `v_proj` 上，四个模型里哪个最接近“约 0.1 %”？
+
+
+# %%
+def formula(c, r):
+    """Return how many weights LoRA of rank r adds to all linear layers of a Qwen2."""
+    d, h = c.hidden_size, c.intermediate_size
+    kv = d * c.num_key_value_heads // c.num_attention_heads  # grouped-query attention
+    layers = [(d, d), (d, kv), (d, kv), (d, d), (d, h), (d, h), (h, d)]
+    return c.num_hidden_layers * r * sum(n_in + n_out for n_in, n_out in layers)
+
+
+def empty(config):
+    """Build a model of shapes alone."""
+    with torch.device("meta"):
+        return Qwen2ForCausalLM(config)
+
+
+published = json.loads((root() / "data" / "models" / "qwen2.5.json").read_text(encoding="utf-8"))
+xiaoxi = Qwen2Config.from_pretrained(root() / PROFILES["tiny"])
+configs = {"Xiaoxi ｜ 小溪": xiaoxi} | {name: Qwen2Config(**c) for name, c in published.items()}
+
+# %%
+shares, wrong = {"qv": [], "all-linear": []}, 0
+for name, c in configs.items():
+    for places, found in shares.items():
+        trainable, total = parameter_counts(adapt(empty(c), "lora", r=8, targets=places))
+        found.append(100 * trainable / (total - trainable))
+    wrong += abs(trainable - formula(c, 8))
+    row = f"{trainable:11,} = {shares['all-linear'][-1]:5.2f} %, q v: {shares['qv'][-1]:6.3f} %"
+    print(f"{name:14} {total - trainable:14,} weights ｜ 权重, LoRA r = 8: {row}")
+claim("lora_count", wrong)
+claim("lora_share_7b", shares["qv"][-1])
+claim("lora_share_xiaoxi", shares["qv"][0])
+widths = [c.hidden_size for c in configs.values()]
+fig = plots.curves(
+    {
+        "q_proj, v_proj ｜ 只加两处": (widths, shares["qv"]),
+        "all linear layers ｜ 所有线性层": (widths, shares["all-linear"]),
+    },
+    "The wider the model, the smaller LoRA's share (r = 8) ｜ 模型越宽，LoRA 占比越小",
+    "width of the model ｜ 模型宽度",
+    "trained weights, % ｜ 训练的权重，%",
+    logx=True,
+)
+fig.axes[0].set_yscale("log")
+fig
+
+# %% [markdown] lang="en"
+# So a share says little without the model's width: LoRA grows with it, the model with its square. The seeds' 0.1 % is the 0.5B's; for the 7B it is a third of that, for Xiaoxi over 1 %.
+#
+# Here is the seeds' own code, to the letter but for the base model. **Predict first**: what is printed after the colon?
+
+# %% [markdown] lang="zh" of="fc36c221"
+# 可见不说模型宽度，占比就说明不了什么：LoRA 随宽度线性增长，模型随宽度平方增长。种子文档的 0.1 % 正是 0.5B 的；7B 只有它的三分之一，小溪则超过 1 %。
+#
+# 下面是种子文档的原始代码，只换了基座模型。**先猜一猜**：冒号后面会打印出什么？
+
+# %%
+base_model, _ = load(setup)
+lora_config = LoraConfig(
+    r=8,                        # 秩
+    lora_alpha=32,              # 缩放因子
+    target_modules=["q_proj", "v_proj"],  # 应用到哪些层
+    lora_dropout=0.1,
+    task_type="CAUSAL_LM"
+)  # fmt: skip
+model = get_peft_model(base_model, lora_config)
+print(f"可训练参数: {model.print_trainable_parameters()}")
+say("the function prints by itself and returns None", "这个函数自己会打印，返回的是 None")
+
+# %% [markdown]
+# ## 4. The real run: frozen base, and B from zero ｜ 正式训练：冻结的基座与从零开始的 B
+
+# %% [markdown] lang="en"
+# Why does $B$ start at zero? Four ways to begin, the same rows, twenty steps each. Before the first step, compare the loss with the untouched model's.
+#
+# **Predict first**: which start harms the model before it has learned anything? Which one never learns?
+
+# %% [markdown] lang="zh" of="43eb24d5"
+# $B$ 为什么从零开始？四种起点，同样的数据，各走二十步。第一步之前，先和没动过的模型比一比损失。
+#
+# **先猜一猜**：哪种起点还没学就先把模型弄坏了？哪种永远学不会？
+
+# %%
+lr, full_lr = (1e-2, 3e-3) if setup.use_cpu else (2e-4, 2e-5)  # a tiny model bears large rates
+train_rows = select(world("train"), task="notice")[: 16 if setup.smoke else 480]
+few = select(train_rows, context=False)[:160]
+
+
+def begin(A_zero, B_zero):
+    """Train from a start; return the losses, before it and at each step, and the largest weight."""
+    set_seed(SEED)
+    model = wrap(load(setup)[0])
+    for layer in model.modules():
+        if isinstance(layer, LoRALinear):
+            layer.A.data *= 0 if A_zero else 1
+            if not B_zero:
+                nn.init.kaiming_uniform_(layer.B, a=5**0.5)
+    before = held_loss(model, few[:32])
+    options = {"seed": SEED, "device": setup.device}
+    losses = fit(model, tokenizer, few, lr=lr, num_epochs=2, **options)
+    return [before, *losses], max(
+        p.abs().max().item() for p in model.parameters() if p.requires_grad
+    )
+
+
+def held_loss(model, rows):
+    """Return the mean loss of the answers' tokens, in nats."""
+    return math.log(perplexity(model.eval(), tokenizer, rows))
+
+
+# %%
+untouched = held_loss(load(setup)[0], few[:32])
+starts = {
+    "B = 0 (LoRA)": begin(A_zero=False, B_zero=True),
+    "A = 0": begin(A_zero=True, B_zero=False),
+    "A = B = 0": begin(A_zero=True, B_zero=True),
+    "A, B random ｜ 都随机": begin(A_zero=False, B_zero=False),
+}
+claim("lora_start_zero", abs(starts["B = 0 (LoRA)"][0][0] - untouched))
+claim("lora_start_random", starts["A, B random ｜ 都随机"][0][0] - untouched)
+claim("lora_start_stuck", starts["A = B = 0"][1])
+plots.curves(
+    {name: (range(len(losses)), losses) for name, (losses, _) in starts.items()},
+    "Four ways to begin ｜ 四种起点",
+    "step (0: before training) ｜ 步（0：训练之前）",
+    "loss ｜ 损失",
+)
+
+# %% [markdown] lang="en"
+# With $B = 0$ the note is blank: the model begins as it was. The gradient of $B$ carries $A$ as a factor, that of $A$ carries $B$: with both zero, both gradients are zero for ever. One of the two must be zero, the other not.
+#
+# Now the real run, with our own layer. Around it, a **hash** of every frozen weight: if a single bit of the base moves, it changes. Expected: twice the same, and another once the note is merged.
+
+# %% [markdown] lang="zh" of="7186e2fa"
+# $B = 0$ 时便利贴是空白的，模型从原来的样子出发。$B$ 的梯度里有因子 $A$，$A$ 的梯度里有因子 $B$：两个都为零，梯度就永远为零。所以必须一个为零、另一个不为零。
+#
+# 下面正式训练，用我们自己写的层。训练前后各算一次所有冻结权重的**哈希**：基座只要动了一个比特，哈希就会变。预期：训练前后相同；合并之后则不同。
+
+
+# %%
+def digest(tensors):
+    """Return the SHA-256 of some tensors' bytes, in order."""
+    seen = hashlib.sha256()
+    for tensor in tensors:
+        seen.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return seen.hexdigest()
+
+
+base, tokenizer = load(setup)
+before = digest(base.parameters())
+set_seed(SEED)
+tuned = wrap(copy.deepcopy(base))
+losses = fit(tuned, tokenizer, train_rows, lr=lr, num_epochs=2, seed=SEED, device=setup.device)
+after = digest(p for p in tuned.parameters() if not p.requires_grad)
+print(f"loss ｜ 损失 {losses[0]:.2f} → {losses[-1]:.2f}")
+print(f"before ｜ 之前 {before}\nafter ｜ 之后  {after}")
+print(f"merged ｜ 合并 {digest(merge(tuned).parameters())}")
+claim("lora_base_untouched", float(before != after))
+
+# %%
+unseen = select(world("eval"), task="notice", split="unseen")
+opened = [row for row in unseen if len(row["context"]) == 3][: 6 if setup.smoke else 60]
+seen_rows = [
+    r for r in select(world("eval"), task="notice", split="seen") if len(r["context"]) == 3
+]
+valid = seen_rows[: 6 if setup.smoke else 60]
+
+
+def marks(model):
+    """Score the notices that a model writes with three articles in the prompt."""
+    prompts = [row["messages"][:-1] for row in opened]
+    texts = generate(model, tokenizer, prompts, max_new_tokens=96, batch_size=60)
+    scores = score_notices(texts, opened)
+    return {name: share(scores[name]) for name in ("form", "facts", "all")}
+
+
+print("before ｜ 之前:", *marks(base).values(), sep="\n  ")
+print(
+    "after ｜ 之后 (form ｜ 格式, facts ｜ 事实, all ｜ 全对):", *marks(tuned).values(), sep="\n  "
+)
+
+# %% [markdown]
+# ## 5. How loud is a note: α/r, rsLoRA, DoRA ｜ 便利贴有多“响”：α/r、rsLoRA 与 DoRA
+
+# %% [markdown] lang="en"
+# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so twice $\alpha$ works much like twice the rate. And $1/r$? It should let you change the rank and keep the rate. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that $\alpha/r$ mutes large ranks, and takes $\alpha/\sqrt r$.
+#
+# **Predict first**: at `alpha=16` fixed and rank 64, which of the two learns faster?
+
+# %% [markdown] lang="zh" of="2de5ee24"
+# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以 $\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？它本是为了换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为 $\alpha/r$ 会把大的秩压得太轻，改用 $\alpha/\sqrt r$。
+#
+# **先猜一猜**：固定 `alpha=16`，秩取 64，两者谁学得快？
+
+# %%
+scale = sweeps.read("scale")
+fixed = [row for row in scale if row["alpha"] == 16]
+fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
+louder = select(scale, method="lora", r=8) + select(sweeps.read("rank"), r=8)
+alphas = sweeps.by(louder, "alpha", "loss")
+plots.curves(
+    {"LoRA, r = 8": (list(alphas), list(alphas.values()))},
+    "Louder or softer ｜ 调响或调轻", "alpha", "loss ｜ 损失", logx=True, ax=left,
+)  # fmt: skip
+ranks = {m: sweeps.by(select(fixed, method=m), "r", "loss") for m in ("lora", "rslora")}
+names = {"lora": "LoRA, α / r", "rslora": "rsLoRA, α / √r"}
+plots.curves(
+    {names[m]: (list(found), list(found.values())) for m, found in ranks.items()},
+    "alpha = 16", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=right,
+)  # fmt: skip
+claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
+fig
+
+# %% [markdown] lang="en"
+# Each point is a recorded run (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
+#
+# [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the length $m$ is learned apart:
+#
+# $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
+#
+# Six lines beside PEFT's:
+
+# %% [markdown] lang="zh" of="6d998ac7"
+# 图上每个点都是记录下来的真实训练（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
+#
+# [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，长度 $m$ 另外学：
+#
+# $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
+#
+# 六行代码，和 PEFT 的对一对：
+
+# %%
+config = LoraConfig(r=8, lora_alpha=16, target_modules=["0"], use_dora=True)
+theirs = get_peft_model(nn.Sequential(nn.Linear(128, 512, bias=False)).double(), config).double()
+layer = theirs.base_model.model[0]
+A, B = layer.lora_A.default.weight, layer.lora_B.default.weight
+m = layer.lora_magnitude_vector.default.weight  # (out,): a length for each row
+with torch.no_grad():
+    B.normal_(std=0.1)
+    m.mul_(1.1)
+x = torch.randn(4, 128).double()
+
+turned = layer.base_layer.weight + 16 / 8 * B @ A
+length = turned.norm(dim=1, keepdim=True)  # (out, 1)
+ours = x @ (m[:, None] * turned / length).T
+claim("lora_dora", (ours - theirs(x)).abs().max().item())
+
+# %% [markdown] lang="en"
+# **Exercise 1** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that is as loud at rank `new_r`, for LoRA and, with `rslora=True`, for rsLoRA.
+
+# %% [markdown] lang="zh" of="2fee2c75"
+# **练习 1**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 时，`alpha` 取多少才一样“响”？LoRA 要会算，`rslora=True` 时的 rsLoRA 也要会算。
+
+
+# %% tags=["exercise"]
+def new_alpha(alpha, r, new_r, rslora=False):
+    """Return the alpha that keeps the scale when the rank changes."""
+    ...
+
+
+# %% tags=["check"]
+nb02.new_alpha(new_alpha)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def new_alpha(alpha, r, new_r, rslora=False):
+#     """Return the alpha that keeps the scale when the rank changes."""
+#     times = new_r / r
+#     return alpha * (times**0.5 if rslora else times)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## 6. How much rank does a change need? ｜ 一次改动需要多大的秩？
+
+# %% [markdown] lang="en"
+# LoRA bets that $\Delta W$ is thin. Let us look at a real one: train **all** weights, subtract the base, and take each difference apart by SVD. The first $r$ singular values hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of it: no matrix of rank $r$ holds more.
+#
+# **Predict first**: of 128 possible ranks, how much do the first 8 hold? In a random matrix of this size it is about 13 %.
+
+# %% [markdown] lang="zh" of="3f8adf16"
+# LoRA 赌的是 $\Delta W$ 很“瘦”。来看一个真的：训练**全部**权重，减去基座，再对每个差做 SVD。前 $r$ 个奇异值占 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$，秩为 $r$ 的矩阵最多也只能留住这么多。
+#
+# **先猜一猜**：最多 128 个秩里，前 8 个占多少？同样大小的随机矩阵约占 13 %。
+
+# %%
+full, _ = load(setup)
+set_seed(SEED)
+fit(full, tokenizer, train_rows, lr=full_lr, num_epochs=2, seed=SEED, device=setup.device)
+bare = dict(base.named_parameters())
+deltas = {n: (p - bare[n]).detach().float() for n, p in full.named_parameters() if p.ndim == 2}
+print(
+    f"{sum(bool(d.any()) for d in deltas.values())} of {len(deltas)} matrices moved ｜ 个矩阵动了"
+)
+
+
+def energy(delta):
+    """Return, for r = 1, 2, …, the share of a matrix that its best copy of rank r holds."""
+    squares = torch.linalg.svdvals(delta) ** 2
+    return (squares.cumsum(0) / squares.sum()).cpu()
+
+
+d = base.config.hidden_size
+energies = torch.stack([energy(delta) for delta in deltas.values() if min(delta.shape) == d])
+noise = energy(torch.randn(d, base.config.intermediate_size))
+
+# %% [markdown] lang="en"
+# A share of squares is not yet an answer. So **cut**: keep only rank $r$ of each matrix's change and measure the model again, the embedding's change included.
+#
+# **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
+
+# %% [markdown] lang="zh" of="a08c92dd"
+# 平方和的占比还说明不了答案对不对。那就**动手截断**：每个矩阵的改动只保留秩 $r$，词嵌入也不例外，再测一遍模型。
+#
+# **先猜一猜**：128 个秩只留 8 个，学到的东西还在吗？
+
+
+# %%
+def cut(r):
+    """Return the fully tuned model with only rank r of each matrix's change."""
+    model = copy.deepcopy(full)
+    for name, p in model.named_parameters():
+        if name in deltas:
+            U, S, V = torch.linalg.svd(deltas[name], full_matrices=False)
+            p.data = bare[name] + (U[:, :r] * S[:r]) @ V[:r]
+    return model
+
+
+some = [r for r in (0, 1, 2, 4, 8, 16, 32, 64) if r < d]
+cut_loss = [held_loss(cut(r), valid) for r in some]
+whole = held_loss(full, valid)
+fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
+thin = {"ΔW ｜ 改动": energies.mean(0), "random ｜ 随机": noise}
+thin = {name: (range(1, d + 1), held) for name, held in thin.items()}
+plots.curves(thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "share ｜ 占比", ax=left)
+after_cut = {"cut ｜ 截断": (some, cut_loss), "uncut ｜ 不截断": (some, [whole] * len(some))}
+plots.curves(
+    after_cut, "And what it answers ｜ 截断后的损失", "rank ｜ 秩", "loss ｜ 损失", ax=right
+)
+claim("lora_energy_8", 100 * energies[:, 7].mean().item())
+claim("lora_cut_8", cut_loss[some.index(8)] - whole)
+print(f"rank 8 ｜ 秩 8: {marks(cut(8))['all']}; uncut ｜ 不截断: {marks(full)['all']}")
+fig
+
+# %% [markdown] lang="en"
+# **Exercise 2** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix, given its singular values, largest first.
+
+# %% [markdown] lang="zh" of="6a3c2db1"
+# **练习 2**（中等，8 分钟）。写出 `rank_for`：给出奇异值（从大到小），求至少留住 `part`（0 到 1）所需的最小的秩。
+
+
+# %% tags=["exercise"]
+def rank_for(singular_values, part):
+    """Return the smallest rank whose share of the squares is at least `part`."""
+    ...
+
+
+# %% tags=["check"]
+nb02.rank_for(rank_for)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def rank_for(singular_values, part):
+#     """Return the smallest rank whose share of the squares is at least `part`."""
+#     squares = [s**2 for s in singular_values]
+#     held = 0
+#     for rank, square in enumerate(squares, 1):
+#         held += square
+#         if held >= part * sum(squares) - 1e-12:
+#             return rank
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
+
+# %% [markdown] lang="en"
+# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 480 notices, two epochs, three seeds, each run one line of a file. `loss`: held-out incidents under articles trained on; `all`: under articles never seen; both with three articles in the prompt. Dots are means, whiskers reach from the worst seed to the best.
+#
+# **Predict first**: the seeds advise 1e-5 to 5e-5. Where is the valley for all weights, where for LoRA?
+
+# %% [markdown] lang="zh" of="2e069542"
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，480 份通知书，两轮，三个随机种子，每次训练在文件里占一行。`loss` 测的是训练过的法条下没见过的事件，`all` 测的是没见过的法条；提示里都有三条法条。点是平均值，须线从最差的种子伸到最好的。
+#
+# **先猜一猜**：种子文档建议 1e-5 到 5e-5。全参数的谷底在哪里？LoRA 的呢？
+
+# %%
+rate = sweeps.read("rate")
+low = {m: sweeps.best(select(rate, method=m)) for m in ("full", "lora")}
+rates = {m: sweeps.by(select(rate, method=m), "lr", "loss") for m in ("full", "lora")}
+fig = plots.curves(
+    {METHODS[m]: (list(found), list(found.values())) for m, found in rates.items()},
+    "LoRA wants a higher rate; the seeds' advice is the band ｜ LoRA 要更高的学习率；色带是种子文档的建议",
+    "learning rate ｜ 学习率",
+    "loss ｜ 损失",
+    logx=True,
+)
+fig.axes[0].axvspan(1e-5, 5e-5, color="#DDDDDD")
+claim("lora_rate_ratio", low["lora"] / low["full"])
+claim("lora_rate_of_seeds", rates["lora"][2e-5].value - rates["lora"][low["lora"]].value)
+fig
+
+# %% [markdown] lang="en"
+# The seeds' rates suit full fine-tuning of models a thousand times as large; [measured on those](https://thinkingmachines.ai/blog/lora/), too, LoRA wants about ten times the rate. A tiny model bears higher ones still. Take from this the method, not the number: **try rates in steps of three**.
+#
+# Next: the seeds advise rank 8 to 64. **Predict first**: how much is lost at rank 1? And is 64 better than 8?
+
+# %% [markdown] lang="zh" of="a40d4116"
+# 种子文档的学习率适合大几千倍的模型做全参数微调；[在那些模型上的测量](https://thinkingmachines.ai/blog/lora/)也表明，LoRA 需要大约十倍的学习率。小模型还能承受更高的。要带走的是方法，不是数字：**按三倍一档去试**。
+#
+# 再看秩：种子文档建议 8 到 64。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？
+
+# %%
+rank = sweeps.read("rank")
+found = {name: sweeps.by(rank, "r", name) for name in ("form", "facts", "all")}
+fig = plots.curves(
+    {sweeps.NAMES[name]: (list(v), list(v.values())) for name, v in found.items()},
+    "Rank, at the same α / r = 2 ｜ 秩（α / r 都是 2）",
+    "rank ｜ 秩",
+    "right, % ｜ 正确，%",
+    unit="share",
+    logx=True,
+)
+fig.axes[0].axvspan(8, 64, color="#DDDDDD")
+few_ranks = max(value.value for r, value in found["all"].items() if r < 8)
+many_ranks = max(value.value for r, value in found["all"].items() if r >= 8)
+claim("lora_rank_of_seeds", 100 * (many_ranks - few_ranks))
+fig
+
+# %% [markdown] lang="en"
+# And **where**? The seeds put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1. **Predict first**: with about as many weights, is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every point is a real run, so the answer comes at once.
+
+# %% [markdown] lang="zh" of="1d359738"
+# 那**加在哪里**呢？种子文档把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1。**先猜一猜**：权重数差不多时，是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：每个点都是真实的训练，一拧就有答案。
+
+# %%
+where = sweeps.read("where")
+places = {
+    ("all-linear", False): "everywhere, r 2 ｜ 处处，秩 2",
+    ("mlp", False): "MLP, r 4 ｜ MLP，秩 4",
+    ("attention", False): "attention, r 8 ｜ 注意力，秩 8",
+    ("qv", False): "q and v, r 8 ｜ q 和 v，秩 8",
+    ("qv", True): "the seeds' all ｜ 全照种子文档",
+}
+for run in where:
+    run["place"] = run["targets"], run["lr"] == 2e-5  # at the seeds' rate, too
+right = sweeps.by(where, "place", "all")
+claim("lora_places", 100 * (right["all-linear", False].value - right["qv", False].value))
+panels(
+    where,
+    "place",
+    places,
+    {"trainable": "weights ｜ 权重数", "loss": "loss ｜ 损失", "form": "form, % ｜ 格式，%",
+     "all": "all right, % ｜ 全对，%"},
+    "Where to put it ｜ 加在哪里",
+)  # fmt: skip
+
+
+# %%
+def knobs(measure, lr, r):
+    """Show a measure against rate and rank, with your choice marked in both."""
+    fig, axes = plots.figure(columns=2, width=9, height=3.8)
+    unit = sweeps.MEASURES[measure]
+    rows = {"lr": select(rate, method="lora"), "r": rank}
+    labels = {"lr": "learning rate ｜ 学习率", "r": "rank ｜ 秩"}
+    for ax, (field, mine) in zip(axes, (("lr", lr), ("r", r)), strict=True):
+        found = sweeps.by(rows[field], field, measure)
+        title = f"{field} = {mine:g}: {found[mine]}" if mine in found else f"{field} = {mine:g}"
+        series = {"LoRA": (list(found), list(found.values()))}
+        plots.curves(series, title, labels[field], sweeps.NAMES[measure], unit, True, ax=ax)
+        ax.axvline(mine, color="#D55E00", linestyle=":")
+        ax.get_legend().remove()
+    return fig
+
+
+widgets.explore(
+    knobs,
+    names={"measure": "measure ｜ 指标", "lr": "rate ｜ 学习率", "r": "rank ｜ 秩"},
+    measure={label: name for name, label in sweeps.NAMES.items()},
+    lr=sorted({row["lr"] for row in rate}),
+    r=sorted({row["r"] for row in rank}),
+    start={"measure": "all", "r": 8},
+)
+
+# %% [markdown]
+# ## 8. The zoo: nine ways, side by side ｜ 动物园：九种方法并排比
+
+# %% [markdown] lang="en"
+# Besides LoRA and its kin: a **prefix** of learned keys and values before each layer's; a **soft prompt** of learned embeddings before the text; **IA3**, which only scales; and the **bottleneck adapter**, the oldest, which PEFT does not have. By hand:
+
+# %% [markdown] lang="zh" of="fc818f36"
+# 除了 LoRA 一家，还有：**前缀**，在每层的键和值前面接上一段学出来的；**软提示**，在文字前面接上学出来的嵌入；**IA3**，只做缩放；以及资格最老、PEFT 里却没有的**瓶颈适配器**。这一个我们手写：
+
+
+# %%
+class Bottleneck(nn.Module):
+    """A layer, then down to `width`, a bend, up again, added (Houlsby et al. 2019)."""
+
+    def __init__(self, linear, width):
+        super().__init__()
+        self.linear = linear
+        self.down = nn.Linear(linear.out_features, width, device=linear.weight.device)
+        self.up = nn.Linear(width, linear.out_features, device=linear.weight.device)
+        nn.init.zeros_(self.up.weight)  # at the start it adds nothing, as LoRA's B
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x):
+        h = self.linear(x)  # (batch, tokens, emb)
+        return h + self.up(nn.functional.gelu(self.down(h)))
+
+
+def with_bottlenecks(model, width=32):
+    """Freeze a model and put a bottleneck after each attention and each MLP block."""
+    model.requires_grad_(False)
+    for layer in model.model.layers:
+        layer.self_attn.o_proj = Bottleneck(layer.self_attn.o_proj, width)
+        layer.mlp.down_proj = Bottleneck(layer.mlp.down_proj, width)
+    return model
+
+
+set_seed(SEED)
+bottled = with_bottlenecks(load(setup)[0])
+fit(bottled, tokenizer, train_rows, lr=lr, num_epochs=2, seed=SEED, device=setup.device)
+print("all right ｜ 全对:", marks(bottled)["all"])
+
+# %% [markdown] lang="en"
+# All nine, three seeds each, every method at the best of the rates tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
+#
+# `state` is counted: gradients and AdamW's two moments of what is trained. `memory` is measured: how far the process grew while it trained.
+
+# %% [markdown] lang="zh" of="d94af865"
+# 九种方法，各三个随机种子，学习率都取试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
+#
+# `state` 是算出来的：训练部分的梯度和 AdamW 的两个动量。`memory` 是量出来的：训练时进程的内存涨了多少。
+
+# %%
+zoo = sweeps.read("zoo")
+right, lost, grew = (sweeps.by(zoo, "method", x) for x in ("all", "forgetting", "memory"))
+claim("lora_zoo_full", 100 * (right["full"].value - right["lora"].value))
+claim("lora_zoo_prompt", 100 * (right["lora"].value - right["prompt"].value))
+claim("lora_zoo_forgets", 100 * (lost["full"].value - lost["lora"].value))
+claim("lora_zoo_memory", grew["lora"].value / grew["full"].value)
+columns = {
+    "trainable": "weights ｜ 权重数",
+    "seconds": "seconds ｜ 秒",
+    "state": "state, MB ｜ 状态",
+    "memory": "memory, MB ｜ 内存",
+    "all": "all right, % ｜ 全对，%",
+    "forgetting": "forgotten, pp ｜ 遗忘",
+}
+panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable", "state"))
+
+# %% [markdown] lang="en"
+# Memory: what LoRA saves is the *state*, twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the activations; for 7B it is 90 GB. And the shares? The seeds' table beside ours, and the same settings on 7B, counted on the meta device:
+
+# %% [markdown] lang="zh" of="85951be5"
+# 内存：LoRA 省下的是*状态*，每个不训练的权重省十二个字节。在这里不过 16 MB，淹没在激活值里；换成 7B，就是 90 GB。占比呢？把种子文档的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
+
+# %%
+SEEDS_SAY = {"lora": "~0.1 %", "qlora": "~0.1 %", "prefix": "~0.1 %", "adapter": "~1-5 %"}
+SEEDS_SAY |= {"ia3": "less ｜ 更少", "full": "100 %"}
+print(f"{'':28}{'seeds ｜ 种子文档':20}{'here ｜ 这里':>12}{'7B':>12}")
+on_7b = {}
+for row in {row["method"]: row for row in zoo}.values():
+    name = row["method"]
+    way = "lora" if name == "qlora" else name  # the same notes on a compressed book
+    trainable, total = parameter_counts(adapt(empty(configs["Qwen2.5-7B"]), way, r=row["r"]))
+    on_7b[name], here = 100 * trainable / total, 100 * row["trainable"] / row["total"]
+    print(f"{METHODS[name]:28}{SEEDS_SAY.get(name, '–'):20}{here:10.3f} %{on_7b[name]:10.4f} %")
+claim("lora_adapter_7b", on_7b["adapter"])
+
+# %% [markdown]
+# ## 9. What goes wrong ｜ 哪里会出错
+
+# %% [markdown] lang="en"
+# | you see | why | mend |
+# |---|---|---|
+# | the loss does not move at all | $A = B = 0$, or nothing is trainable | look at `parameter_counts` |
+# | a bad answer before training | $B$ is not zero | start $B$ at zero |
+# | rank up, result down | `alpha` kept, so $\alpha/r$ fell | raise `alpha` too, or rsLoRA |
+# | good in training, odd when merged | $\alpha/r$ left out, or merged twice | compare outputs before you ship |
+#
+# The last row, made here on purpose; no error is raised:
+
+# %% [markdown] lang="zh" of="34f4379d"
+# | 现象 | 原因 | 办法 |
+# |---|---|---|
+# | 损失一动不动 | $A = B = 0$，或没有可训练的权重 | 看看 `parameter_counts` |
+# | 还没训练就答得很差 | $B$ 不是零 | 让 $B$ 从零开始 |
+# | 秩调大，效果变差 | `alpha` 没变，$\alpha/r$ 变小了 | `alpha` 一起调大，或用 rsLoRA |
+# | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
+#
+# 最后一行，这里故意犯一次；什么错都不会报：
+
+
+# %%
+def merged_with(factor):
+    """Return the tuned model merged with another factor than its own alpha / r."""
+    model = copy.deepcopy(tuned)
+    for layer in model.modules():
+        if isinstance(layer, LoRALinear):
+            layer.scale *= factor
+    return merge(model)
+
+
+ways = {
+    "right ｜ 正确": 1,
+    "α / r left out ｜ 漏了 α / r": 8 / 16,
+    "merged twice ｜ 合并两次": 2,
+    "never merged ｜ 忘了合并": 0,
+}
+bad = {name: held_loss(merged_with(factor), valid) for name, factor in ways.items()}
+claim("lora_merge_unscaled", bad["α / r left out ｜ 漏了 α / r"] - bad["right ｜ 正确"])
+plots.bars(bad, "Merging, right and wrong: the loss ｜ 合并的对与错：损失", unit="nats")
+
+# %% [markdown] lang="en"
+# **Exercise 3** (easy, 5 minutes). Four colleagues, four causes: `1` both matrices start at zero, `2` the rank went up and `alpha` did not, `3` merged without $\alpha/r$, `4` the rate is that of full fine-tuning. Set `causes = {"A": 1, ...}`.
+#
+# - A: no weight has moved after 500 steps
+# - B: the loss falls, but very slowly; three times the rate, and all is well
+# - C: rank 64 learns worse than rank 8, same data, same rate
+# - D: fine in the notebook, half-trained in production
+
+# %% [markdown] lang="zh" of="bbfaa15a"
+# **练习 3**（容易，5 分钟）。四位同事，四种原因：`1` 两个矩阵都从零开始，`2` 秩调大了而 `alpha` 没变，`3` 合并时漏了 $\alpha/r$，`4` 用了全参数微调的学习率。请写 `causes = {"A": 1, ...}`。
+#
+# - A：走了 500 步，权重一个都没动
+# - B：损失在降，但很慢；学习率放大三倍就好了
+# - C：同样的数据和学习率，秩 64 反而不如秩 8
+# - D：在 notebook 里好好的，上线后像只训练了一半
+
+# %% tags=["exercise"]
+causes = ...
+
+# %% tags=["check"]
+nb02.causes(causes)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# causes = {"A": 1, "B": 4, "C": 2, "D": 3}
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary ｜ 小结
+
+# %% [markdown] lang="en"
+# - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ from zero: twenty lines, and mergeable without a trace.
+# - Its share of the weights depends on the model's width: count it.
+# - A real change of the weights is thin, though not as thin as one thinks: cut it and measure.
+# - Rate first, places next, rank last. `alpha` goes with the rank.
+# - What LoRA saves is optimizer state: everything at 7B, nothing at our size.
+#
+# **Next**: [03 Data preparation](03_data_preparation.ipynb). What you passed so far:
+
+# %% [markdown] lang="zh" of="26e4b777"
+# - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；二十行写完，合并后不留痕迹。
+# - 它占多大比例，取决于模型有多宽：要数一数。
+# - 真实的权重改动确实“瘦”，但没有想象的那么瘦：截断了测一测才知道。
+# - 先定学习率，再定加在哪里，最后才是秩。`alpha` 要跟着秩走。
+# - LoRA 省的是优化器状态：在 7B 上这是大头，在我们这个规模上几乎为零。
+#
+# **下一课**：[03 数据准备](03_data_preparation.ipynb)。你目前通过的练习：
+
+# %%
+from helpers.checks import progress
+
+progress("02")

@@ -1,0 +1,838 @@
+# %% [markdown]
+# # 03. Data preparation ｜ 数据准备
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/03_data_preparation.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/03_data_preparation.ipynb)
+#
+# You turn documents into training rows, find what is wrong with them, and measure what that costs a model. ｜ 你将把文档变成训练数据，找出其中的毛病，并测出这些毛病会让模型付出什么代价。
+
+# %% [markdown] lang="en"
+# | | |
+# |---|---|
+# | **You will** | convert between Alpaca, ShareGPT and messages without loss |
+# | | see which tokens are learned, and what packing can leak |
+# | | make a training set from a law's text, and clean a dirty one |
+# | | check a file of your own, line by line |
+# | **Before** | notebook 00 |
+# | **`tiny`** | 4 minutes, 2 GB, any laptop |
+# | **`t4`, `gpu`** | not measured yet |
+
+# %% [markdown] lang="zh" of="9cc598a5"
+# | | |
+# |---|---|
+# | **你将** | 在 Alpaca、ShareGPT 和 messages 之间无损转换 |
+# | | 看清哪些词元参与学习，打包又会泄漏什么 |
+# | | 由法规文本做出训练集，再清洗一份脏数据 |
+# | | 逐行检查你自己的文件 |
+# | **先学** | notebook 00 |
+# | **`tiny`** | 4 分钟，2 GB 内存，任何笔记本电脑 |
+# | **`t4`、`gpu`** | 尚未实测 |
+
+# %%
+# Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
+# 找到课程文件夹；在 Colab 和 Kaggle 上则先下载。每个 notebook 都用同一个单元格。
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPO = "https://github.com/OWNER/finetuning-path"  # the address stands here alone ｜ 地址只写在这里
+MARKS = {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}
+in_cloud = bool(MARKS & set(os.environ)) or "google.colab" in sys.modules
+
+places = [Path.cwd(), *Path.cwd().parents, Path.cwd() / Path(REPO).stem]
+course = next((p for p in places if (p / "helpers" / "platforms.py").is_file()), None)
+if course is None and in_cloud:
+    course = places[-1]
+    fetch = ["git", "clone", "--quiet", "--depth=1", REPO, str(course)]
+    if subprocess.run(fetch, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"}).returncode:
+        raise OSError(f"Cannot fetch {REPO}: is the internet on? ｜ 下载失败：网络打开了吗？")
+if course is None:
+    raise OSError("Open the notebook inside the course's folder ｜ 请在课程文件夹里打开 notebook")
+if str(course) not in sys.path:
+    sys.path.insert(0, str(course))
+
+from helpers import platforms  # noqa: E402
+
+platforms.prepare()
+
+# %% tags=["parameters"]
+PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
+MODEL = None  # a hub id or a folder, in place of the profile's model
+SEED = 0
+DATA = None  # the path of a file of your own (section 9)
+
+# %%
+import json
+import random
+from collections import Counter
+from copy import deepcopy
+
+import torch
+
+from helpers import claims, plots, widgets
+from helpers.claims import claim
+from helpers.data import select, to_alpaca, to_messages, to_prompt_completion, to_sharegpt, world
+from helpers.env import resolve, root, set_seed, threads
+from helpers.exercises import nb03
+from helpers.metrics import encode, read_field, score_notices
+from helpers.models import generate, load
+from helpers.stats import bootstrap_difference, mean_interval, share
+from helpers.train import fit
+
+setup = resolve(PROFILE, MODEL)
+claims.start("03_data_preparation", setup.profile, SEED)
+threads()
+set_seed(SEED)
+plots.style()
+print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
+
+# %% [markdown]
+# ## 1. Why: a model is what it is fed ｜ 为什么：喂什么，像什么
+
+# %% [markdown] lang="en"
+# The seeds say: quality above quantity, diversity, one consistent format, and question–answer pairs made from documents. Good advice, and each part of it can be measured.
+#
+# Everything here happens **before** training. It costs minutes, and it decides what the hours after it are worth.
+
+# %% [markdown] lang="zh" of="59c5e3b5"
+# 种子文档说：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。都是好建议，而且每一条都能测。
+#
+# 这一课讲的事都发生在训练**之前**：只花几分钟，却决定了后面几小时值不值得。
+
+# %% [markdown]
+# ## 2. Four formats, one conversation ｜ 四种格式，同一段对话
+
+# %% [markdown] lang="en"
+# The seeds show two formats. People use four:
+#
+# | format | keys | where you meet it |
+# |---|---|---|
+# | Alpaca | `instruction`, `input`, `output` | single questions |
+# | ShareGPT | `conversations` of `from`, `value` | chat logs |
+# | prompt–completion | `prompt`, `completion` | TRL |
+# | messages | `role`, `content` | TRL, every API |
+#
+# Trainers take messages, so everything goes there. What is Alpaca in messages? Instruction and input are one question:
+
+# %% [markdown] lang="zh" of="c0f11a54"
+# 种子文档给了两种格式，实际常用的有四种：
+#
+# | 格式 | 键名 | 常见于 |
+# |---|---|---|
+# | Alpaca | `instruction`、`input`、`output` | 单轮问答 |
+# | ShareGPT | `conversations`，内含 `from`、`value` | 聊天记录 |
+# | prompt–completion | `prompt`、`completion` | TRL |
+# | messages | `role`、`content` | TRL 和各家 API |
+#
+# 训练器吃的是 messages，所以都往这里转。Alpaca 怎么变成 messages？指令和输入合成一个问题：
+
+
+# %%
+def from_alpaca(row):
+    """Return an Alpaca row as messages, the smallest version."""
+    asked = f"{row['instruction']}\n{row['input']}" if row["input"] else row["instruction"]
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": row["output"]}]
+
+
+alpaca = {"instruction": "将以下文本翻译成英文", "input": "你好世界", "output": "Hello World"}
+print(from_alpaca(alpaca))
+
+# %% [markdown] lang="en"
+# **Exercise 1** (easy, 5 minutes). Now ShareGPT. Each turn has `from` (`human`, `gpt` or `system`) and `value`. Write `from_sharegpt`: return the list of messages.
+
+# %% [markdown] lang="zh" of="4fb06953"
+# **练习 1**（容易，5 分钟）。轮到 ShareGPT。每一轮有 `from`（`human`、`gpt` 或 `system`）和 `value`。写出 `from_sharegpt`，返回消息列表。
+
+
+# %% tags=["exercise"]
+def from_sharegpt(row):
+    """Return a ShareGPT row as messages."""
+    ...
+
+
+# %% tags=["check"]
+nb03.from_sharegpt(from_sharegpt)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def from_sharegpt(row):
+#     """Return a ShareGPT row as messages."""
+#     roles = {"human": "user", "gpt": "assistant", "system": "system"}
+#     return [{"role": roles[t["from"]], "content": t["value"]} for t in row["conversations"]]
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# **Without loss**: there and back gives the same row, its other fields too. Where that cannot be, a converter must refuse, not drop. Ours keeps `input` beside the messages: it tells where to cut the question.
+#
+# A **preference pair** has two answers (lesson 06), a conversation one: that way is one-way, and keeps the chosen one.
+#
+# **Predict first**: how many of 800 rows, dialogues among them, come back from three formats unchanged?
+
+# %% [markdown] lang="zh" of="a90b805a"
+# **无损**的意思是：转过去再转回来，还是同一行，其他字段也一个不少。做不到时，转换器应当拒绝，而不是悄悄丢掉。我们的转换器把 `input` 留在消息旁边，因为它记着问题该从哪里切开。
+#
+# **偏好对**有两个回答（第 06 课要用），一段对话只放得下一个：这条路是单行道，只带走更好的那个。
+#
+# **先猜一猜**：800 行（含多轮对话）从三种格式转一圈回来，有多少行原样不变？
+
+# %%
+train_rows = world("train")
+for name, way in (("Alpaca", to_alpaca), ("ShareGPT", to_sharegpt), ("TRL", to_prompt_completion)):
+    row = way(select(train_rows, kind="followup")[0])
+    print(f"{name}: {[key for key in row if key not in train_rows[0]]}")
+pair = {"prompt": "公交专用道停车罚多少？", "chosen": "第12条：200元", "rejected": "一般不罚"}
+print(to_messages(pair))
+same = [
+    row == to_messages(to_alpaca(row)) == to_messages(to_sharegpt(to_alpaca(row)))
+    and row == to_messages(to_prompt_completion(row))
+    for row in train_rows
+]
+claim("data_round_trip", share(same))
+
+# %% [markdown]
+# ## 3. The chat template and the loss mask ｜ 对话模板与损失掩码
+
+# %% [markdown] lang="en"
+# A model sees no roles, only tokens. A **chat template** writes messages as one text: marks around each turn, the role's name, line breaks. To ask, it stops after `assistant`: `add_generation_prompt=True`. Train and ask with the same template (lesson 04, exhibit 3). On every profile we look at Xiaoxi here.
+#
+# **Predict first**: of the tokens below, how many come from you, and how many from the template?
+
+# %% [markdown] lang="zh" of="d671b6f8"
+# 模型看不到角色，只看到词元。**对话模板**把消息写成一段文本：每一轮前后有标记，还有角色名和换行。提问时写到 `assistant` 就停下，这就是 `add_generation_prompt=True`。训练和提问要用同一个模板（见第 04 课展品 3）。各个档位上，这一节看的都是小溪。
+#
+# **先猜一猜**：下面的词元，多少来自你，多少来自模板？
+
+# %%
+xiaoxi, tokenizer = load(resolve("tiny"))
+talk = [
+    {"role": "user", "content": "7 + 5 = ?"},
+    {"role": "assistant", "content": "7 + 5 = 12"},
+]
+asked = tokenizer.apply_chat_template(talk[:1], tokenize=False, add_generation_prompt=True)
+print(repr(asked), "→", generate(xiaoxi, tokenizer, [asked]))
+ids = encode(tokenizer, talk)[0]
+own = sum(len(tokenizer(message["content"])["input_ids"]) for message in talk)
+print(f"{len(ids)} tokens, {len(ids) - own} from the template ｜ {len(ids) - own} 个来自模板")
+widgets.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
+
+# %% [markdown] lang="en"
+# Which tokens are learned? Those between `{% generation %}` and `{% endgeneration %}` in the template. Two slips are common: the end token stands **outside** the markers, or the markers enclose **everything**. Neither raises an error.
+#
+# **Predict first**: what will a model do that was trained with each?
+
+# %% [markdown] lang="zh" of="4b53fafc"
+# 哪些词元参与学习？模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符落在标记**外面**，或者标记把**所有内容**都圈了进去。两种都不会报错。
+#
+# **先猜一猜**：分别用它们训练，模型会变成什么样？
+
+# %%
+right = tokenizer.chat_template
+bare = right.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+inside, outside = "+ '<|im_end|>' }}{% endgeneration %}", "}}{% endgeneration %}{{ '<|im_end|>' }}"
+templates = {
+    "right ｜ 正确": right,
+    "end token outside ｜ 结束符在外": right.replace(inside, outside),
+    "everything inside ｜ 全部圈入": "{% generation %}" + bare + "{% endgeneration %}",
+}
+masked, learned = {}, {}
+for name, template in templates.items():
+    changed = deepcopy(tokenizer)
+    changed.chat_template = template
+    masked[name] = [encode(changed, row["messages"]) for row in train_rows[:40]]
+    learned[name] = [i for ids, mask in masked[name] for i, m in zip(ids, mask, strict=True) if m]
+    ends = learned[name].count(tokenizer.eos_token_id)
+    print(f"{name}: {len(learned[name])} tokens, {ends} of them ends ｜ 其中结束符 {ends} 个")
+right_ones, all_ones = (len(learned[name]) for name in list(templates)[::2])
+claim("data_mask_all", 100 * right_ones / all_ones)
+
+
+def show_mask(template, row):
+    """Show one training row under one template, with what the loss counts."""
+    ids, mask = masked[template][row]
+    return widgets.token_colours([tokenizer.decode([i]) for i in ids], mask, ids)
+
+
+names = {"template": "template ｜ 模板", "row": "row ｜ 行"}
+few = [n for n, (ids, _) in enumerate(masked["right ｜ 正确"]) if len(ids) < 140]
+widgets.explore(show_mask, names=names, template=list(templates), row=few)
+
+# %% [markdown] lang="en"
+# With the end token outside, no row teaches the model to stop. With everything inside, most of the learning goes into writing incident reports, which nobody asked for. **Look at one coloured row before each training.** In TRL, `assistant_only_loss=True` uses these markers.
+
+# %% [markdown] lang="zh" of="3a456bd2"
+# 结束符在外，就没有一行教模型停下。全部圈入，大部分力气就花在学写事件报告上，而这没人需要。**每次训练之前，先看一行着色的数据。** 在 TRL 里，`assistant_only_loss=True` 用的就是这对标记。
+
+# %% [markdown]
+# ## 4. Packing, and how it leaks ｜ 打包，以及它怎样泄漏
+
+# %% [markdown] lang="en"
+# Rows differ in length, and padding them teaches nothing, so people **pack** several rows into one sequence. The trap: **a row must not see the row before it**. Three rows, one sequence; positions start anew with each row.
+#
+# **Predict first**: which of the three calls gives the same logits as three separate rows?
+
+# %% [markdown] lang="zh" of="1aa61a0e"
+# 各行长短不一，补齐的部分学不到东西，于是人们把几行**打包**成一条序列。陷阱在于：**一行不能看到它前面的那一行**。下面把三行拼成一条，位置编号每行从头算起。
+#
+# **先猜一猜**：三种调用里，哪一种的 logits 与三行分开算时相同？
+
+# %%
+three = select(train_rows, task="question", context=False)[:3]
+three = [encode(tokenizer, row["messages"])[0] for row in three]
+packed = torch.tensor([[token for row in three for token in row]])  # (1, tokens)
+alone = {
+    "position_ids": torch.tensor([[n for row in three for n in range(len(row))]]),
+    "use_cache": False,
+}
+calls = {
+    "positions alone ｜ 只给位置": alone,
+    "and a mask of ones ｜ 再加全 1 掩码": alone | {"attention_mask": torch.ones_like(packed)},
+    "and the cache on ｜ 再开着缓存": alone | {"use_cache": True},
+}
+xiaoxi.eval()
+with torch.inference_mode():
+    apart = torch.cat([xiaoxi(torch.tensor([row])).logits[0] for row in three])  # (tokens, words)
+    leaks = [
+        (xiaoxi(packed, **call).logits[0] - apart).abs().max().item() for call in calls.values()
+    ]
+for name, leak in zip(calls, leaks, strict=True):
+    print(f"{name}: largest difference of a logit ｜ logit 的最大差 {leak:.1g}")
+claim("data_packing_right", leaks[0])
+claim("data_packing_leak", leaks[1])
+
+# %% [markdown] lang="en"
+# From positions that start anew, the library works out where rows begin, but only when you give it **no attention mask and no cache**. A mask of ones says "everything may be seen", and it believes you. No error, no warning. What each token may look at:
+
+# %% [markdown] lang="zh" of="93c50ef1"
+# 位置从头算起，库就能推出每行从哪里开始；但前提是你**不给注意力掩码，也不开缓存**。全 1 的掩码等于说“都可以看”，它就信了：不报错，也不警告。下图是每个词元能看到的范围：
+
+# %%
+owner = torch.tensor([n for n, row in enumerate(three) for _ in row])
+past = torch.ones(len(owner), len(owner)).tril()
+seen = {
+    "right: its own row ｜ 正确：只看本行": past * (owner[:, None] == owner),
+    "mask of ones: all before ｜ 全 1 掩码：前面全看": past,
+}
+fig, axes = plots.figure(columns=2)
+for ax, (title, allowed) in zip(axes, seen.items(), strict=True):
+    ax.imshow(allowed, cmap="cividis")
+    ax.set_title(plots.two_lines(title))
+    ax.set(xlabel="is seen ｜ 被看", ylabel="token ｜ 词元")
+    ax.grid(visible=False)
+fig
+
+# %% [markdown]
+# ## 5. From a law's text to training rows ｜ 从法规文本到训练数据
+
+# %% [markdown] lang="en"
+# Now the rows themselves. All there is to begin with is a document: 96 articles in two languages, no two worded alike. First read the **facts** out of the sentences. Programs misread too, so check: the two languages are two witnesses, and where a table exists (here `code.jsonl`), it is a third.
+
+# %% [markdown] lang="zh" of="27cc0907"
+# 现在来做数据本身。手头只有一份文档：96 条，中英两个版本，句式各不相同。第一步，从句子里读出**事实**。程序也会读错，所以要核对：两种语言是两个证人；要是另有表格（这里是 `code.jsonl`），那就是第三个。
+
+# %%
+from helpers.lingxi.places import OFFICES, pairs, possible
+from helpers.lingxi.shapes import lay
+
+FACTS = ("article", "fine", "points")
+
+
+def read_article(texts):
+    """Return the facts of one article from its sentences {"en": …, "zh": …}."""
+    found = {name: read_field(texts["en"], "en", name) for name in FACTS}
+    found["id"] = f"A{found['article']:03d}"
+    [(found["act"], found["place"])] = [
+        (act.key, place.key)
+        for act, place in pairs()
+        if all(lay(act, place, lang) in text for lang, text in texts.items())
+    ]
+    [office] = [both for both in OFFICES if both[0] in texts["en"]]
+    for lang, name in zip(("en", "zh"), office, strict=True):
+        found[lang] = {"office": name, "text": texts[lang]}
+    return found
+
+
+# %%
+law = {}
+for lang in ("en", "zh"):
+    parts = (root() / f"data/lingxi/code.{lang}.md").read_text("utf-8").strip().split("\n\n")
+    law[lang] = [part for part in parts if not part.startswith("#")][1:]  # after the notice
+articles = [read_article({"en": en, "zh": zh}) for en, zh in zip(*law.values(), strict=True)]
+print(articles[11])
+agree, true, code = [], [], world("code")
+for read, row in zip(articles, code, strict=True):
+    zh = read["zh"]
+    agree.append(all(read_field(zh["text"], "zh", name) == read[name] for name in FACTS))
+    same = [read[name] == row[name] for name in ("id", "act", "place", *FACTS)]
+    true.append(all(same) and zh["office"] == row["zh"]["office"])
+print(f"languages agree ｜ 中英一致: {share(agree)}")
+claim("data_facts_read", share(true))
+
+# %% [markdown] lang="en"
+# One article gives many rows: incident → notice, question → answer, dialogues, refusals. Shapes, plates and witnesses vary (the seeds' **diversity**), the answer's form never (**consistency**). One thing no document decides for us: 32 articles are kept for the **test**; `code.jsonl` says which.
+#
+# **Predict first**: will the file that ships come out again, to the byte?
+
+# %% [markdown] lang="zh" of="f4533a6f"
+# 一条法规能做出多种数据：事件 → 通知书、提问 → 回答、对话、拒答。句式、车牌、目击者都在变（种子文档说的**多样**），答案的格式始终不变（**一致**）。有一件事文档替我们决定不了：留出 32 条只用于**测试**，是哪些记在 `code.jsonl` 里。
+#
+# **先猜一猜**：随课程附带的那个文件，能一个字节不差地再做出来吗？
+
+# %%
+from helpers.data import write_jsonl
+from helpers.lingxi.desk import Desk, stream
+from helpers.lingxi.rows import make, make_notice, make_train
+
+known = [read | {"split": row["split"]} for read, row in zip(articles, code, strict=True)]
+rng = random.Random(SEED)
+for kind in ("notice", "question", "followup", "clarify"):
+    row = make(rng, kind, "zh", known[11], [], "LX0001")
+    print(f"--- {kind}", *(f"{m['role']}: {m['content']}" for m in row["messages"]), sep="\n")
+desk = Desk(known, possible(), stream(0, "desk"))
+made, shipped = root() / "build" / "own" / "train.jsonl", root() / "data" / "lingxi" / "train.jsonl"
+write_jsonl(made, make_train(stream(0, "train"), desk))
+both = zip(made.read_bytes().split(b"\n"), shipped.read_bytes().split(b"\n"), strict=True)
+claim("data_same_bytes", sum(a != b for a, b in both))
+
+# %% [markdown]
+# ## 6. Cleaning ｜ 清洗
+
+# %% [markdown] lang="en"
+# Real data is dirty. `dirty.jsonl` is dirty on purpose: 1,200 rows, 470 with one of seven faults, each labelled, so a cleaner can be **marked**. The labels are for marking only; no step may look at them. What faults look like:
+
+# %% [markdown] lang="zh" of="5cdb20b8"
+# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行，各带七种毛病之一，而且都有标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。先看看这些毛病长什么样：
+
+# %%
+from helpers.cleaning import STEPS, clean
+
+dirty, held_out = world("dirty"), world("eval")
+labels = [(row["labels"] or [""])[0] for row in dirty]
+
+
+def show_fault(label, example):
+    """Show one faulty row, its articles left out."""
+    row = [row for row, own in zip(dirty, labels, strict=True) if own == label][example]
+    question, answer = row["messages"][0]["content"], row["messages"][-1]["content"]
+    note = f"{row['id']} ({row['lang']}): {row['fault']} {row['of'] or ''}"
+    return f"{note}\n\n{question.rpartition(chr(10) * 2)[2]}\n→\n{answer}"
+
+
+widgets.explore(
+    show_fault,
+    names={"label": "fault ｜ 毛病", "example": "example ｜ 例子"},
+    start={"label": "broken_form"},
+    label={name: step for step, name in STEPS.items()},
+    example=range(20),
+)
+
+# %% [markdown] lang="en"
+# Copies to the letter are easy. **Near** copies need a measure: cut each text into pieces (*shingles*), all that are `size` characters long, and take the share that two texts have in common:
+#
+# $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
+#
+# **Exercise 2** (easy, 5 minutes). Write `alike(a, b, size)`: this share for two texts.
+
+# %% [markdown] lang="zh" of="225e3648"
+# 一字不差的副本好找。**近似**的副本需要一把尺子：把文本切成所有长为 `size` 个字符的小片（*shingle*），看两段文本共有的小片占多大比例：
+#
+# $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
+#
+# **练习 2**（容易，5 分钟）。写出 `alike(a, b, size)`：两段文本的这个比例。
+
+
+# %% tags=["exercise"]
+def alike(a, b, size):
+    """Return the share of pieces that two texts have in common."""
+    ...
+
+
+# %% tags=["check"]
+nb03.alike(alike)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def alike(a, b, size):
+#     """Return the share of pieces that two texts have in common."""
+#     a, b = ({t[i : i + size] for i in range(len(t) - size + 1)} for t in (a, b))
+#     return len(a & b) / len(a | b)
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# A million texts make half a trillion pairs. **MinHash** gives each text a sketch: hash its pieces, keep the smallest value; again with many hash functions. Two texts share a smallest value exactly as often as they share pieces. Sketches are cut into bands, and only texts with a whole band in common are compared; `rensa` does that in Rust.
+#
+# **Predict first**: how near does an estimate from 128 functions come?
+
+# %% [markdown] lang="zh" of="2133ac24"
+# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本画一张速写：小片全部哈希，只留最小值；换许多个哈希函数各做一遍。两段文本最小值相同的机会，恰好等于它们共有小片的比例。再把速写切成几段，整段相同的才去比较；`rensa` 库用 Rust 做这件事。
+#
+# **先猜一猜**：用 128 个函数，估得有多准？
+
+# %%
+from zlib import crc32
+
+from helpers.dedup import jaccard, near_duplicates, shingles
+
+
+def sketch(pieces, functions):
+    """Return the smallest hash of some pieces under each hash function, a random line mod a prime."""
+    hashes, prime = [crc32(piece.encode()) for piece in pieces], 2**61 - 1
+    return [min((a * h + b) % prime for h in hashes) for a, b in functions]
+
+
+lines = [(rng.randrange(1, 2**61), rng.randrange(2**61)) for _ in range(128)]
+texts = {row["id"]: shingles("\n".join(m["content"] for m in row["messages"]), 3) for row in dirty}
+copy = next(row for row in dirty if row["labels"] == ["near_duplicate"])
+for other in (copy["of"], dirty[0]["id"]):
+    a, b = (sketch(texts[name], lines) for name in (copy["id"], other))
+    estimate = sum(x == y for x, y in zip(a, b, strict=True)) / 128
+    print(
+        f"{other}: {jaccard(texts[copy['id']], texts[other]):.2f}, estimate ｜ 估计 {estimate:.2f}"
+    )
+
+# %% [markdown] lang="en"
+# Seven steps, each on what the steps before have left. Each gets two marks. **Precision**: of the rows it removed, how many deserved it. **Recall**: of the rows that deserved it, how many it removed.
+#
+# **Exercise 3** (easy, 5 minutes). Write `precision_recall(found, true)` for two lists of bools.
+#
+# **Predict first**: which of the seven steps will be the weakest?
+
+# %% [markdown] lang="zh" of="da34e52a"
+# 清洗共七步，每一步只看前面留下来的行，各打两个分。**精确率**：去掉的行里，多少是该去的。**召回率**：该去的行里，多少被去掉了。
+#
+# **练习 3**（容易，5 分钟）。写出 `precision_recall(found, true)`，参数是两个布尔值列表。
+#
+# **先猜一猜**：七步里哪一步最弱？
+
+
+# %% tags=["exercise"]
+def precision_recall(found, true):
+    """Return precision and recall."""
+    ...
+
+
+# %% tags=["check"]
+nb03.precision_recall(precision_recall)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def precision_recall(found, true):
+#     """Return precision and recall."""
+#     both = sum(f and t for f, t in zip(found, true))
+#     return both / sum(found), both / sum(true)
+# ```
+#
+# </details>
+
+# %%
+cleaned = clean(dirty, held_out, code)
+print(dict(Counter(cleaned["fault"])))
+marks = {}
+for step in STEPS:
+    found, true = ([x == step for x in column] for column in (cleaned["fault"], labels))
+    both = [f and t for f, t in zip(found, true, strict=True)]
+    marks[step] = (sum(both) / max(1, sum(found)), sum(both) / sum(true))
+claim("data_clean_precision", 100 * min(precision for precision, _ in marks.values()))
+claim("data_clean_recall", 100 * min(recall for _, recall in marks.values()))
+plots.grid(
+    list(marks.values()),
+    list(STEPS.values()),
+    ["precision ｜ 精确率", "recall ｜ 召回率"],
+    "Seven steps against the true labels (%) ｜ 七个步骤对照真实标签（%）",
+)
+
+# %% [markdown] lang="en"
+# Do not be dazzled: a program put these faults in, and our rules know its habits. Real telephone numbers and real copies are more inventive. On your data, label a hundred rows by hand and mark your cleaner the same way.
+#
+# Does it scale? A row is compared with the few that share a band, so time grows about as the rows do (`tools/bench.py --clean`):
+
+# %% [markdown] lang="zh" of="2c9c2c70"
+# 别被分数晃了眼：这些毛病是程序放进去的，我们的规则正好摸透了它的套路。真实的电话和副本花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
+#
+# 行数多了呢？每一行只跟同段的少数几行比，所以用时大致随行数增长（`tools/bench.py --clean`）：
+
+# %%
+bench = json.loads((root() / "data" / "sweeps" / "cleaning.json").read_text("utf-8"))["runs"]
+largest = max((run for run in bench if run["rows"] <= 100_000), key=lambda run: run["rows"])
+claim("data_clean_minutes", 100_000 * largest["seconds"] / largest["rows"] / 60)
+claim("data_clean_memory", largest["peak_gb"])
+drawing = plots.curves(
+    {"seconds ｜ 秒": ([run["rows"] for run in bench], [run["seconds"] for run in bench])},
+    "Cleaning time grows with the rows ｜ 清洗用时随行数增长",
+    "rows ｜ 行数",
+    "seconds ｜ 秒",
+    logx=True,
+)
+drawing.axes[0].set_yscale("log")
+drawing
+
+# %% [markdown]
+# ## 7. Two experiments: quality, and the split ｜ 两个实验：质量与划分
+
+# %% [markdown] lang="en"
+# **Quality against quantity.** Three ways to spend the same 1,000 looks at a row: 200 clean rows five times; 1,000 dirty ones once (all 470 faulty, 530 clean); what our seven steps keep of that thousand. Articles are left out of the prompts, so that training takes seconds. Tested on incidents that no row leaked.
+#
+# **Predict first**: which wins on `form`?
+
+# %% [markdown] lang="zh" of="c7c04027"
+# **质量对数量**。同样是看 1,000 次，三种花法：200 行干净的看五遍；1,000 行脏的看一遍（470 行有毛病的全在内，另加 530 行干净的）；上面这一千行经七步清洗后剩下的。提示里不放法条，好让训练只要几秒。测试用的事件都没有泄漏。
+#
+# **先猜一猜**：`form` 一项谁赢？
+
+
+# %%
+def without_articles(row):
+    """Return a row whose question has no articles before it."""
+    first, *rest = row["messages"]
+    return row | {"messages": [first | {"content": first["content"].rpartition("\n\n")[2]}, *rest]}
+
+
+def trained(rows, num_epochs, seed):
+    """Train all weights of a fresh model on rows."""
+    set_seed(seed)
+    model, tokens = load(setup, dtype="float32")
+    lr = 3e-3 if setup.use_cpu else 2e-5
+    epochs = 0.05 if setup.smoke else num_epochs
+    fit(model, tokens, rows, lr=lr, num_epochs=epochs, seed=seed, device=setup.device)
+    return model, tokens
+
+
+def scored(model, tokens, rows):
+    """Answer rows and score their notices: name of a score -> one bool a row."""
+    prompts = [row["messages"][:-1] for row in rows]
+    return score_notices(generate(model, tokens, prompts, max_new_tokens=96, batch_size=60), rows)
+
+
+# %%
+def arms(seed):
+    """Return the rows of each arm, and how often to go through them."""
+    rng = random.Random(seed)
+    faulty = [row for row in dirty if row["labels"]]
+    good = [row for row in dirty if not row["labels"]]
+    rng.shuffle(good)
+    thousand = [*faulty, *good[:530]]
+    kept = set(cleaned.filter(lambda row: not row["fault"])["id"])
+    passed = [row for row in thousand if row["id"] in kept]
+    return {
+        "200 clean ｜ 200 行干净": (good[:200], 5),
+        "1,000 dirty ｜ 1,000 行脏": (thousand, 1),
+        "the thousand, cleaned ｜ 清洗后": (passed, 1000 / len(passed)),
+    }
+
+
+# %%
+leaked = {row["of"][:9] for row in dirty if row["labels"] == ["leaked_test_item"]}
+test = [
+    row
+    for row in select(held_out, task="notice", split="unseen", context=False)
+    if row["id"][:9] not in leaked
+][: 4 if setup.smoke else 100]
+results = {}
+for seed in range(SEED, SEED + (1 if setup.smoke else 3)):
+    for name, (rows, num_epochs) in arms(seed).items():
+        model = trained([without_articles(row) for row in rows], num_epochs, seed)
+        results.setdefault(name, []).append(scored(*model, test))
+names = {"form": "form ｜ 格式", "plate": "plate ｜ 车牌", "term": "term ｜ 术语"}
+pooled = {
+    name: {
+        key: [sum(r[key][i] for r in runs) / len(runs) for i in range(len(test))] for key in names
+    }
+    for name, runs in results.items()
+}
+few, many, tidy = (pooled[name]["form"] for name in pooled)
+claim("data_quality", bootstrap_difference(many, few))
+claim("data_cleaned", bootstrap_difference(many, tidy))
+plots.bars(
+    {
+        names[key]: {name: mean_interval(pooled[name][key], unit="share") for name in pooled}
+        for key in names
+    },
+    "Same training time, three kinds of rows ｜ 同样的训练时间，三种数据",
+)
+
+# %% [markdown] lang="en"
+# Read it with care. The two hundred are clean, yet few; a thousand, half of them faulty, still show the form more often than not, and faults of many kinds point in many directions. Cleaning gives up half of the rows and next to none of the form. What the bars do not show: a file with personal data in it may not be trained on at all, and leaked test items make every later number a lie.
+
+# %% [markdown] lang="zh" of="431090bd"
+# 要细看。那两百行干净，但太少；那一千行近半有毛病，可正确的格式仍占多数，而各式各样的毛病又各往各的方向拉。清洗扔掉了一半的行，格式几乎没有损失。柱子没画出来的是：带个人信息的文件根本不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
+
+# %% [markdown] lang="en"
+# **Splitting.** Where does the test come from? Usually from the same pile: shuffle, keep a tenth. But rows about one article are near relatives. Train on 12 articles, 8 notices each, and test twice: on **new rows of the same articles** (split by row), on **rows of other articles** (split by article).
+#
+# **Predict first**, for `facts` without articles in the prompt: how far apart?
+
+# %% [markdown] lang="zh" of="6d65b448"
+# **划分**。测试集从哪里来？通常是从同一堆里打乱后留十分之一。可是讲同一条法规的行，彼此是近亲。拿 12 条法规、每条 8 份通知书来训练，再测两次：**同样法规的新行**（按行划分），**别的法规的行**（按法条划分）。
+#
+# **先猜一猜**：提示里不给法条，两次的 `facts` 差多少？
+
+# %%
+rng = random.Random(SEED)
+picked = rng.sample(code, 24)
+inside, outside = picked[:12], picked[12:]
+
+
+def notices(some, each, first):
+    """Return notices on articles, each with a plate of its own."""
+    cases = [(article, n) for article in some for n in range(each)]
+    return [
+        make_notice(rng, ("en", "zh")[i % 2], article, [], f"LX{first + i}")
+        for i, (article, n) in enumerate(cases)
+    ]
+
+
+learner = trained(notices(inside, 8, 1000), 12, SEED)
+by_row, by_article = notices(inside, 5, 3000), notices(outside, 5, 5000)
+split = {
+    "by row ｜ 按行划分": scored(*learner, by_row),
+    "by article ｜ 按法条划分": scored(*learner, by_article),
+}
+
+names |= {"facts": "facts ｜ 事实"}
+for way, marks in zip(("row", "article"), split.values(), strict=True):
+    claim(f"data_split_by_{way}", share(marks["facts"]))
+plots.bars(
+    {names[key]: {name: share(marks[key]) for name, marks in split.items()} for key in names},
+    "One model, two tests: the split decides the score ｜ 同一个模型，两种测试：划分决定分数",
+)
+
+# %% [markdown] lang="en"
+# By row, the model seems to know the law; by article, it knows nothing: it learned twelve articles by heart. **Split by what will be new at work**: article, customer, document, date.
+#
+# **Exercise 4** (medium, 5 minutes). Write `split_by_article(rows, held)`: return training rows and test rows; `held` is a set of article ids. A row also **shows** articles, in `context`: no training row may show a held one.
+
+# %% [markdown] lang="zh" of="3c625244"
+# 按行划分，模型好像懂法；按法条划分，它一无所知，只是背熟了十二条。**上线后什么是新的，就按什么来划分**：法条、客户、文档、日期。
+#
+# **练习 4**（中等，5 分钟）。写出 `split_by_article(rows, held)`：返回训练行和测试行，`held` 是留出的法条 id 集合。注意，行的 `context` 里也会**出现**法条：训练行里不许出现留出的法条。
+
+
+# %% tags=["exercise"]
+def split_by_article(rows, held):
+    """Return (training rows, test rows)."""
+    ...
+
+
+# %% tags=["check"]
+nb03.split_by_article(split_by_article)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def split_by_article(rows, held):
+#     """Return (training rows, test rows)."""
+#     test = [row for row in rows if row["article"] in held]
+#     train = [row for row in rows if not held & {row["article"], *row["context"]}]
+#     return train, test
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## 8. Your own data ｜ 你自己的数据
+
+# %% [markdown] lang="en"
+# Set `DATA` at the top to the path of your file, JSONL or a JSON array, in any of the formats. Every row is checked: good ones are kept as messages, each bad one is named with number, reason and mend. A file of 2 GB streams through in constant memory. Lesson 04 takes the same path in its own `DATA`. Without one, a file with nearly everything that goes wrong:
+
+# %% [markdown] lang="zh" of="1c00f6c7"
+# 把顶部的 `DATA` 设为你的文件路径，JSONL 或 JSON 数组都行，格式不限。每一行都会检查：好的存成 messages，坏的逐一写明行号、原因和改法。2 GB 的文件也只占固定的内存。第 04 课的 `DATA` 接受同样的路径。不设的话，就用下面这个几乎什么毛病都有的文件演示：
+
+# %%
+from helpers.data import own_file
+
+asked, told = (
+    {"role": "user", "content": "闯红灯罚多少？"},
+    {"role": "assistant", "content": "200元"},
+)
+lines = [
+    json.dumps({"messages": [asked, told]}),  # escaped, with a BOM before it
+    json.dumps({"instruction": "闯红灯罚多少？", "output": "200元"}, ensure_ascii=False),
+    json.dumps({"conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]}),
+    json.dumps(json.dumps({"messages": [asked, told]})),  # a whole object as a string
+    "{'instruction': 'single quotes', 'output': 'no JSON'}",
+    json.dumps({"messages": [asked]}),
+    json.dumps({"messages": [told, asked]}),
+    json.dumps({"messages": [asked, {"role": "assistant", "tool_calls": [{"name": "search"}]}]}),
+    json.dumps({"messages": [{"role": "user", "content": "\\u95ef\\u7ea2\\u706f"}, told]}),
+    json.dumps({"text": "a document"}),
+]
+messy = root() / "build" / "own" / "messy.jsonl"
+messy.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+print(own_file(DATA or messy))
+
+# %% [markdown]
+# ## 9. What goes wrong ｜ 哪里会出错
+
+# %% [markdown] lang="en"
+# Quietly, most of it:
+#
+# - cleaning **after** splitting: a copy of a training row sits in the test
+# - a mask that nobody looked at
+# - a fact that the document itself has wrong: no step finds it
+# - a limit set by feel. Too low, and honest rows about one article go as copies; too high, and copies with a few letters changed stay
+#
+# **Predict first**: how wide is the safe stretch?
+
+# %% [markdown] lang="zh" of="62a38753"
+# 大多是悄悄错的：
+#
+# - 先划分、**后**清洗：训练行的副本留在了测试集里
+# - 没人看过的掩码
+# - 文档本身写错了的事实：哪一步都查不出来
+# - 凭感觉定的界限。太低，讲同一条法规的正经行会被当成副本；太高，改了几个字的副本会漏网
+#
+# **先猜一猜**：安全的范围有多宽？
+
+# %%
+first = {row["id"]: n for n, row in enumerate(dirty) if row["labels"] != ["exact_duplicate"]}
+texts = ["\n".join(m["content"] for m in dirty[n]["messages"]) for n in first.values()]
+sizes = [5 if dirty[n]["lang"] == "en" else 3 for n in first.values()]
+true = [dirty[n]["labels"] == ["near_duplicate"] for n in first.values()]
+limits = (0.5, 0.7, 0.9) if setup.smoke else (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+both = {"precision ｜ 精确率": [], "recall ｜ 召回率": []}
+for limit in limits:
+    found = [of is not None for of in near_duplicates(texts, sizes, alike=limit)]
+    hits = sum(f and t for f, t in zip(found, true, strict=True))
+    both["precision ｜ 精确率"].append(100 * hits / max(1, sum(found)))
+    both["recall ｜ 召回率"].append(100 * hits / sum(true))
+plots.curves(
+    {name: (limits, values) for name, values in both.items()},
+    "How alike is a copy? ｜ 多像才算副本？",
+    "shared pieces asked for ｜ 要求共有的小片比例",
+    "%",
+)
+
+# %% [markdown]
+# ## Summary ｜ 小结
+
+# %% [markdown] lang="en"
+# - Every format goes to messages and back without loss; what cannot is refused by name.
+# - The template's markers decide what is learned. Look at one coloured row.
+# - Packing is safe with positions alone; a mask of ones lets rows see each other.
+# - Make data by program from its source; mark the cleaner with labels.
+# - Split by what is new at work, or the test praises memory.
+#
+# **Next**: [04 SFT](04_sft.ipynb) trains on these rows. What you passed so far:
+
+# %% [markdown] lang="zh" of="a9453707"
+# - 各种格式都能与 messages 无损互转；转不了的要指名拒绝。
+# - 学什么由模板里的标记决定。先看一行着色的数据。
+# - 打包时只给位置就是安全的；给了全 1 掩码，行与行就会互相看见。
+# - 用程序从源文档生成数据；用标签给清洗打分。
+# - 上线后什么是新的，就按什么划分；否则测试只会夸奖死记硬背。
+#
+# **下一课**：[04 SFT](04_sft.ipynb) 用这些数据训练。你目前通过的练习：
+# %%
+from helpers.checks import progress
+
+progress("03")
