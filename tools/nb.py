@@ -37,7 +37,7 @@ def run_command(args: argparse.Namespace) -> int:
     for path in src.sources(args.root, args.names):
         run = run_one(
             path, args.root / args.out, profile=args.profile, solved=args.solved,
-            strict=args.strict, seed=args.seed,
+            strict=args.strict, seed=args.seed, data=args.data,
         )  # fmt: skip
         runs.append(run)
         report_run(run)
@@ -161,6 +161,7 @@ def parser() -> argparse.ArgumentParser:
     solved.add_argument("--unsolved", dest="solved", action="store_false", help="as is ｜ 保持原样")
     run.add_argument("--strict", action="store_true", help="checks and claims raise ｜ 严格")
     run.add_argument("--seed", type=int, help="parameter SEED ｜ 随机种子")
+    run.add_argument("--data", type=Path, help="parameter DATA: your own file ｜ 你自己的数据文件")
     run.add_argument("--commit", action="store_true", help="then write outputs back ｜ 写回输出")
     run.add_argument("--out", default="build/notebooks", help="where to leave them ｜ 输出目录")
     commit = add("commit-outputs", commit_command, "outputs of the last run ｜ 写回最近一次的输出")

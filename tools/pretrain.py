@@ -3,7 +3,7 @@
     python tools/pretrain.py             # train, or go on from the last checkpoint
     python tools/pretrain.py --report    # measure the report card again
 
-The course is in three parts (see PHASES): copying, reading a few articles, reading many. Each batch
+The course drills copying with random tokens, then reads a few articles, then many. Each batch
 is a function of the seed and the step alone, so a killed run goes on as if nothing had happened.
 """
 
@@ -119,7 +119,7 @@ def train_tokenizer(text: list[str]) -> Any:
 
 LENGTHS = (128, 288, 640)  # tokens in a row: no article, two or three, four to eight
 # the odds of each length, from which part of the course on
-ODDS = ((0.0, (5, 5, 0)), (0.08, (4, 6, 3)), (0.3, (3, 4, 4)), (0.6, (2, 3, 5)))
+ODDS = ((0.0, (2, 6, 0)), (0.1, (3, 6, 1)), (0.25, (3, 4, 3)), (0.5, (2, 3, 5)))
 RULE_ONLY = ("rule",)
 
 
@@ -129,10 +129,15 @@ def lessons(length: int, late: float) -> list[tuple[float, Lesson]]:
     unknown = 0.0 if late < 0.5 else 0.12
     same = 0.5 * (1 - late)
 
+    plain = max(0.05, 0.6 - 2 * late)  # articles worded as answers are come first
+
     def reading(low: int, high: int, kinds: tuple[str, ...] | None = None) -> Lesson:
-        return lambda r, g: school.reading(
-            r, g, r.randint(low, high), unknown, r.random() < same, hard, 12, kinds
-        )
+        def lesson(r: random.Random, lang: str) -> list[school.Turn]:
+            k, one_shape = r.randint(low, high), r.random() < same
+            easy = r.random() < plain
+            return school.reading(r, lang, k, unknown, one_shape, hard, 12, kinds, easy)
+
+        return lesson
 
     def forms(low: int, high: int) -> Lesson:
         return lambda r, g: school.forms(r, g, r.randint(low, high), 10, False, hard)
@@ -152,7 +157,7 @@ def lessons(length: int, late: float) -> list[tuple[float, Lesson]]:
         return [
             (5, reading(2, 3)),
             (4 * (1 - late), reading(2, 3, RULE_ONLY)),
-            (3 + 2 * late, forms(1, 3)),
+            (min(5, 1 + 12 * late), forms(1, 3)),
             (1, school.glossary),
             (0.5, school.translation),
             (0.5, school.sums),
@@ -194,6 +199,27 @@ def copying(rng: random.Random, size: int, vocabulary: int) -> tuple[list[int], 
     return ids[:size], [0.0] * half + [1.0] * (size - half)
 
 
+ALPHABETS = {4: 4, 6: 3, 10: 3, 20: 2}  # so many tokens -> how many of a span tell where it began
+
+
+def phrases(rng: random.Random, size: int, vocabulary: int) -> tuple[list[int], list[float]]:
+    """Return the same from an alphabet so small that one token leaves it open what follows.
+
+    Only several tokens together tell the place, as act and place together tell an article. After
+    it, texts were read in a third of the steps.
+    """
+    count, half = rng.choice(list(ALPHABETS)), size // 2
+    alphabet = rng.sample(range(3, vocabulary), count)
+    ids, weights = rng.choices(alphabet, k=half), [0.0] * half
+    while len(ids) < size:
+        start = rng.randrange(half - 10)
+        span = ids[start : min(half, start + rng.randint(8, 14))]
+        blind = min(ALPHABETS[count], len(span))  # no weight: nobody could know
+        ids += span
+        weights += [0.0] * blind + [1.0] * (len(span) - blind)
+    return ids[:size], weights[:size]
+
+
 def recall(rng: random.Random, size: int, vocabulary: int) -> tuple[list[int], list[float]]:
     """Return records of random tokens, a key of two and three named values, then questions on them.
 
@@ -224,17 +250,18 @@ def batch(seed: int, step: int, steps: int, tokenizer: Any) -> tuple[Any, Any]:
 
     rng = random.Random(f"{seed}-{step}")
     vocabulary = tokenizer.get_vocab_size()
-    alone = int(steps * COPYING)
+    alone = int(steps * ALONE)
     if step < alone:
-        length, rows = 32, [copying(rng, 32, vocabulary) for _ in range(64)]
+        drill = (copying, phrases, recall)[step % 3 if step > alone // 6 else 0]
+        length, rows = 64, [drill(rng, 64, vocabulary) for _ in range(64)]
     else:
         late = (step - alone) / (steps - alone)
         odds = next(odds for start, odds in reversed(ODDS) if late >= start)
         length = rng.choices(LENGTHS, odds)[0]
         rows = []
         for _ in range(max(1, TOKENS // length)):
-            if length == LENGTHS[0] and rng.random() < 0.3 * (1 - late):
-                rows.append(rng.choice((recall, copying))(rng, length, vocabulary))
+            if length < LENGTHS[2] and rng.random() < 0.18 * (1 - late):
+                rows.append(rng.choice((recall, phrases))(rng, length, vocabulary))
             else:
                 rows.append(row(rng, tokenizer, length, late))
     ids = torch.zeros(len(rows), length, dtype=torch.long)
@@ -244,7 +271,7 @@ def batch(seed: int, step: int, steps: int, tokenizer: Any) -> tuple[Any, Any]:
     return ids, weights
 
 
-COPYING = 0.04  # share of the steps that only copy
+ALONE = 0.13  # share of the steps that drill copying, with random tokens
 RATE, WARMUP, DECAY = 3e-3, 100, 0.5
 
 
@@ -411,7 +438,7 @@ def keep_memory() -> None:
 def main() -> None:
     """Train and export, or measure the report card of the exported model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=9000, help="length of the whole course")
+    parser.add_argument("--steps", type=int, default=7000, help="length of the whole course")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="where a run is kept")
     parser.add_argument("--out", type=Path, default=OUT, help="where the model goes")

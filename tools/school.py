@@ -26,6 +26,13 @@ from tools import lexicon as lex
 Turn = tuple[str, str]  # (what the user says, what the model should say)
 
 
+# as an answer says it: the first articles that a pupil reads
+PLAIN = {
+    EN: "{lay}: {term} (Article {n}): {f} yuan, {p} points, {o}",
+    ZH: "{lay}：{term}（第{n}条）：{f}元，{p}分，{o}",
+}
+
+
 class Entry(NamedTuple):
     """One article of a city's code: the words, the numbers and the sentence that holds them."""
 
@@ -68,20 +75,14 @@ def make_entry(
     lang: str,
     vocabulary: coin.Vocabulary,
     shape: random.Random | None = None,
+    plain: bool = False,
 ) -> Entry:
-    """Return one article of a random city."""
+    """Return one article of a random city; a `plain` one is worded as its answer is."""
     term, money, points = vocabulary.term(act, place), fine(rng), rng.randrange(2, 13)
     office = rng.choice(lex.OFFICES)[lang == ZH]
-    text = article_text(
-        shape or rng,
-        lang,
-        lay=lay(act, place, lang),
-        term=term,
-        n=number,
-        f=money,
-        p=points,
-        o=office,
-    )
+    words = {"lay": lay(act, place, lang), "term": term, "n": number, "f": money, "p": points}
+    words["o"] = office
+    text = PLAIN[lang].format(**words) if plain else article_text(shape or rng, lang, **words)
     return Entry(act, place, term, number, money, points, office, text)
 
 
@@ -91,6 +92,7 @@ def city(
     lang: str,
     hard: float = 0.5,
     one_shape: bool = False,
+    plain: bool = False,
 ) -> list[Entry]:
     """Return k articles of a random city; with chance `hard` each shares an act or a place.
 
@@ -108,8 +110,12 @@ def city(
     rng.shuffle(chosen)
     numbers = rng.sample(range(1, 150), k)
     shape_seed, vocabulary = rng.random(), coin.Vocabulary(rng, lang)
+
+    def shape() -> random.Random:
+        return random.Random(shape_seed)
+
     return [
-        make_entry(rng, a, p, n, lang, vocabulary, random.Random(shape_seed) if one_shape else None)
+        make_entry(rng, a, p, n, lang, vocabulary, shape() if one_shape else None, plain)
         for (a, p), n in zip(chosen, numbers, strict=True)
     ]
 
@@ -185,12 +191,13 @@ def reading(
     hard: float = 0.5,
     turns: int = 8,
     kinds: tuple[str, ...] | None = None,
+    plain: bool = False,
 ) -> list[Turn]:
     """Return questions on k articles; a share `unknown` asks what no article covers.
 
     Each answer repeats the offence before it tells the rule: the words lead to the article.
     """
-    entries = city(rng, k, lang, hard, one_shape)
+    entries = city(rng, k, lang, hard, one_shape, plain)
     kinds = kinds or KINDS
     out = []
     for i in range(turns):

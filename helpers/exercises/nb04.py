@@ -77,28 +77,7 @@ def diagnosis(answer):
         yield answer[patient] == exhibit, f"{patient}: {en}", f"{patient}：{zh}"
 
 
-@exercise("04.4", "Weights that LoRA adds", "LoRA 增加的权重")
-def lora_weights(answer):
-    got = answer(128, 512, 8)
-    yield got != 128 * 512, "that is the layer itself", "那是这一层本身"
-    yield (
-        got != 8 * 128 * 512,
-        "A and B are thin: r × n_in and n_out × r",
-        "A 和 B 很瘦：r × n_in 与 n_out × r",
-    )
-    yield (
-        got != 2 * 8 * 128,
-        "the layer is not square: use n_out too",
-        "这一层不是方阵：n_out 也要用上",
-    )
-    yield (
-        got == 8 * (128 + 512),
-        "A has r × n_in weights, B has n_out × r",
-        "A 有 r × n_in 个，B 有 n_out × r 个",
-    )
-
-
-@exercise("04.5", "What brings the facts", "事实从哪里来")
+@exercise("04.4", "What brings the facts", "事实从哪里来")
 def remedy(answer):
     wrong = {
         "more epochs": (

@@ -799,16 +799,16 @@ nb01.break_even(break_even)
 # - The search is a part of the system: measure its recall first.
 # - Decide by a test on your own cases, not by somebody's percentage.
 #
-# **Next**: 02, the mathematics of LoRA, or straight to [04, SFT](04_sft.ipynb).
+# **Next**: [02, the mathematics of LoRA](02_lora_math.ipynb), or straight to [04, SFT](04_sft.ipynb).
 
-# %% [markdown] lang="zh" of="00317978"
+# %% [markdown] lang="zh" of="7f89ef5b"
 # - 要问两个问题，总是都问：缺**事实**吗？缺**风格**吗？各有各的办法。
 # - 会变的事实放进索引：法规一修订，那里只要一瞬间，别处就得重新训练。
 # - 格式要靠练；练过之后，没见过的情形也会写。
 # - 检索也是系统的一部分：先测召回率，再怪答案。
 # - 拿自己的案例测一测再决定，别听信不知谁写下的百分比。
 #
-# **下一课**：02，LoRA 的数学；也可以直接去 [04 监督式微调](04_sft.ipynb)。
+# **下一课**：[02 LoRA 的数学](02_lora_math.ipynb)；也可以直接去 [04 监督式微调](04_sft.ipynb)。
 
 # %%
 progress("01")

@@ -59,20 +59,24 @@ platforms.prepare()
 PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
 MODEL = None  # a hub id or a folder, in place of the profile's model
 SEED = 0
+DATA = None  # the path of a file of your own (notebook 03, section 8)
 
 # %%
+from dataclasses import replace
+from shutil import rmtree
+
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from helpers import claims, plots, widgets
 from helpers.claims import claim
-from helpers.data import select, to_dataset, world
+from helpers.data import own_rows, select, to_dataset, world
 from helpers.env import resolve, root, set_seed, threads
 from helpers.exercises import nb04
 from helpers.metrics import answer_losses, encode, forgetting, score_notices
-from helpers.models import generate, load, load_adapter, parameter_counts, save_adapter
+from helpers.models import chat_prompt, generate, load, load_adapter, parameter_counts, save_adapter
 from helpers.stats import share, share_difference
 
 setup = resolve(PROFILE, MODEL)
@@ -146,8 +150,6 @@ def marks(texts, rows):
 before = {"closed": marks(answer(model, closed), closed), "opened": marks(texts["before"], opened)}
 for name, value in before["opened"].items():
     print(f"{name:6} {value}")
-
-# %%
 claim("sft_form_before", before["closed"]["form"])
 
 # %% [markdown] lang="en"
@@ -223,9 +225,9 @@ nb04.labels(labels)
 
 # %%
 def batches(rows, size, rng):
-    """Return shuffled batches (ids, labels) of rows of like length, each (batch, tokens)."""
-    made = sorted((encode(tokenizer, row["messages"]) for row in rows), key=lambda r: len(r[0]))
-    groups = [made[i : i + size] for i in range(0, len(made), size)]
+    """Yield batches (ids, labels), each (batch, tokens), of encoded rows of like length."""
+    rows = sorted(rows, key=lambda row: len(row[0]))
+    groups = [rows[i : i + size] for i in range(0, len(rows), size)]
     for n in torch.randperm(len(groups), generator=rng).tolist():
         longest = max(len(ids) for ids, _ in groups[n])
         ids = torch.full((len(groups[n]), longest), tokenizer.pad_token_id)
@@ -240,6 +242,7 @@ def batches(rows, size, rng):
 def fit(model, rows, lr, num_epochs, batch_size=16, make=batches):
     """Train the weights that want a gradient; return the loss of each step."""
     rng, losses = torch.Generator().manual_seed(SEED), []
+    rows = [encode(tokenizer, row["messages"]) for row in rows]  # (ids, mask) each
     steps = num_epochs * -(-len(rows) // batch_size)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=lr)
@@ -271,8 +274,6 @@ first = train_rows[:16]
 losses = fit(model, first, lr=2e-3, num_epochs=2 if setup.smoke else 30)
 print(f"loss {losses[0]:.2f} → {losses[-1]:.3f}")
 print(answer(model.eval(), first[:1])[0])
-
-# %%
 claim("sft_overfit_16", losses[-1])
 
 # %% [markdown] lang="en"
@@ -362,8 +363,6 @@ lora = LoraConfig(
 adapted = get_peft_model(model, lora)
 trainable, total = parameter_counts(adapted)
 print(f"{trainable:,} of {total:,}")
-
-# %%
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
@@ -447,7 +446,7 @@ names = {
     "facts": "facts ｜ 事实",
     "all": "all right ｜ 全对",
 }
-plots.bars(
+fig = plots.bars(
     {
         names[name]: {
             "before, with articles ｜ 训练前，给法条": before["opened"][name],
@@ -458,12 +457,11 @@ plots.bars(
     },
     "Fine-tuning teaches the form, the text brings facts ｜ 微调教会格式，文本带来事实",
 )
-
-# %%
 claim("sft_form_after", after["closed"]["form"])
 claim("sft_term_after", after["closed"]["term"])
 claim("sft_facts_closed", after["closed"]["facts"])
 claim("sft_facts_opened", after["opened"]["facts"])
+fig
 
 # %% [markdown] lang="en"
 # Read the bars. The **form** came with training: from nothing to about half without articles and nine in ten with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles did not come: this Xiaoxi learns the terms of its 64 articles by heart instead of their parts, and it copies unfamiliar words badly even when it sees them. That is a limit of this base model.
@@ -518,6 +516,24 @@ print(f"{size / 1024:.0f} KB, same answers after loading ｜ 加载后答案相�
 # files.download(shutil.make_archive("notice", "zip", folder))
 # ```
 
+# %% [markdown] lang="en"
+# **Your own data.** Set `DATA` at the top to the path of your file, in any format of notebook 03; the same trainer then learns your rows and keeps an adapter of its own. Bad lines are named and left out.
+
+# %% [markdown] lang="zh" of="8f3e2fbe"
+# **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，notebook 03 讲过的格式都行；同一个训练器就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。
+
+# %%
+if DATA:
+    own, problems = own_rows(DATA)
+    print(*problems, sep="\n")
+    mine = get_peft_model(load(setup)[0], lora)
+    data = {"train_dataset": to_dataset(own), "processing_class": tokenizer}
+    run = SFTTrainer(model=mine, args=replace(config, eval_strategy="no"), **data)
+    run.remove_callback(PrinterCallback)
+    run.train()
+    save_adapter(mine, root() / "build" / "adapters" / setup.profile / "own")
+    print(answer(mine.eval(), own[:1])[0])
+
 # %% [markdown]
 # ## 5. All weights, or LoRA ｜ 全参数，还是 LoRA
 
@@ -531,20 +547,17 @@ print(f"{size / 1024:.0f} KB, same answers after loading ｜ 加载后答案相�
 full, _ = load(setup, dtype="float32")
 set_seed(SEED)
 full_losses = fit(full, train_rows, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=3)
-full_marks = marks(answer(full.eval(), opened), opened)
-plots.grid(
+texts["full"] = answer(full.eval(), opened)
+full_marks = marks(texts["full"], opened)
+fig = plots.grid(
     [[after["opened"][n] for n in names], [full_marks[n] for n in names]],
     ["LoRA, r = 16", "all weights ｜ 全参数"],
     list(names.values()),
     "With three articles in the prompt (%) ｜ 提示含三条法条（%）",
 )
-
-# %%
-lora_all = score_notices(texts["opened"], opened)["all"]
-full_all = score_notices(answer(full, opened), opened)["all"]
-gap = share_difference(lora_all, full_all)
-print(f"all weights − LoRA ｜ 全参数减 LoRA: {gap}")
-claim("sft_full_minus_lora", gap)
+lora_all, full_all = (score_notices(texts[way], opened)["all"] for way in ("opened", "full"))
+claim("sft_full_minus_lora", share_difference(lora_all, full_all))
+fig
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
@@ -578,16 +591,15 @@ for lr in rates:
     print(f"lr {lr:g}: {found[-1]:.3f}")
 
 # %%
-plots.curves(
+fig = plots.curves(
     {"LoRA, one epoch ｜ LoRA，一轮": (rates, found)},
     "A rate too low learns nothing, too high destroys ｜ 太低学不到，太高毁模型",
     "learning rate ｜ 学习率",
     "loss on unseen articles ｜ 未见法条上的损失",
     logx=True,
 )
-
-# %%
 claim("sft_rate_of_seeds", found[0] - min(found))
+fig
 
 # %% [markdown] lang="en"
 # And **epochs**: train all weights on 48 rows, many times over. **Predict first**: how will the two curves part?
@@ -604,15 +616,14 @@ for n in range(2 if setup.smoke else 20):
     rounds.append(n + 1)
     on_train.append(held_loss(eager, few))
     on_held.append(held_loss(eager, closed[:60]))
-plots.curves(
+fig = plots.curves(
     {"its 48 rows ｜ 这 48 行": (rounds, on_train), "unseen ｜ 未见过的": (rounds, on_held)},
     "Overfitting: better on its rows, worse on all others ｜ 过拟合：背熟了自己的，答错了别的",
     "epochs ｜ 轮数",
     "loss ｜ 损失",
 )
-
-# %%
 claim("sft_overfitting", on_held[-1] - min(on_held))
+fig
 
 # %% [markdown] lang="en"
 # The model learns its 48 rows' fines by heart and then states wrong numbers with conviction. So the advice "watch the validation loss" is right, and `load_best_model_at_end` acts on it.
@@ -678,13 +689,8 @@ plots.grid(
 # %% [markdown] lang="zh" of="1dc88a15"
 # Colab 会断线，笔记本会休眠。检查点里存着权重、优化器、学习率进度和随机状态；四样都恢复，续跑的损失就与不中断时**完全相同**。先不中断跑十二步；再跑一次，第 6 步后杀掉。
 
+
 # %%
-from dataclasses import replace
-from shutil import rmtree
-
-from transformers import TrainerCallback
-
-
 class Kill(TrainerCallback):
     """Stop the training after step 6, as a power cut would."""
 
@@ -732,144 +738,115 @@ claim("sft_resume", largest)
 # ## 9. What goes wrong: a museum of broken runs ｜ 哪里会出错：训坏了的博物馆
 
 # %% [markdown] lang="en"
-# Six mistakes that people really make. Each is made here on purpose, small and quick, beside a healthy run on the same rows. **Learn the symptoms**: most raise no error at all.
+# Six mistakes that people really make. Each is made here on purpose, small and quick, beside a healthy run on the same rows. **Learn the symptoms** (in italics): most raise no error at all.
 
-# %% [markdown] lang="zh" of="d20a290d"
-# 六个真实常见的错误。这里故意各犯一次，规模很小，旁边放一个用同样数据的正常训练。**记住症状**：它们大多不会报任何错。
+# %% [markdown] lang="zh" of="48e4ca6e"
+# 六个真实常见的错误。这里故意各犯一次，规模很小，旁边放一个用同样数据的正常训练。**记住症状**（斜体字）：它们大多不会报任何错。
+
+# %% [markdown] lang="en"
+# 1. **Mask all zero**: no `{% generation %}` markers, or `max_length` cut the answer off. *The loss is `nan`, or 0, from the first step.*
+# 2. **Pad token = end token**: padding is masked, so the end is, too. *Good losses, good notices, and then it does not stop.*
+# 3. **Wrong template**: trained on one chat format, asked in another. *A healthy loss, and a model that seems never trained.*
+
+# %% [markdown] lang="zh" of="9fe7c293"
+# 1. **掩码全零**：模板缺 `{% generation %}` 标记，或 `max_length` 把答案截掉了。*从第一步起损失就是 `nan` 或 0。*
+# 2. **填充符 = 结束符**：填充要屏蔽，结束符也跟着被屏蔽。*损失好看，通知书也像样，就是停不下来。*
+# 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失很健康，模型却像没训练过。*
+
+# %% [markdown] lang="en"
+# 4. **Rate × 100**. *The loss jumps up within a few steps and stays there.*
+# 5. **Trained on the prompt**: no mask, so it learns to write reports, too. *The loss can't be compared; the answers get a part of the learning.*
+# 6. **Two BOS**: the template writes one, the tokenizer another. *Hardly any symptom: look at the ids.* Xiaoxi has no BOS; its first token is doubled by hand.
+#
+# **Predict first**: which two of the six leave the form as good as it was?
+
+# %% [markdown] lang="zh" of="cec9fd50"
+# 4. **学习率 × 100**。*几步之内损失就跳上去，再也下不来。*
+# 5. **连提示一起训练**：忘了加掩码，模型把报告也学着写。*损失不再可比，答案只分到一部分“学习力气”。*
+# 6. **两个 BOS**：模板写了起始符，分词器又加一个。*几乎没有症状：要看编号。*小溪没有 BOS，这里手工把第一个词元写两遍。
+#
+# **先猜一猜**：六个里面，哪两个不影响格式？
+
 
 # %%
 exhibits = {}
 room = short[: 16 if setup.smoke else 200]
 
 
-def exhibit(name, make=batches, lr=3e-3, ask=None):
-    """Train all weights for two epochs in a given way; keep the losses and the marks."""
+def show(name, texts, losses):
+    """Hang an exhibit: its losses, its answers and their marks."""
+    exhibits[name] = {"losses": losses, "marks": marks(texts, closed[:40]), "texts": texts}
+    first, last = losses[0], losses[-1]
+    print(f"{name}: loss {first:.2f} → {last:.2f}, form {exhibits[name]['marks']['form']}")
+
+
+def trained(make=batches, lr=3e-3):
+    """Train all weights for two epochs in a given way; return the model and its losses."""
     set_seed(SEED)
     model = load(setup, dtype="float32")[0]
-    losses = fit(model, room, lr=lr, num_epochs=2, make=make)
-    texts = (ask or answer)(model.eval(), closed[:40])
-    exhibits[name] = {"losses": losses, "marks": marks(texts, closed[:40]), "texts": texts}
-    print(
-        f"{name}: loss {losses[0]:.2f} → {losses[-1]:.2f}, form {exhibits[name]['marks']['form']}"
-    )
+    return model, fit(model, room, lr=lr, num_epochs=2, make=make)
 
 
-exhibit("healthy ｜ 正常")
-
-# %% [markdown] lang="en"
-# **Exhibit 1: the mask is all zero.** The template lacks its `{% generation %}` markers, or the answer was cut off by `max_length`: nothing is left to learn from. Symptom: the loss is `nan` (or 0) from the first step, and nothing stops you.
-
-# %% [markdown] lang="zh" of="52e21d3d"
-# **展品 1：掩码全为零**。模板缺少 `{% generation %}` 标记，或者答案被 `max_length` 截掉了，于是没有东西可学。症状：从第一步起损失就是 `nan`（或 0），而且没人拦你。
+healthy, losses = trained()
+show("healthy ｜ 正常", answer(healthy.eval(), closed[:40]), losses)
 
 
 # %%
 def no_labels(rows, size, rng):
-    """Make batches in which no label counts."""
+    """Make batches in which no label counts (exhibit 1)."""
     for ids, target in batches(rows, size, rng):
         yield ids, torch.full_like(target, -100)
 
 
-exhibit("1 mask all zero ｜ 掩码全零", make=no_labels)
-
-# %% [markdown] lang="en"
-# **Exhibit 2: the pad token is the end token.** Padding is masked, so the end of each answer is masked too. Symptom: good losses, good notices, and then the model mostly **does not stop**.
-
-# %% [markdown] lang="zh" of="ae93f8b2"
-# **展品 2：填充符就是结束符**。填充要屏蔽，结果每个答案的结束符也被屏蔽了。症状：损失好看，通知书也像样，可模型多半**停不下来**。
-
-
-# %%
 def no_end(rows, size, rng):
-    """Make batches whose end tokens are masked, as padding is."""
+    """Make batches whose end tokens are masked, as padding is (exhibit 2)."""
     for ids, target in batches(rows, size, rng):
         yield ids, target.masked_fill(target == tokenizer.eos_token_id, -100)
 
 
-exhibit("2 pad = end ｜ 填充符 = 结束符", make=no_end)
-print(exhibits["2 pad = end ｜ 填充符 = 结束符"]["texts"][0])
-
-# %% [markdown] lang="en"
-# **Exhibit 3: the wrong template.** Trained on one chat format, asked in another. Symptom: a training loss that looks healthy, and a model that seems never to have been trained.
-
-# %% [markdown] lang="zh" of="eb963129"
-# **展品 3：模板不一致**。训练用一种对话格式，提问用另一种。症状：训练损失很健康，模型却像没训练过一样。
-
-
-# %%
-def as_alpaca(row):
-    """Write a prompt in Alpaca's format instead of ChatML."""
-    return f"### Instruction:\n{row['messages'][0]['content']}\n\n### Response:\n"
-
-
-def ask_alpaca(model, rows):
-    """Ask with a template that the model was not trained with."""
-    return generate(model, tokenizer, [as_alpaca(row) for row in rows], max_new_tokens=96)
-
-
-exhibit("3 wrong template ｜ 模板不一致", ask=ask_alpaca)
-
-# %% [markdown] lang="en"
-# **Exhibit 4: the rate × 100.** Symptom: the loss jumps up within a few steps and stays there; the model writes the same token again and again.
-
-# %% [markdown] lang="zh" of="c73eca65"
-# **展品 4：学习率 × 100**。症状：几步之内损失就跳上去，再也下不来；模型反复写同一个词元。
-
-# %%
-exhibit("4 rate × 100 ｜ 学习率 × 100", lr=0.3)
-print(exhibits["4 rate × 100 ｜ 学习率 × 100"]["texts"][0][:80])
-
-# %% [markdown] lang="en"
-# **Exhibit 5: training on the prompt.** The mask is forgotten, so the model also learns to write incident reports. Symptom: the loss is not comparable any more, and the answers get only a part of the learning.
-
-# %% [markdown] lang="zh" of="2d9b79be"
-# **展品 5：连提示一起训练**。忘了加掩码，模型把事件报告也学着写。症状：损失不再可比，答案只分到一部分“学习力气”。
-
-
-# %%
 def whole_row(rows, size, rng):
-    """Make batches in which every token but the padding counts."""
+    """Make batches in which every token but the padding counts (exhibit 5)."""
     for ids, _ in batches(rows, size, rng):
         yield ids, ids.masked_fill(ids == tokenizer.pad_token_id, -100)
 
 
-exhibit("5 trained on prompt ｜ 连提示一起训练", make=whole_row)
-
-# %% [markdown] lang="en"
-# **Exhibit 6: two BOS.** The template writes the first token and the tokenizer adds another. Xiaoxi has no BOS, so the first token is doubled by hand. Symptom: hardly any; you lose a little and never know why. Look at the ids: `tokenizer.decode(ids[:5])`.
-
-# %% [markdown] lang="zh" of="b05bec87"
-# **展品 6：两个 BOS**。模板写了一个起始符，分词器又加一个。小溪没有 BOS，这里手工把第一个词元写两遍。症状：几乎没有；你会损失一点点，却永远不知道为什么。要看编号：`tokenizer.decode(ids[:5])`。
-
+# %%
+asked = [row["messages"][0]["content"] for row in closed[:40]]
+chats = [chat_prompt(tokenizer, row["messages"][:-1]) for row in closed[:40]]
+otherwise = {  # exhibits 3 and 6: the healthy model, asked in another way
+    "3": [f"### Instruction:\n{text}\n\n### Response:\n" for text in asked],
+    "6": ["<|im_start|>" + chat for chat in chats],
+}
+broken = {
+    "1 mask all zero ｜ 掩码全零": {"make": no_labels},
+    "2 pad = end ｜ 填充符 = 结束符": {"make": no_end},
+    "3 wrong template ｜ 模板不一致": None,
+    "4 rate × 100 ｜ 学习率 × 100": {"lr": 0.3},
+    "5 trained on prompt ｜ 连提示一起训练": {"make": whole_row},
+    "6 two BOS ｜ 两个 BOS": None,
+}
+for name, slip in broken.items():
+    if slip:
+        model, found = trained(**slip)
+        show(name, answer(model.eval(), closed[:40]), found)
+    else:
+        prompts = otherwise[name[0]]
+        show(name, generate(healthy, tokenizer, prompts, max_new_tokens=96), losses)
 
 # %%
-def ask_twice(model, rows):
-    """Ask with the first token doubled."""
-    prompts = [
-        tokenizer.apply_chat_template(
-            row["messages"][:-1], tokenize=False, add_generation_prompt=True
-        )
-        for row in rows
-    ]
-    return generate(model, tokenizer, ["<|im_start|>" + p for p in prompts], max_new_tokens=96)
-
-
-exhibit("6 two BOS ｜ 两个 BOS", ask=ask_twice)
-
-# %%
+for name in list(exhibits)[2:4]:
+    print(f"--- {name}\n{exhibits[name]['texts'][0]}\n")
+form = {name[0]: case["marks"]["form"].value for name, case in exhibits.items()}
+claim("sft_museum_healthy", 100 * form["h"])
+claim("sft_museum_pad_is_end", 100 * form["2"])
+claim("sft_museum_template", 100 * form["3"])
+claim("sft_museum_rate", 100 * form["4"])
 plots.grid(
     [[case["marks"][name] for name in names] for case in exhibits.values()],
     list(exhibits),
     list(names.values()),
     "The museum: 40 closed-book incidents (%) ｜ 博物馆：40 个闭卷事件（%）",
 )
-
-# %%
-form = {name[0]: case["marks"]["form"].value for name, case in exhibits.items()}
-claim("sft_museum_healthy", 100 * form["h"])
-claim("sft_museum_pad_is_end", 100 * form["2"])
-claim("sft_museum_template", 100 * form["3"])
-claim("sft_museum_rate", 100 * form["4"])
 
 # %% [markdown]
 # ## 10. Exercises ｜ 练习
@@ -908,37 +885,10 @@ nb04.diagnosis(diagnosis)
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 4** (medium, 5 minutes). A linear layer has `n_in` inputs and `n_out` outputs. Write `lora_weights`: how many weights LoRA of rank `r` adds to it. Then look again at section 4.
+# **Exercise 4** (medium, 5 minutes). You may add **one** thing for the clerk's office: `"more epochs"`, `"a larger rank"`, `"the article in the prompt"` or `"a lower rate"`. Which of them raises `facts` on unseen articles? Set `remedy`.
 
-# %% [markdown] lang="zh" of="dcc4a16f"
-# **练习 4**（中等，5 分钟）。一个线性层有 `n_in` 个输入、`n_out` 个输出。写出 `lora_weights`：秩为 `r` 的 LoRA 给它增加多少个权重。然后回头看第 4 节。
-
-
-# %% tags=["exercise"]
-def lora_weights(n_in, n_out, r):
-    """Return the number of weights that LoRA adds to one linear layer."""
-    ...
-
-
-# %% tags=["check"]
-nb04.lora_weights(lora_weights)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Solution ｜ 参考答案</summary>
-#
-# ```python
-# def lora_weights(n_in, n_out, r):
-#     """Return the number of weights that LoRA adds to one linear layer."""
-#     return r * (n_in + n_out)
-# ```
-#
-# </details>
-
-# %% [markdown] lang="en"
-# **Exercise 5** (medium, 5 minutes). You may add **one** thing for the clerk's office: `"more epochs"`, `"a larger rank"`, `"the article in the prompt"` or `"a lower rate"`. Which of them raises `facts` on unseen articles? Set `remedy`.
-
-# %% [markdown] lang="zh" of="a201a93e"
-# **练习 5**（中等，5 分钟）。你只能给书记员加**一样**东西：`"more epochs"`、`"a larger rank"`、`"the article in the prompt"` 或 `"a lower rate"`。哪一样能提高未见法条上的 `facts`？请给 `remedy` 赋值。
+# %% [markdown] lang="zh" of="36c57bc4"
+# **练习 4**（中等，5 分钟）。你只能给书记员加**一样**东西：`"more epochs"`、`"a larger rank"`、`"the article in the prompt"` 或 `"a lower rate"`。哪一样能提高未见法条上的 `facts`？请给 `remedy` 赋值。
 
 # %% tags=["exercise"]
 remedy = ...
@@ -960,22 +910,20 @@ nb04.remedy(remedy)
 
 # %% [markdown] lang="en"
 # - SFT teaches the **form**, even for what the model never saw; facts come from the text in the prompt.
-# - The loss mask, the template and the end token decide what is learned; most mistakes there are silent.
+# - Loss mask, template and end token decide what is learned; mistakes there are silent.
 # - LoRA comes close to full fine-tuning, with few weights and a higher rate.
-# - Watch held-out answers, not the training loss: overfitting means confident wrong numbers.
+# - Watch held-out answers: overfitting means confident wrong numbers.
 # - Replay keeps primary school alive. A checkpoint keeps a night's work alive.
+#
+# **Next**: [05 QLoRA](05_qlora.ipynb) fits a model four times as large into memory. You passed:
 
-# %% [markdown] lang="zh" of="97e86bc2"
+# %% [markdown] lang="zh" of="82a57f40"
 # - SFT 教会的是**格式**，没见过的情形也会用；事实来自提示里的文本。
 # - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多悄无声息。
 # - 在这里，LoRA 接近全参数微调，只动一小部分权重，学习率要高十倍左右。
 # - 要看留出题的答案，不要只看训练损失。过拟合的样子是：言之凿凿，数字全错。
 # - 重放保住小学的功课，检查点保住一夜的成果。
-
-# %% [markdown] lang="en"
-# **Next**: [05 QLoRA](05_qlora.ipynb) fits a model four times as large into the same memory. What you passed so far:
-
-# %% [markdown] lang="zh" of="0ebe00f4"
+#
 # **下一课**：[05 QLoRA](05_qlora.ipynb) 让同样的内存装下四倍大的模型。你目前通过的练习：
 
 # %%

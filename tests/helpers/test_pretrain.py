@@ -88,6 +88,24 @@ def test_weights_fall_on_the_answers(tokenizer):
     assert text.count("<|im_end|>") >= 2
 
 
+def test_phrases_weigh_only_what_the_tokens_before_give_away():
+    for n in range(200):
+        ids, weights = pretrain.phrases(random.Random(n), 64, 3000)
+        assert len(ids) == len(weights) == 64 and not any(weights[:32]) and any(weights)
+        for at in range(32, 64):
+            if weights[at]:  # these two tokens were followed by this one before
+                pairs = zip(ids[:32], ids[1:32], ids[2:32], strict=False)
+                assert (ids[at - 2], ids[at - 1], ids[at]) in set(pairs)
+
+
+def test_a_batch_drills_first_and_reads_then(tokenizer):
+    fast = tokenizer.backend_tokenizer
+    assert pretrain.batch(0, 0, 1000, fast)[0].shape == (64, 64)
+    assert {pretrain.batch(0, s, 1000, fast)[0].shape[1] for s in range(200, 240)} <= {
+        *pretrain.LENGTHS
+    }
+
+
 @pytest.mark.parametrize("kind", report_card.KINDS)
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_report_items_are_the_same_each_time(kind, lang):

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.notebooks
 
 def run(name: str, env: dict[str, str], capfd: pytest.CaptureFixture, *options: str) -> int:
     """Run a lesson as a user does, offline, its progress shown; return the exit code."""
-    out = f"build/test/{'-'.join(options).strip('-')}/notebooks"
+    kind = "own" if "--data" in options else "-".join(options).strip("-")
+    out = f"build/test/{kind}/notebooks"
     command = [sys.executable, "tools/nb.py", "run", name, *options, "--out", out]
     with capfd.disabled():
         print(flush=True)
@@ -30,6 +31,25 @@ def test_there_are_lessons():
 @pytest.mark.parametrize("name", LESSONS)
 def test_smoke_unsolved_finishes(name, offline_env, capfd):
     assert run(name, offline_env, capfd, "--profile", "smoke") == 0
+
+
+OWN = """\
+{"instruction": "Name the city", "input": "", "output": "Lingxi"}
+{"instruction": "no answer", "output": ""}
+{"conversations": [{"from": "human", "value": "城市叫什么？"}, {"from": "gpt", "value": "灵溪"}]}
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in LESSONS if name[:2] in ("03", "04")])
+def test_your_own_data_is_checked_and_trained_on(name, offline_env, capfd, tmp_path):
+    (tmp_path / "own.jsonl").write_text(OWN, encoding="utf-8")
+    options = "--profile", "smoke", "--data", str(tmp_path / "own.jsonl")
+    assert run(name, offline_env, capfd, *options) == 0
+    ran = (ROOT / "build" / "test" / "own" / "notebooks" / f"{name}.smoke.ipynb").read_text("utf-8")
+    assert "own.jsonl" in ran and "Lingxi" in ran
+    assert "assistant" in ran and ("2 rows kept" in ran or "line 2" in ran), "the bad row is named"
+    if name[:2] == "04":
+        assert (ROOT / "build" / "adapters" / "smoke" / "own" / "adapter_config.json").is_file()
 
 
 @pytest.mark.parametrize("name", LESSONS)

@@ -49,17 +49,19 @@ class Run(NamedTuple):
 
 def run_one(
     source: Path, out: Path, *, profile: str = "tiny", solved: bool = False,
-    strict: bool = False, seed: int | None = None,
+    strict: bool = False, seed: int | None = None, data: Path | None = None,
 ) -> Run:  # fmt: skip
     """Run the notebook of one source and leave it, executed, in `out`; a failing cell is told."""
     root, name = source.parents[2], source.stem
-    nb = prepare(source, solved, seed)
+    more = {"SEED": seed, "DATA": None if data is None else str(data.resolve())}
+    more = {name: value for name, value in more.items() if value is not None}
+    nb = prepare(source, solved, more)
     path = out / f"{name}{'' if profile == 'tiny' else '.' + profile}{'.solved' * solved}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(to_text(nb), encoding="utf-8")
     results = root / "build" / "results" / f"{name}.jsonl"
     results.unlink(missing_ok=True)
-    parameters = {"PROFILE": profile} | ({} if seed is None else {"SEED": seed})
+    parameters = {"PROFILE": profile} | more
     with environment(root, profile, strict), Watch(name, len(nb.cells)) as watch:
         error = _execute(path, root / "notebooks", parameters, watch)
     claims = read_results(results)
@@ -71,11 +73,11 @@ def run_one(
     )  # fmt: skip
 
 
-def prepare(source: Path, solved: bool, seed: int | None) -> NotebookNode:
+def prepare(source: Path, solved: bool, parameters: dict[str, Any]) -> NotebookNode:
     """Build what will run; raise CourseError where a parameter has no cell to stand in."""
     nb = build(read_source(source))
     cell = next((c for c in nb.cells if "parameters" in tags(c)), None)
-    for wanted in ["PROFILE"] + ["SEED"] * (seed is not None):
+    for wanted in ("PROFILE", *parameters):
         if cell is None or f"{wanted} =" not in cell.source:
             raise CourseError(
                 en=f'no parameter {wanted}: put "{wanted} = …" into the cell tags=["parameters"]',
