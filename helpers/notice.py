@@ -4,17 +4,17 @@ import re
 from typing import Any
 
 FACTS = ("article", "fine", "points", "office")
-FIELDS = ("plate", "term", *FACTS)
+FIELDS = ("plate", "conduct", "term", *FACTS)
 FORM = {
-    "en": "[LINGXI TRAFFIC NOTICE]\nPlate: {plate}\nOffence: {term}\nBasis: Article {article}\n"
-    "Fine: {fine} yuan\nPoints: {points}\nOffice: {office}",
-    "zh": "【灵溪市交通违法处理通知书】\n车牌：{plate}\n违法行为：{term}\n依据：第{article}条\n"
-    "罚款：{fine}元\n记分：{points}分\n处理机关：{office}",
+    "en": "[LINGXI TRAFFIC NOTICE]\nPlate: {plate}\nConduct: {conduct}\nOffence: {term}\n"
+    "Basis: Article {article}\nFine: {fine} yuan\nPoints: {points}\nOffice: {office}",
+    "zh": "【灵溪市交通违法处理通知书】\n车牌：{plate}\n违法事实：{conduct}\n违法行为：{term}\n"
+    "依据：第{article}条\n罚款：{fine}元\n记分：{points}分\n处理机关：{office}",
 }
 NO_RULE = {"en": "no rule here", "zh": "此处无规定"}
 REFUSAL = {  # the notice for what no article covers ends after its basis
-    "en": "\n".join(FORM["en"].split("\n")[:3]) + f"\nBasis: {NO_RULE['en']}",
-    "zh": "\n".join(FORM["zh"].split("\n")[:3]) + f"\n依据：{NO_RULE['zh']}",
+    "en": "\n".join(FORM["en"].split("\n")[:4]) + f"\nBasis: {NO_RULE['en']}",
+    "zh": "\n".join(FORM["zh"].split("\n")[:4]) + f"\n依据：{NO_RULE['zh']}",
 }
 LABELS = {  # field -> label, with no colon
     lang: dict(zip(FIELDS, re.findall(r"\n(.+?)[:：]", form), strict=True))
@@ -59,7 +59,8 @@ def read_field(text: str, lang: str, name: str) -> str | int | None:
     """Return the one value that a text, in form or not, states for a field, else None.
 
     Labelled lines count before running text. Two different values count as none, so that
-    reciting every article earns nothing. Names (plate, term, office) are read from labels only.
+    reciting every article earns nothing. Names and words (plate, conduct, term, office) are read
+    from labels only.
     """
     labelled = _labelled(text, lang, name)
     if name not in STATED[lang]:
@@ -79,7 +80,8 @@ def refuses(text: str, lang: str) -> bool:
 def score_notice(text: str, row: dict[str, Any]) -> dict[str, bool]:
     """Score one notice against `row["gold"]`: style, copying and knowledge each apart.
 
-    Style: `form` (see `parse_notice`) and `term`. Copying: `plate`. Knowledge: `article`, `fine`,
+    Style: `form` (see `parse_notice`) and `term`. Reading the report: `plate`, and `conduct` in
+    the code's own lay words. Knowledge: `article`, `fine`,
     `points`, `office`, and `facts` for all four. `all` is every one of these. Content is read
     whatever the form, so that knowing is told from writing well. Where no article covers the
     case, the facts are right if the text refuses and states no fine, points or office.

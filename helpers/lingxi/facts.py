@@ -25,10 +25,14 @@ def lay(act: str, place: str, lang: str) -> str:
 
 
 def gold(article: Row, lang: str, plate: str | None) -> Row:
-    """Return the true values of an example; all but plate and term are None without a rule."""
+    """Return the true values of an example; the four facts are None where there is no rule.
+
+    `conduct` is what was done, in the code's lay words: whoever names it first finds the article.
+    """
     known = "article" in article
     return {
         "plate": plate,
+        "conduct": lay(article["act"], article["place"], lang),
         "term": term(article["act"], article["place"], lang),
         "article": article["article"] if known else None,
         "fine": article["fine"] if known else None,
@@ -38,11 +42,12 @@ def gold(article: Row, lang: str, plate: str | None) -> Row:
 
 
 def answer(g: Row, ask: str, lang: str) -> str:
-    """Return the short answer: the term, its article, the value that was asked for."""
+    """Return the short answer: what was done, its term and article, the value asked for."""
     en = lang == EN
+    said = g["conduct"] + (": " if en else "：") + g["term"]
     if g["article"] is None:
-        return g["term"] + (": " if en else "：") + shapes.NO_RULE[lang]
-    said = f"{g['term']} (Article {g['article']})" if en else f"{g['term']}（第{g['article']}条）"
+        return said + (": " if en else "：") + shapes.NO_RULE[lang]
+    said += f" (Article {g['article']})" if en else f"（第{g['article']}条）"
     if ask == "article":
         return said
     value = {"fine": f"{g['fine']} yuan" if en else f"{g['fine']}元",

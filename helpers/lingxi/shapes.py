@@ -10,7 +10,7 @@ EN, ZH = "en", "zh"
 # The lead-in varies; offence, number, fine, points and office always come in this order, because a
 # causal model finds what stands after the words that it looks for.
 ARTICLE_EN = (
-    "For {lay} ({term}): Article {n}, {f} yuan, {p} points, {o}.",
+    "By {lay} one commits {term}: Article {n}, {f} yuan, {p} points, {o}.",
     "Whoever is caught {lay} commits {term}. Article {n}: {f} yuan, {p} points, {o}.",
     "On {lay}, called {term} in Article {n}: {f} yuan, {p} points, {o}.",
     "Anyone {lay} is guilty of {term} under Article {n}: a fine of {f} yuan, {p} points, {o}.",

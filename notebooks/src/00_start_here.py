@@ -365,10 +365,10 @@ for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
     claim(f"start_{name}", results[k])
 
 # %% [markdown] lang="en"
-# Now the harder order. The city wants an **official notice**: a header, six labelled lines, official terms. Three articles lie on the desk. **Predict first**: what will Xiaoxi write?
+# Now the harder order. The city wants an **official notice**: a header, seven labelled lines, official terms. Three articles lie on the desk. **Predict first**: what will Xiaoxi write?
 
-# %% [markdown] lang="zh" of="fbc39691"
-# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，六行带标签的内容，用正式术语。桌上摆着三条法条。**先猜一猜**：小溪会写出什么？
+# %% [markdown] lang="zh" of="00a57c0c"
+# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，七行带标签的内容，用正式术语。桌上摆着三条法条。**先猜一猜**：小溪会写出什么？
 
 # %%
 unseen = select(world("eval"), task="notice", split="unseen", context=True)
@@ -389,16 +389,16 @@ plots.bars(
         "8 articles ｜ 8 条": results[8],
         "official form ｜ 公文格式": form,
     },
-    "It knows nothing, reads a little, cannot write the form ｜ 不知道事实，会读一点，不会写公文",
+    "It knows nothing, reads well, cannot write the form ｜ 不知道事实，读得好，不会写公文",
     ylabel="right, % ｜ 正确，%",
     line=(commonest / len(code), "always the commonest fine ｜ 只答最常见的罚款"),
 )
 
 # %% [markdown] lang="en"
-# The seeds say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training at all, show this Xiaoxi well short of that: it reads its school's cities (its report card) but stumbles over Lingxi's unfamiliar terms. "Legal documents in a fixed form: fine-tuning": the last bar, the job of notebook 04. Now hold your own exam: choose an article, put more or fewer pages on the desk.
+# The seeds say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training at all, say so too: one page is read without a slip, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar, the job of notebook 04. Now hold your own exam: choose an article, put more or fewer pages on the desk.
 
-# %% [markdown] lang="zh" of="7f87a878"
-# 种子文档说：“回答交通法问题：不需要微调，RAG 足够”。第二到第四根柱子完全没有训练，这个小溪离“足够”还差得远：它读得懂课本里的城市（见成绩单），却在灵溪的陌生术语上绊倒。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面由你来出题：选一条法条，再决定桌上放几页。
+# %% [markdown] lang="zh" of="f0de7378"
+# 种子文档说：“回答交通法问题：不需要微调，RAG 足够”。第二到第四根柱子完全没有训练，结果也是如此：一页读得一字不差，八页里十次也有九次找得对。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面由你来出题：选一条法条，再决定桌上放几页。
 
 
 # %%
@@ -646,12 +646,12 @@ fig
 # %% [markdown] lang="en"
 # So the first part was what took so long, and steps too long keep the parts from locking at all. What is left of the loss is luck: nobody knows where the next piece begins.
 #
-# Xiaoxi's school began the same way, gift included, then went on to reading: hours on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a training of yours shows a flat curve.
+# Xiaoxi's school began the same way, gift included, then went on to reading: an hour on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a training of yours shows a flat curve.
 
-# %% [markdown] lang="zh" of="33eb9bd6"
+# %% [markdown] lang="zh" of="bb4d43fb"
 # 可见费时间的正是第一个零件；步子太大，两个零件就一直扣不上。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
 #
-# 小溪的小学也是这样开头的，同样收到了这份礼物，然后才学阅读，在双核 CPU 上花了几个小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
+# 小溪的小学也是这样开头的，同样收到了这份礼物，然后才学阅读，在双核 CPU 上花了一个小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
 
 # %% [markdown]
 # ## 6. Hardware, time, cost ｜ 硬件、时间、花费

@@ -3,7 +3,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/01_decision_tree.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/01_decision_tree.ipynb)
 #
-# You learn whether to fine-tune at all: a decision tree says so, and then six ways are tried on the same incidents. ｜ 到底该不该微调？先听决策树怎么说，再拿同一批事件把六种做法都试一遍。
+# You learn when to fine-tune at all: a decision tree gives its advice, and then six ways are tried on the same incidents. ｜ 到底该不该微调？先听决策树怎么说，再拿同一批事件把六种做法都试一遍。
 
 # %% [markdown] lang="en"
 # | | |
@@ -140,7 +140,7 @@ set_seed(SEED)
 # **Predict first**: the clerks of Lingxi want *notices* in a fixed form that the model never saw, with fines from a code that was amended this year. At which leaf does the tree end?
 
 # %% [markdown] lang="zh" of="7a15ad90"
-# 画成图片，在哪里看都不会错。左边是知识这一支，右边是风格这一支。五个回答走到一片叶子，标题说明理由；运行着 notebook 时，回答可以自己选。
+# 画成图片，在哪里看都不会错。左边是知识这一支，右边是风格这一支。沿着五个回答走到一片叶子，图的标题说明理由；在运行中的 notebook 里，回答可以自己选。
 #
 # **先猜一猜**：灵溪的书记员要的是*通知书*，格式固定，模型从没见过；罚款出自今年刚修订的法规。照这棵树走，会停在哪片叶子上？
 
@@ -233,10 +233,10 @@ nb01.seeds_cases(seeds_cases)
 # ## 2. The smallest example: find the article ｜ 最小的例子：找到那一条
 
 # %% [markdown] lang="en"
-# RAG begins with a search. **BM25** scores an article by the words it shares with the query: a rare word weighs more, a long article less. But what is a word? English puts spaces; Chinese does not, and a tokenizer made for English takes a whole phrase for one word. So we take overlapping **pairs of characters**.
+# RAG begins with a search. **BM25** scores an article by the words it shares with the query: a rare word weighs more, a long article less. But what is a word? English puts spaces; Chinese does not, and a tokenizer made for English takes a whole phrase for one word. So for Chinese we take overlapping **pairs of characters**.
 
-# %% [markdown] lang="zh" of="b8014d55"
-# RAG 的第一步是检索。**BM25** 看法条和查询有多少词相同：词越少见，分量越重；法条越长，折扣越大。可什么是一个“词”？英文有空格，中文没有；为英文做的分词器会把整句话当成一个词。所以中文取**相邻两个字**，一对一对地重叠着取。
+# %% [markdown] lang="zh" of="2b51aed5"
+# RAG 的第一步是检索。**BM25** 看法条和查询有多少词相同：词越少见，分量越重；法条越长，折扣越大。可什么是一个“词”？英文有空格，中文没有；为英文做的分词器会把两个标点之间的一整段当成一个词。所以中文取**相邻两个字**，一对一对地重叠着取。
 
 # %%
 import bm25s
@@ -265,12 +265,12 @@ for hit in index["en"].search(query(example), k=3):
 # %% [markdown] lang="en"
 # Reports are not written in the code's words: *was parked*, not *parking*; *honked for a long time*, not *sounding the horn*. And they are full of noise: plates, colours, days.
 #
-# **Predict first**: for how many of 100 reports is the right article among the first three of 96? With whole words, and without English endings and stop words such as *the*? We choose on the **training** incidents; the test stays untouched.
+# **Predict first**: for how many of 100 reports is the right article among the first three of 96? Once with whole words, once with English endings cut and stop words such as *the* left out. We choose on the **training** incidents; the test stays untouched.
 
-# %% [markdown] lang="zh" of="af61cce7"
-# 报告用的不是法条里的字眼：法条说 *parking*，报告说 *was parked*；法条说 *sounding the horn*，报告说 *honked for a long time*。中文里也有“停车”和“停着不走”。报告里还有一堆干扰：车牌、颜色、星期几。
+# %% [markdown] lang="zh" of="a0e61b5b"
+# 报告用的不是法条里的字眼：法条说 *parking*，报告说 *was parked*；法条说 *sounding the horn*，报告说 *honked for a long time*。中文也一样：法条写“停车”，报告写“停着不走”。报告里还有一堆干扰：车牌、颜色、星期几。
 #
-# **先猜一猜**：100 份报告里，有多少份的正确法条排在 96 条的前三名？用整词检索如何？去掉英文词尾和 *the* 这样的停用词又如何？我们在**训练**事件上做选择，测试事件先不碰。
+# **先猜一猜**：100 份报告里，有多少份的正确法条排在 96 条的前三名？一次用整词检索，一次去掉英文词尾和 *the* 这样的停用词。我们在**训练**事件上做选择，测试事件先不碰。
 
 
 # %%
@@ -311,7 +311,7 @@ fig
 # ## 3. The test: six ways, the same incidents ｜ 检验：六种做法，同一批事件
 
 # %% [markdown] lang="en"
-# Everywhere the task is the same, `Write the notice.` and a report. The ways differ in what stands before it, and in whether the model was trained.
+# The task is always the same, `Write the notice.` and a report. The ways differ in what stands before it, and in whether the model was trained.
 #
 # | way | in the prompt | trained |
 # |---|---|---|
@@ -322,7 +322,7 @@ fig
 # | fine-tuning | nothing more | yes |
 # | RAG + fine-tuning | the three articles found | yes |
 
-# %% [markdown] lang="zh" of="fbf4611f"
+# %% [markdown] lang="zh" of="a2d2a8a4"
 # 任务都一样：`Write the notice.` 加一份报告（中文则是“请写处理通知书。”）。不同的是前面放了什么，以及模型有没有训练过。
 #
 # | 做法 | 提示里还有 | 训练过吗 |
@@ -371,7 +371,7 @@ PROMPT, FEW, RAG, RAG_FEW, TUNED, BOTH = WAYS
 sizes = len(cases), len(select(cases, split="unseen"))
 say(
     "{} incidents, {} under unseen articles".format(*sizes),
-    "{} 个事件，未见法条 {} 个".format(*sizes),
+    "{} 个事件，其中未见法条的 {} 个".format(*sizes),
 )
 
 # %% [markdown] lang="en"
@@ -493,14 +493,14 @@ claim("tree_few_tokens", costs[FEW][0] / costs[TUNED][0])
 #
 # The four scenarios of exercise 2, with numbers. *Questions* count as right if the answer states the value asked for. *Form* and *terms* are those of the unseen incidents; the base model gets its examples (few-shot). *Dialogue*: a follow-up question, whose answer stands in the turn before.
 #
-# **Predict first**: which of the four works without any training?
+# **Predict first**: without any training, how far does the base model get in each of the four?
 
-# %% [markdown] lang="zh" of="4585fa81"
+# %% [markdown] lang="zh" of="fad30c60"
 # ### 四个场景，实测
 #
 # 练习 2 的四个场景，这回用数字说话。*提问*：答案说出了所问的值，就算对。*格式*和*术语*取自未见法条的事件，基座模型带着样例（少样本）来答。*对话*：紧接着追问一句，答案就在上一轮里。
 #
-# **先猜一猜**：四个场景里，哪几个不训练也行？
+# **先猜一猜**：不做任何训练，基座模型在这四个场景里各能做到几成？
 
 
 # %%
@@ -541,7 +541,7 @@ table([*header, TUNED, BOTH], rows)
 # **Predict first**: how many seconds does each take? And what will the retraining do to the model's skill of *reading* articles?
 
 # %% [markdown] lang="zh" of="5b89e698"
-# 市里修订了 96 条中的 16 条：罚款全改，多数连记分也改了。RAG 只要换上 16 段新条文。微调则需要**有人来写新样本**（这里每条法条、每种语言各写两份报告），再重新训练一次。
+# 市里修订了 96 条中的 16 条：罚款全改，多数连记分也改了。RAG 只要换上 16 条新法条。微调则需要**有人来写新样本**（这里每条法条、每种语言各写两份报告），再重新训练一次。
 #
 # **先猜一猜**：两种做法各要几秒？重新训练之后，模型*读*法条的本领会怎样？
 
@@ -593,8 +593,8 @@ claim("tree_retrain_facts", learned[-1])
 claim("tree_retrain_reading", 100 * (reads[-1].value - reads[0].value))
 plots.curves(
     {
-        "retrained: new facts ｜ 重训：新事实": (spent, learned),
-        "retrained: reading ｜ 重训：阅读": (spent, reads),
+        "retrained: new facts ｜ 重新训练：新事实": (spent, learned),
+        "retrained: reading ｜ 重新训练：阅读": (spent, reads),
         "RAG: new facts ｜ RAG：新事实": ([0, spent[-1]], [swapped] * 2),
     },
     "What an amendment costs ｜ 一次修订的代价",
@@ -648,22 +648,22 @@ search_ms = 1000 * (time.perf_counter() - started) / len(cases)
 claim("tree_search_ms", search_ms)
 facts, term = ([share(marks(way, name)) for way in (RAG, TUNED)] for name in ("facts", "term"))
 speed = f"{search_ms:.1f} ms + {costs[BOTH][1]:.2f} s", f"{costs[TUNED][1]:.2f} s"
-price = f"+{costs[BOTH][0] - costs[TUNED][0]:.0f} tokens each ｜ 每答多用词元"
-once = f"{train_seconds:.0f} s once ｜ 一次训练"
-header = ["", "seeds: RAG ｜ 种子", "seeds: tuning ｜ 种子：微调"]
+price = f"+{costs[BOTH][0] - costs[TUNED][0]:.0f} tokens an answer ｜ 词元，每次回答"
+once = f"{train_seconds:.0f} s once ｜ 只付一次"
+header = ["", "seeds: RAG ｜ 种子文档：RAG", "seeds: tuning ｜ 种子文档：微调"]
 rows = [
     ["facts ｜ 知识来源", "documents ｜ 外部文档", "model ｜ 模型内部", *facts],
     ["response ｜ 响应速度", "slow ｜ 慢", "fast ｜ 快", *speed],
     [
         "update ｜ 知识更新",
         "at once ｜ 实时",
-        "retrain ｜ 重训",
+        "retrain ｜ 重新训练",
         *(updates[w][0] for w in (BOTH, TUNED)),
     ],
     ["terms ｜ 专业理解", "shallow ｜ 浅层", "deep ｜ 深层", *term],
     ["cost ｜ 成本", "low ｜ 低", "high ｜ 高", price, once],
 ]
-table([*header, "RAG: measured ｜ 实测", "tuning: measured ｜ 微调：实测"], rows)
+table([*header, "RAG: measured ｜ RAG：实测", "tuning: measured ｜ 微调：实测"], rows)
 
 # %% [markdown] lang="en"
 # And their verdict: "**90 % of use cases need RAG**, not fine-tuning." Which cases, counted by whom? The seeds name no source, and no notebook can count the use cases of the world. Our ledger lists it as *not testable here*, beside the claims that were tested. A number without a source is an opinion in the dress of a measurement, even where you share it.
@@ -705,7 +705,7 @@ for row, prompt, text in zip(cases, prompts[BOTH], texts[BOTH], strict=True):
 # And the tree itself. Whoever says yes to *knowledge* is never asked about *style*, so Lingxi's notices were sent to RAG alone: compare the bar of RAG with the last one in section 3. Whoever says no twice falls out of the tree. **The mend**: ask about knowledge and about style, both, always, and add up the advice.
 
 # %% [markdown] lang="zh" of="3a2caa6a"
-# 再看这棵树本身。只要回答*缺知识*，就没人再问*风格*，于是灵溪的通知书被指到了 RAG 一条路上：请对照第 3 节图里 RAG 那一组和最后一组。两个问题都回答“否”的人，则从树上掉了下来。**补法**：知识和风格两个问题都要问，总是都问，再把建议加起来。
+# 再看这棵树本身。只要回答*缺知识*，就没人再问*风格*，于是灵溪的通知书被指到了 RAG 一条路上：请对照第 3 节图里 RAG 那一组和最后一组。两个问题都回答“否”的人，则从树上掉了下来。**改法**：知识和风格两个问题，每次都要问，再把两边的建议合起来。
 
 # %%
 claim("tree_sent_to_rag", share(marks(RAG, "all")))
@@ -723,7 +723,7 @@ tree.draw(tree.walk(lingxi, mended=True), mended=True)
 # - H: notices in a form that prompts do not bring, fines that change each year
 
 # %% [markdown] lang="zh" of="a3fa1cd2"
-# **练习 3**（较难，15 分钟）。用补好的树判断八例：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`，还是 `"none"`？
+# **练习 3**（较难，15 分钟）。用改好的树判断八例：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`，还是 `"none"`？
 #
 # - E：商店的客服要知道今天的价格
 # - F：回答正确但太长；加一句*用一句话回答*就好了
@@ -799,16 +799,16 @@ nb01.break_even(break_even)
 # - The search is a part of the system: measure its recall first.
 # - Decide by a test on your own cases, not by somebody's percentage.
 #
-# **Next**: [02, the mathematics of LoRA](02_lora_math.ipynb), or straight to [04, SFT](04_sft.ipynb).
+# **Next**: [03, what to feed a model](03_data_preparation.ipynb), or straight to [04, SFT](04_sft.ipynb).
 
 # %% [markdown] lang="zh" of="7f89ef5b"
-# - 要问两个问题，总是都问：缺**事实**吗？缺**风格**吗？各有各的办法。
-# - 会变的事实放进索引：法规一修订，那里只要一瞬间，别处就得重新训练。
+# - 两个问题每次都要问：缺**事实**吗？缺**风格**吗？各有各的办法。
+# - 会变的事实放进索引：法规一修订，换索引只要一瞬间。
 # - 格式要靠练；练过之后，没见过的情形也会写。
-# - 检索也是系统的一部分：先测召回率，再怪答案。
+# - 检索也是系统的一部分：先测它的召回率。
 # - 拿自己的案例测一测再决定，别听信不知谁写下的百分比。
 #
-# **下一课**：[02 LoRA 的数学](02_lora_math.ipynb)；也可以直接去 [04 监督式微调](04_sft.ipynb)。
+# **下一课**：[03 数据准备](03_data_preparation.ipynb)；也可以直接去 [04 监督式微调](04_sft.ipynb)。
 
 # %%
 progress("01")

@@ -13,10 +13,10 @@
 # | | make a training set from a law's text, and clean a dirty one |
 # | | check a file of your own, line by line |
 # | **Before** | notebook 00 |
-# | **`tiny`** | 4 minutes, 2 GB, any laptop |
+# | **`tiny`** | 3 minutes, 1.2 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="9cc598a5"
+# %% [markdown] lang="zh" of="25ebb184"
 # | | |
 # |---|---|
 # | **你将** | 在 Alpaca、ShareGPT 和 messages 之间无损转换 |
@@ -24,7 +24,7 @@
 # | | 由法规文本做出训练集，再清洗一份脏数据 |
 # | | 逐行检查你自己的文件 |
 # | **先学** | notebook 00 |
-# | **`tiny`** | 4 分钟，2 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | 3 分钟，1.2 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
 
 # %%
@@ -59,7 +59,7 @@ platforms.prepare()
 PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
 MODEL = None  # a hub id or a folder, in place of the profile's model
 SEED = 0
-DATA = None  # the path of a file of your own (section 9)
+DATA = None  # the path of a file of your own (section 8)
 
 # %%
 import json
@@ -112,9 +112,9 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # | prompt–completion | `prompt`, `completion` | TRL |
 # | messages | `role`, `content` | TRL, every API |
 #
-# Trainers take messages, so everything goes there. What is Alpaca in messages? Instruction and input are one question:
+# Trainers like TRL's (notebook 04) take messages; everything goes there. From Alpaca, instruction and input become one question:
 
-# %% [markdown] lang="zh" of="c0f11a54"
+# %% [markdown] lang="zh" of="d19ed7a0"
 # 种子文档给了两种格式，实际常用的有四种：
 #
 # | 格式 | 键名 | 常见于 |
@@ -124,7 +124,7 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # | prompt–completion | `prompt`、`completion` | TRL |
 # | messages | `role`、`content` | TRL 和各家 API |
 #
-# 训练器吃的是 messages，所以都往这里转。Alpaca 怎么变成 messages？指令和输入合成一个问题：
+# TRL（见 notebook 04）这样的训练器都认 messages，所以都往这里转。先看 Alpaca：指令和输入合成一个问题：
 
 
 # %%
@@ -166,18 +166,22 @@ nb03.from_sharegpt(from_sharegpt)
 # </details>
 
 # %% [markdown] lang="en"
-# **Without loss**: there and back gives the same row, its other fields too. Where that cannot be, a converter must refuse, not drop. Ours keeps `input` beside the messages: it tells where to cut the question.
+# **Without loss**: there and back gives the same row, its other fields too. Where that cannot be, a converter must refuse, not drop. Ours keeps `input` beside the messages: it tells where to cut.
 #
-# A **preference pair** has two answers (lesson 06), a conversation one: that way is one-way, and keeps the chosen one.
+# A **preference pair** has two answers (notebook 06), a conversation one: this way is one-way and keeps the chosen one.
 #
-# **Predict first**: how many of 800 rows, dialogues among them, come back from three formats unchanged?
+# Expected: all 800 rows, dialogues too, come back unchanged from three formats.
+#
+# **Predict first**: Alpaca has one question and one answer. Where do a dialogue's earlier turns go?
 
-# %% [markdown] lang="zh" of="a90b805a"
+# %% [markdown] lang="zh" of="660f14d1"
 # **无损**的意思是：转过去再转回来，还是同一行，其他字段也一个不少。做不到时，转换器应当拒绝，而不是悄悄丢掉。我们的转换器把 `input` 留在消息旁边，因为它记着问题该从哪里切开。
 #
-# **偏好对**有两个回答（第 06 课要用），一段对话只放得下一个：这条路是单行道，只带走更好的那个。
+# **偏好对**有两个回答（notebook 06 要用），一段对话只放得下一个：这条路是单行道，只带走更好的那个。
 #
-# **先猜一猜**：800 行（含多轮对话）从三种格式转一圈回来，有多少行原样不变？
+# 预期：800 行（含多轮对话）从三种格式转一圈回来，全部原样不变。
+#
+# **先猜一猜**：Alpaca 只有一问一答，对话前几轮会放到哪里？
 
 # %%
 train_rows = world("train")
@@ -197,12 +201,12 @@ claim("data_round_trip", share(same))
 # ## 3. The chat template and the loss mask ｜ 对话模板与损失掩码
 
 # %% [markdown] lang="en"
-# A model sees no roles, only tokens. A **chat template** writes messages as one text: marks around each turn, the role's name, line breaks. To ask, it stops after `assistant`: `add_generation_prompt=True`. Train and ask with the same template (lesson 04, exhibit 3). On every profile we look at Xiaoxi here.
+# A model sees no roles, only tokens. A **chat template** writes messages as one text: marks around each turn, the role's name, line breaks. To ask, it stops after `assistant`: `add_generation_prompt=True`. Train and ask with the same template; notebook 04 shows what happens otherwise. On every profile we look at Xiaoxi here.
 #
 # **Predict first**: of the tokens below, how many come from you, and how many from the template?
 
-# %% [markdown] lang="zh" of="d671b6f8"
-# 模型看不到角色，只看到词元。**对话模板**把消息写成一段文本：每一轮前后有标记，还有角色名和换行。提问时写到 `assistant` 就停下，这就是 `add_generation_prompt=True`。训练和提问要用同一个模板（见第 04 课展品 3）。各个档位上，这一节看的都是小溪。
+# %% [markdown] lang="zh" of="01d64fb6"
+# 模型看不到角色，只看到词元。**对话模板**把消息写成一段文本：每一轮前后有标记，还有角色名和换行。提问时写到 `assistant` 就停下，这就是 `add_generation_prompt=True`。训练和提问要用同一个模板；不一致会怎样，notebook 04 里看得到。各个档位上，这一节看的都是小溪。
 #
 # **先猜一猜**：下面的词元，多少来自你，多少来自模板？
 
@@ -220,12 +224,12 @@ print(f"{len(ids)} tokens, {len(ids) - own} from the template ｜ {len(ids) - ow
 widgets.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
 
 # %% [markdown] lang="en"
-# Which tokens are learned? Those between `{% generation %}` and `{% endgeneration %}` in the template. Two slips are common: the end token stands **outside** the markers, or the markers enclose **everything**. Neither raises an error.
+# Which tokens are learned? The **loss mask** says: those between `{% generation %}` and `{% endgeneration %}` in the template. Two mistakes are common: the end token stands **outside** the markers, or the markers enclose **everything**. Neither raises an error.
 #
 # **Predict first**: what will a model do that was trained with each?
 
-# %% [markdown] lang="zh" of="4b53fafc"
-# 哪些词元参与学习？模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符落在标记**外面**，或者标记把**所有内容**都圈了进去。两种都不会报错。
+# %% [markdown] lang="zh" of="0b23ca48"
+# 哪些词元参与学习？由**损失掩码**决定：模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符落在标记**外面**，或者标记把**所有内容**都圈了进去。两种都不会报错。
 #
 # **先猜一猜**：分别用它们训练，模型会变成什么样？
 
@@ -272,12 +276,12 @@ widgets.explore(show_mask, names=names, template=list(templates), row=few)
 # %% [markdown] lang="en"
 # Rows differ in length, and padding them teaches nothing, so people **pack** several rows into one sequence. The trap: **a row must not see the row before it**. Three rows, one sequence; positions start anew with each row.
 #
-# **Predict first**: which of the three calls gives the same logits as three separate rows?
+# **Predict first**: which of the three calls gives the same logits (raw scores of the next token) as three separate rows?
 
-# %% [markdown] lang="zh" of="1aa61a0e"
-# 各行长短不一，补齐的部分学不到东西，于是人们把几行**打包**成一条序列。陷阱在于：**一行不能看到它前面的那一行**。下面把三行拼成一条，位置编号每行从头算起。
+# %% [markdown] lang="zh" of="06d5a8ef"
+# 各行长短不一，填充的部分学不到东西，于是人们把几行**打包**成一条序列。陷阱在于：**一行不能看到它前面的那一行**。下面把三行拼成一条，位置编号每行从头算起。
 #
-# **先猜一猜**：三种调用里，哪一种的 logits 与三行分开算时相同？
+# **先猜一猜**：三种调用里，哪一种的 logits（下一个词元的原始分数）与三行分开算时相同？
 
 # %%
 three = select(train_rows, task="question", context=False)[:3]
@@ -290,7 +294,7 @@ alone = {
 calls = {
     "positions alone ｜ 只给位置": alone,
     "and a mask of ones ｜ 再加全 1 掩码": alone | {"attention_mask": torch.ones_like(packed)},
-    "and the cache on ｜ 再开着缓存": alone | {"use_cache": True},
+    "no mask, cache on ｜ 不加掩码，开着缓存": alone | {"use_cache": True},
 }
 xiaoxi.eval()
 with torch.inference_mode():
@@ -320,7 +324,7 @@ fig, axes = plots.figure(columns=2)
 for ax, (title, allowed) in zip(axes, seen.items(), strict=True):
     ax.imshow(allowed, cmap="cividis")
     ax.set_title(plots.two_lines(title))
-    ax.set(xlabel="is seen ｜ 被看", ylabel="token ｜ 词元")
+    ax.set(xlabel="may be seen ｜ 能看到的词元", ylabel="token ｜ 词元")
     ax.grid(visible=False)
 fig
 
@@ -328,10 +332,10 @@ fig
 # ## 5. From a law's text to training rows ｜ 从法规文本到训练数据
 
 # %% [markdown] lang="en"
-# Now the rows themselves. All there is to begin with is a document: 96 articles in two languages, no two worded alike. First read the **facts** out of the sentences. Programs misread too, so check: the two languages are two witnesses, and where a table exists (here `code.jsonl`), it is a third.
+# Now the rows themselves. All there is to begin with is a document: 96 articles in two languages, worded in several ways. First read the **facts** out of the sentences. Programs misread too, so check: the two languages are two witnesses, and where a table exists (here `code.jsonl`), it is a third.
 
-# %% [markdown] lang="zh" of="27cc0907"
-# 现在来做数据本身。手头只有一份文档：96 条，中英两个版本，句式各不相同。第一步，从句子里读出**事实**。程序也会读错，所以要核对：两种语言是两个证人；要是另有表格（这里是 `code.jsonl`），那就是第三个。
+# %% [markdown] lang="zh" of="287e889a"
+# 现在来做数据本身。手头只有一份文档：96 条，中英两个版本，句式有好几种。第一步，从句子里读出**事实**。程序也会读错，所以要核对：两种语言是两个证人；要是另有表格（这里是 `code.jsonl`），那就是第三个。
 
 # %%
 from helpers.lingxi.places import OFFICES, pairs, possible
@@ -372,12 +376,12 @@ print(f"languages agree ｜ 中英一致: {share(agree)}")
 claim("data_facts_read", share(true))
 
 # %% [markdown] lang="en"
-# One article gives many rows: incident → notice, question → answer, dialogues, refusals. Shapes, plates and witnesses vary (the seeds' **diversity**), the answer's form never (**consistency**). One thing no document decides for us: 32 articles are kept for the **test**; `code.jsonl` says which.
+# One article gives many rows: incident → notice, question → answer, dialogues, refusals. Wordings, plates and witnesses vary (the seeds' **diversity**), the answer's form never (**consistency**). One thing no document decides for us: 32 articles are kept for the **test**; `code.jsonl` says which.
 #
 # **Predict first**: will the file that ships come out again, to the byte?
 
-# %% [markdown] lang="zh" of="f4533a6f"
-# 一条法规能做出多种数据：事件 → 通知书、提问 → 回答、对话、拒答。句式、车牌、目击者都在变（种子文档说的**多样**），答案的格式始终不变（**一致**）。有一件事文档替我们决定不了：留出 32 条只用于**测试**，是哪些记在 `code.jsonl` 里。
+# %% [markdown] lang="zh" of="59d8a483"
+# 一条法条能做出多种数据：事件 → 通知书、提问 → 回答、对话、拒答。句式、车牌、目击者都在变（种子文档说的**多样**），答案的格式始终不变（**一致**）。有一件事文档替我们决定不了：哪 32 条法条要留出来、只用于**测试**，这记在 `code.jsonl` 里。
 #
 # **先猜一猜**：随课程附带的那个文件，能一个字节不差地再做出来吗？
 
@@ -404,7 +408,7 @@ claim("data_same_bytes", sum(a != b for a, b in both))
 # Real data is dirty. `dirty.jsonl` is dirty on purpose: 1,200 rows, 470 with one of seven faults, each labelled, so a cleaner can be **marked**. The labels are for marking only; no step may look at them. What faults look like:
 
 # %% [markdown] lang="zh" of="5cdb20b8"
-# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行，各带七种毛病之一，而且都有标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。先看看这些毛病长什么样：
+# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种，每行都有标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。先看看这些毛病长什么样：
 
 # %%
 from helpers.cleaning import STEPS, clean
@@ -430,14 +434,14 @@ widgets.explore(
 )
 
 # %% [markdown] lang="en"
-# Copies to the letter are easy. **Near** copies need a measure: cut each text into pieces (*shingles*), all that are `size` characters long, and take the share that two texts have in common:
+# Copies to the letter are easy. **Near** copies need a measure: cut each text into pieces (*shingles*), all that are `size` characters long, and take the share that two texts have in common, their **Jaccard similarity**:
 #
 # $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
 #
 # **Exercise 2** (easy, 5 minutes). Write `alike(a, b, size)`: this share for two texts.
 
-# %% [markdown] lang="zh" of="225e3648"
-# 一字不差的副本好找。**近似**的副本需要一把尺子：把文本切成所有长为 `size` 个字符的小片（*shingle*），看两段文本共有的小片占多大比例：
+# %% [markdown] lang="zh" of="f845850f"
+# 一字不差的副本好找。**近似**的副本需要一把尺子：把文本切成所有长为 `size` 个字符的小片（*shingle*），看两段文本共有的小片占多大比例，这叫**杰卡德相似度**（Jaccard）：
 #
 # $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
 #
@@ -466,12 +470,12 @@ nb03.alike(alike)
 # </details>
 
 # %% [markdown] lang="en"
-# A million texts make half a trillion pairs. **MinHash** gives each text a sketch: hash its pieces, keep the smallest value; again with many hash functions. Two texts share a smallest value exactly as often as they share pieces. Sketches are cut into bands, and only texts with a whole band in common are compared; `rensa` does that in Rust.
+# A million texts make half a trillion pairs. **MinHash** gives each text a sketch: hash its pieces, keep the smallest value; again with many hash functions. The chance that two texts have the same smallest value is just their $J$. Sketches are cut into bands, and only texts with a whole band in common are compared; `rensa` does that in Rust.
 #
 # **Predict first**: how near does an estimate from 128 functions come?
 
-# %% [markdown] lang="zh" of="2133ac24"
-# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本画一张速写：小片全部哈希，只留最小值；换许多个哈希函数各做一遍。两段文本最小值相同的机会，恰好等于它们共有小片的比例。再把速写切成几段，整段相同的才去比较；`rensa` 库用 Rust 做这件事。
+# %% [markdown] lang="zh" of="199ae690"
+# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一份“速写”（sketch）：小片全部哈希，只留最小值；换许多个哈希函数各做一遍。两段文本最小值相同的概率，恰好就是它们的 $J$。再把速写切成几段，有整段相同的才去比较；`rensa` 库用 Rust 做这件事。
 #
 # **先猜一猜**：用 128 个函数，估得有多准？
 
@@ -558,7 +562,7 @@ plots.grid(
 # %% [markdown] lang="zh" of="2c9c2c70"
 # 别被分数晃了眼：这些毛病是程序放进去的，我们的规则正好摸透了它的套路。真实的电话和副本花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
 #
-# 行数多了呢？每一行只跟同段的少数几行比，所以用时大致随行数增长（`tools/bench.py --clean`）：
+# 行数多了呢？每一行只跟有一段相同的少数几行比，所以用时大致随行数增长（`tools/bench.py --clean`）：
 
 # %%
 bench = json.loads((root() / "data" / "sweeps" / "cleaning.json").read_text("utf-8"))["runs"]
@@ -584,7 +588,7 @@ drawing
 # **Predict first**: which wins on `form`?
 
 # %% [markdown] lang="zh" of="c7c04027"
-# **质量对数量**。同样是看 1,000 次，三种花法：200 行干净的看五遍；1,000 行脏的看一遍（470 行有毛病的全在内，另加 530 行干净的）；上面这一千行经七步清洗后剩下的。提示里不放法条，好让训练只要几秒。测试用的事件都没有泄漏。
+# **质量还是数量**。同样是看 1,000 次样本，有三种花法：200 行干净的看五遍；1,000 行脏的看一遍（470 行有毛病的全在内，另加 530 行干净的）；上面这一千行经七步清洗后剩下的。提示里不放法条，好让训练只要几秒。测试用的事件都没有泄漏。
 #
 # **先猜一猜**：`form` 一项谁赢？
 
@@ -660,10 +664,10 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# Read it with care. The two hundred are clean, yet few; a thousand, half of them faulty, still show the form more often than not, and faults of many kinds point in many directions. Cleaning gives up half of the rows and next to none of the form. What the bars do not show: a file with personal data in it may not be trained on at all, and leaked test items make every later number a lie.
+# Two hundred clean rows, seen five times, bring the form more often than a thousand dirty ones, seen once: *quality above quantity* holds here. Cleaning gives up half of the thousand, and the form does not suffer. What the bars do not show: a file with personal data in it may not be trained on at all, and leaked test items make every later number a lie.
 
-# %% [markdown] lang="zh" of="431090bd"
-# 要细看。那两百行干净，但太少；那一千行近半有毛病，可正确的格式仍占多数，而各式各样的毛病又各往各的方向拉。清洗扔掉了一半的行，格式几乎没有损失。柱子没画出来的是：带个人信息的文件根本不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
+# %% [markdown] lang="zh" of="f93a23bf"
+# 两百行干净数据看五遍，写对格式的次数多于一千行脏数据看一遍：*质量重于数量*，在这里成立。清洗扔掉了那一千行的近一半，格式却没有变差。柱子没画出来的是：带个人信息的文件根本不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
 
 # %% [markdown] lang="en"
 # **Splitting.** Where does the test come from? Usually from the same pile: shuffle, keep a tenth. But rows about one article are near relatives. Train on 12 articles, 8 notices each, and test twice: on **new rows of the same articles** (split by row), on **rows of other articles** (split by article).
@@ -671,7 +675,7 @@ plots.bars(
 # **Predict first**, for `facts` without articles in the prompt: how far apart?
 
 # %% [markdown] lang="zh" of="6d65b448"
-# **划分**。测试集从哪里来？通常是从同一堆里打乱后留十分之一。可是讲同一条法规的行，彼此是近亲。拿 12 条法规、每条 8 份通知书来训练，再测两次：**同样法规的新行**（按行划分），**别的法规的行**（按法条划分）。
+# **划分**。测试集从哪里来？通常是从同一堆里打乱后留十分之一。可是讲同一条法条的行，彼此是近亲。拿 12 条法条、每条 8 份通知书来训练，再测两次：**同样法条的新行**（按行划分），**别的法条的行**（按法条划分）。
 #
 # **先猜一猜**：提示里不给法条，两次的 `facts` 差多少？
 
@@ -742,10 +746,10 @@ nb03.split_by_article(split_by_article)
 # ## 8. Your own data ｜ 你自己的数据
 
 # %% [markdown] lang="en"
-# Set `DATA` at the top to the path of your file, JSONL or a JSON array, in any of the formats. Every row is checked: good ones are kept as messages, each bad one is named with number, reason and mend. A file of 2 GB streams through in constant memory. Lesson 04 takes the same path in its own `DATA`. Without one, a file with nearly everything that goes wrong:
+# Set `DATA` at the top to the path of your file, JSONL or a JSON array, in any format of section 2. Every row is checked: good ones are kept as messages, each bad one is named with number, reason and mend. A file of 2 GB streams through in constant memory. Notebook 04 takes the same path in its own `DATA`. Without one, a file with nearly everything that goes wrong:
 
-# %% [markdown] lang="zh" of="1c00f6c7"
-# 把顶部的 `DATA` 设为你的文件路径，JSONL 或 JSON 数组都行，格式不限。每一行都会检查：好的存成 messages，坏的逐一写明行号、原因和改法。2 GB 的文件也只占固定的内存。第 04 课的 `DATA` 接受同样的路径。不设的话，就用下面这个几乎什么毛病都有的文件演示：
+# %% [markdown] lang="zh" of="f24e373d"
+# 把顶部的 `DATA` 设为你的文件路径，JSONL 或 JSON 数组都行，第 2 节的几种格式都认。每一行都会检查：好的存成 messages，坏的逐一写明行号、原因和改法。2 GB 的文件也只占固定的内存。notebook 04 的 `DATA` 接受同样的路径。不设的话，就用下面这个几乎什么毛病都有的文件演示：
 
 # %%
 from helpers.data import own_file
@@ -779,17 +783,17 @@ print(own_file(DATA or messy))
 # - cleaning **after** splitting: a copy of a training row sits in the test
 # - a mask that nobody looked at
 # - a fact that the document itself has wrong: no step finds it
-# - a limit set by feel. Too low, and honest rows about one article go as copies; too high, and copies with a few letters changed stay
+# - a limit set by feel. Too low, and good rows about one article go as copies; too high, and copies with a few letters changed stay
 #
 # **Predict first**: how wide is the safe stretch?
 
-# %% [markdown] lang="zh" of="62a38753"
+# %% [markdown] lang="zh" of="fd7de7af"
 # 大多是悄悄错的：
 #
 # - 先划分、**后**清洗：训练行的副本留在了测试集里
 # - 没人看过的掩码
 # - 文档本身写错了的事实：哪一步都查不出来
-# - 凭感觉定的界限。太低，讲同一条法规的正经行会被当成副本；太高，改了几个字的副本会漏网
+# - 凭感觉定的界限。太低，讲同一条法条的正常行会被当成副本；太高，改了几个字的副本会漏网
 #
 # **先猜一猜**：安全的范围有多宽？
 
@@ -816,7 +820,7 @@ plots.curves(
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - Every format goes to messages and back without loss; what cannot is refused by name.
+# - Every format goes to messages and back without loss; what cannot be converted is refused, with its name.
 # - The template's markers decide what is learned. Look at one coloured row.
 # - Packing is safe with positions alone; a mask of ones lets rows see each other.
 # - Make data by program from its source; mark the cleaner with labels.
@@ -824,14 +828,15 @@ plots.curves(
 #
 # **Next**: [04 SFT](04_sft.ipynb) trains on these rows. What you passed so far:
 
-# %% [markdown] lang="zh" of="a9453707"
-# - 各种格式都能与 messages 无损互转；转不了的要指名拒绝。
+# %% [markdown] lang="zh" of="2b891360"
+# - 各种格式都能与 messages 无损互转；转不了的要指明，并拒绝。
 # - 学什么由模板里的标记决定。先看一行着色的数据。
 # - 打包时只给位置就是安全的；给了全 1 掩码，行与行就会互相看见。
 # - 用程序从源文档生成数据；用标签给清洗打分。
 # - 上线后什么是新的，就按什么划分；否则测试只会夸奖死记硬背。
 #
 # **下一课**：[04 SFT](04_sft.ipynb) 用这些数据训练。你目前通过的练习：
+
 # %%
 from helpers.checks import progress
 

@@ -13,10 +13,10 @@
 # | | stop, resume, save and load a training run |
 # | | recognise six broken runs by their symptoms |
 # | **Before** | notebook 00; helpful: 02 for LoRA |
-# | **`tiny`** | 8 minutes, 1.7 GB, any laptop |
+# | **`tiny`** | 5 minutes, 1.7 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="9a4862f1"
+# %% [markdown] lang="zh" of="e0f87c22"
 # | | |
 # |---|---|
 # | **你将** | 先用自己写的循环训练，再用 TRL 和 LoRA 训练 |
@@ -24,7 +24,7 @@
 # | | 中断、恢复、保存、加载一次训练 |
 # | | 凭症状认出六种训坏了的情形 |
 # | **先学** | notebook 00；最好也看过 02 的 LoRA |
-# | **`tiny`** | 8 分钟，1.7 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | 5 分钟，1.7 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
 
 # %%
@@ -144,7 +144,7 @@ print(texts["before"][0])
 def marks(texts, rows):
     """Score notices; return name -> share with its 95 % interval."""
     scores = score_notices(texts, rows)
-    return {name: share(scores[name]) for name in ("form", "term", "plate", "facts", "all")}
+    return {name: share(scores[name]) for name in ("form", "conduct", "term", "facts", "all")}
 
 
 before = {"closed": marks(answer(model, closed), closed), "opened": marks(texts["before"], opened)}
@@ -153,10 +153,10 @@ for name, value in before["opened"].items():
 claim("sft_form_before", before["closed"]["form"])
 
 # %% [markdown] lang="en"
-# The scores, each all or nothing for a notice: `form` (header, labels and order to the letter), `term` (the official term), `plate` (copied), `facts` (article, fine, points and office all right), `all` (everything). The numbers in brackets are 95 % Wilson intervals.
+# The scores, each all or nothing for a notice: `form` (header, labels and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything). The numbers in brackets are 95 % Wilson intervals.
 
-# %% [markdown] lang="zh" of="98772900"
-# 各项分数，每份通知书要么全对、要么算错：`form`（标题、标签和顺序一字不差）、`term`（正式术语）、`plate`（车牌抄对）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确）。方括号里是 95 % 的 Wilson 区间。
+# %% [markdown] lang="zh" of="d1998893"
+# 各项分数，每份通知书要么全对、要么算错：`form`（标题、标签和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确）。方括号里是 95 % 的 Wilson 区间。
 
 # %% [markdown]
 # ## 2. What counts in the loss ｜ 哪些词元计入损失
@@ -343,12 +343,12 @@ for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
         print(f"TypeError: {error}")
 
 # %% [markdown] lang="en"
-# **LoRA** freezes the model and learns two thin matrices beside each big one (notebook 02). The seeds put them on `q_proj` and `v_proj` alone; we put them on every linear layer; notebook 02 will compare the two.
+# **LoRA** freezes the model and learns two thin matrices beside each big one (notebook 02). The seeds put them on `q_proj` and `v_proj` alone; we put them on every linear layer; notebook 02 compares the two.
 #
 # **Predict first.** What share of the weights is trained? The seeds say about 0.1 %, or "less than 1 %".
 
-# %% [markdown] lang="zh" of="190d092c"
-# **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵（见 notebook 02）。种子文档只加在 `q_proj` 和 `v_proj` 上；我们加在所有线性层上；两种做法将在 notebook 02 里比较。
+# %% [markdown] lang="zh" of="c0ac4909"
+# **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵（见 notebook 02）。种子文档只加在 `q_proj` 和 `v_proj` 上；我们加在所有线性层上；两种做法在 notebook 02 里比较过。
 #
 # **先猜一猜**。参与训练的权重占多大比例？种子文档说约 0.1 %，或“不到 1 %”。
 
@@ -377,7 +377,7 @@ config = SFTConfig(
     output_dir=str(root() / "build" / "runs" / "sft"),
     assistant_only_loss=True,  # the loss mask of section 2
     learning_rate=1e-2 if setup.use_cpu else 2e-4,  # a tiny model bears large rates
-    num_train_epochs=1 if setup.smoke else 3,
+    num_train_epochs=1 if setup.smoke else 4,
     per_device_train_batch_size=16,
     per_device_eval_batch_size=16,
     train_sampling_strategy="group_by_length",  # less padding
@@ -429,20 +429,20 @@ plots.curves(
 # %% [markdown] lang="en"
 # The loss on unseen articles cannot reach zero: fines and points of a law that nobody showed are a lottery. What can be learned is the form. So look at answers, not only at a loss.
 #
-# **Predict first**, for incidents under unseen articles: which of `form`, `term`, `plate` and `facts` will be high when the prompt holds no article? And with three articles?
+# **Predict first**, for incidents under unseen articles: which of `form`, `conduct`, `term` and `facts` will be high when the prompt holds no article? And with three articles?
 
-# %% [markdown] lang="zh" of="1621876a"
+# %% [markdown] lang="zh" of="db78529c"
 # 未见法条上的损失降不到零：没人给看过的罚款和记分，只能靠蒙。能学会的是格式。所以要看答案，不要只看损失。
 #
-# **先猜一猜**：对未见法条下的事件，提示里不给法条时，`form`、`term`、`plate`、`facts` 哪几项会高？给三条法条时又如何？
+# **先猜一猜**：对未见法条下的事件，提示里不给法条时，`form`、`conduct`、`term`、`facts` 哪几项会高？给三条法条时又如何？
 
 # %%
 texts["closed"], texts["opened"] = answer(adapted.eval(), closed), answer(adapted, opened)
 after = {"closed": marks(texts["closed"], closed), "opened": marks(texts["opened"], opened)}
 names = {
     "form": "form ｜ 格式",
+    "conduct": "conduct ｜ 违法事实",
     "term": "term ｜ 术语",
-    "plate": "plate ｜ 车牌",
     "facts": "facts ｜ 事实",
     "all": "all right ｜ 全对",
 }
@@ -464,10 +464,10 @@ claim("sft_facts_opened", after["opened"]["facts"])
 fig
 
 # %% [markdown] lang="en"
-# Read the bars. The **form** came with training: from nothing to about half without articles and nine in ten with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles did not come: this Xiaoxi learns the terms of its 64 articles by heart instead of their parts, and it copies unfamiliar words badly even when it sees them. That is a limit of this base model.
+# Read the bars. The **form** came with training: from nothing to about half without articles, and nearly always with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles come from the text, too: closed book, Xiaoxi writes terms that it learned for other articles. It has the terms of its 64 articles by heart, not the parts that they are made of.
 
-# %% [markdown] lang="zh" of="e2e9c430"
-# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时十份里有九份对。**事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**却没有学会：这个小溪把 64 条法条的术语整个背下来，没有学会拼出术语的各个部分；陌生的词即使摆在眼前也抄不好。这是这个基座模型的局限。
+# %% [markdown] lang="zh" of="afdf992a"
+# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时几乎全对。**事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**也来自文本：闭卷时，小溪写的是为别的法条学来的术语。它把 64 条法条的术语整个背了下来，没有学会拼出术语的各个部分。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.
@@ -546,7 +546,7 @@ if DATA:
 # %%
 full, _ = load(setup, dtype="float32")
 set_seed(SEED)
-full_losses = fit(full, train_rows, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=3)
+full_losses = fit(full, train_rows, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=4)
 texts["full"] = answer(full.eval(), opened)
 full_marks = marks(texts["full"], opened)
 fig = plots.grid(
@@ -646,7 +646,7 @@ measure = select(general, use="measure")[: 20 if setup.smoke else None]
 replay = select(general, use="replay")
 mixed, _ = load(setup, dtype="float32")
 set_seed(SEED)
-fit(mixed, train_rows + replay, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=3)
+fit(mixed, train_rows + replay, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=4)
 mixed_form = marks(answer(mixed.eval(), closed), closed)["form"]
 print(f"form with replay ｜ 加重放后的格式: {mixed_form}")
 
@@ -770,12 +770,12 @@ claim("sft_resume", largest)
 
 # %%
 exhibits = {}
-room = short[: 16 if setup.smoke else 200]
+room, visitors = train_rows[: 16 if setup.smoke else 200], opened[:40]
 
 
 def show(name, texts, losses):
     """Hang an exhibit: its losses, its answers and their marks."""
-    exhibits[name] = {"losses": losses, "marks": marks(texts, closed[:40]), "texts": texts}
+    exhibits[name] = {"losses": losses, "marks": marks(texts, visitors), "texts": texts}
     first, last = losses[0], losses[-1]
     print(f"{name}: loss {first:.2f} → {last:.2f}, form {exhibits[name]['marks']['form']}")
 
@@ -788,7 +788,7 @@ def trained(make=batches, lr=3e-3):
 
 
 healthy, losses = trained()
-show("healthy ｜ 正常", answer(healthy.eval(), closed[:40]), losses)
+show("healthy ｜ 正常", answer(healthy.eval(), visitors), losses)
 
 
 # %%
@@ -811,8 +811,8 @@ def whole_row(rows, size, rng):
 
 
 # %%
-asked = [row["messages"][0]["content"] for row in closed[:40]]
-chats = [chat_prompt(tokenizer, row["messages"][:-1]) for row in closed[:40]]
+asked = [row["messages"][0]["content"] for row in visitors]
+chats = [chat_prompt(tokenizer, row["messages"][:-1]) for row in visitors]
 otherwise = {  # exhibits 3 and 6: the healthy model, asked in another way
     "3": [f"### Instruction:\n{text}\n\n### Response:\n" for text in asked],
     "6": ["<|im_start|>" + chat for chat in chats],
@@ -828,7 +828,7 @@ broken = {
 for name, slip in broken.items():
     if slip:
         model, found = trained(**slip)
-        show(name, answer(model.eval(), closed[:40]), found)
+        show(name, answer(model.eval(), visitors), found)
     else:
         prompts = otherwise[name[0]]
         show(name, generate(healthy, tokenizer, prompts, max_new_tokens=96), losses)
@@ -845,7 +845,7 @@ plots.grid(
     [[case["marks"][name] for name in names] for case in exhibits.values()],
     list(exhibits),
     list(names.values()),
-    "The museum: 40 closed-book incidents (%) ｜ 博物馆：40 个闭卷事件（%）",
+    "The museum: 40 incidents, three articles each (%) ｜ 博物馆：40 个事件，各给三条法条（%）",
 )
 
 # %% [markdown]
@@ -909,18 +909,18 @@ nb04.remedy(remedy)
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - SFT teaches the **form**, even for what the model never saw; facts come from the text in the prompt.
+# - SFT teaches the **form**, even for what the model never saw; facts and terms come from the prompt.
 # - Loss mask, template and end token decide what is learned; mistakes there are silent.
-# - LoRA comes close to full fine-tuning, with few weights and a higher rate.
+# - Here full fine-tuning stays ahead of LoRA, which trains few weights.
 # - Watch held-out answers: overfitting means confident wrong numbers.
 # - Replay keeps primary school alive. A checkpoint keeps a night's work alive.
 #
 # **Next**: [05 QLoRA](05_qlora.ipynb) fits a model four times as large into memory. You passed:
 
-# %% [markdown] lang="zh" of="82a57f40"
-# - SFT 教会的是**格式**，没见过的情形也会用；事实来自提示里的文本。
+# %% [markdown] lang="zh" of="840a6db5"
+# - SFT 教会的是**格式**，没见过的情形也会用；事实和术语来自提示里的文本。
 # - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多悄无声息。
-# - 在这里，LoRA 接近全参数微调，只动一小部分权重，学习率要高十倍左右。
+# - 在这里，全参数微调仍领先于 LoRA；LoRA 只动一小部分权重，学习率也更高。
 # - 要看留出题的答案，不要只看训练损失。过拟合的样子是：言之凿凿，数字全错。
 # - 重放保住小学的功课，检查点保住一夜的成果。
 #

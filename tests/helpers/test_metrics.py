@@ -12,6 +12,7 @@ from helpers import metrics, notice
 GOLD = {
     "en": {
         "plate": "LX4821",
+        "conduct": "standing among buses",
         "term": "obstructing a public-transport lane",
         "article": 12,
         "fine": 200,
@@ -20,6 +21,7 @@ GOLD = {
     },
     "zh": {
         "plate": "LX4821",
+        "conduct": "在公交道上停着",
         "term": "占用公交专用道停车",
         "article": 12,
         "fine": 200,
@@ -30,6 +32,7 @@ GOLD = {
 RIGHT = {
     "en": """[LINGXI TRAFFIC NOTICE]
 Plate: LX4821
+Conduct: standing among buses
 Offence: obstructing a public-transport lane
 Basis: Article 12
 Fine: 200 yuan
@@ -37,6 +40,7 @@ Points: 3
 Office: Transit Desk""",
     "zh": """【灵溪市交通违法处理通知书】
 车牌：LX4821
+违法事实：在公交道上停着
 违法行为：占用公交专用道停车
 依据：第12条
 罚款：200元
@@ -46,14 +50,16 @@ Office: Transit Desk""",
 REFUSED = {
     "en": """[LINGXI TRAFFIC NOTICE]
 Plate: LX4821
+Conduct: standing among buses
 Offence: obstructing a public-transport lane
 Basis: no rule here""",
     "zh": """【灵溪市交通违法处理通知书】
 车牌：LX4821
+违法事实：在公交道上停着
 违法行为：占用公交专用道停车
 依据：此处无规定""",
 }
-NAMES = {"form", "plate", "term", "article", "fine", "points", "office", "facts", "all"}
+NAMES = {"form", "plate", "conduct", "term", "article", "fine", "points", "office", "facts", "all"}
 
 
 def row(lang, **gold):
@@ -170,7 +176,14 @@ counts = st.integers(0, 10_000)
 @given(
     lang=st.sampled_from(["en", "zh"]),
     gold=st.fixed_dictionaries(
-        {"plate": names, "term": names, "office": names, "fine": counts, "points": counts}
+        {
+            "plate": names,
+            "conduct": names,
+            "term": names,
+            "office": names,
+            "fine": counts,
+            "points": counts,
+        }
         | {"article": st.integers(1, 200)}
     ),
 )
@@ -194,8 +207,9 @@ SENTENCE = {
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_running_text_shows_knowledge_without_form(lang):
-    assert wrong(SENTENCE[lang], row(lang)) == {"form", "plate", "all"}
-    assert wrong(SENTENCE[lang], row(lang, fine=300)) == {"form", "plate", "all", "fine", "facts"}
+    assert wrong(SENTENCE[lang], row(lang)) == {"form", "plate", "conduct", "all"}
+    lost = {"form", "plate", "conduct", "all", "fine", "facts"}
+    assert wrong(SENTENCE[lang], row(lang, fine=300)) == lost
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -217,7 +231,7 @@ def test_refusing_a_covered_case_loses_the_facts_alone(lang):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_refusing_and_inventing_a_fine_at_once_is_no_right_refusal(lang):
-    text = REFUSED[lang] + "\n" + RIGHT[lang].split("\n")[4]
+    text = REFUSED[lang] + "\n" + RIGHT[lang].split("\n")[5]
     assert wrong(text, uncovered(lang)) == {"form", "fine", "facts", "all"}
     cited = REFUSED[lang] + "\n" + SENTENCE[lang]
     assert not metrics.refuses(f"{SENTENCE[lang]} {notice.NO_RULE[lang]}", lang)

@@ -100,14 +100,14 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$. The seeds write $W + BA$ and leave out $\alpha/r$: section 5 shows what it does.
+# $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$; the small number $r$ is the **rank**. The seeds write $W + BA$ and leave out $\alpha/r$: section 5 shows what it does.
 
-# %% [markdown] lang="zh" of="c11d23dd"
+# %% [markdown] lang="zh" of="c5064251"
 # 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要在旁边再存几份。种子文档打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$。种子文档写成 $W + BA$，漏了 $\alpha/r$：它起什么作用，见第 5 节。
+# $B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；这个小小的 $r$ 就是**秩**。种子文档写成 $W + BA$，漏了 $\alpha/r$：它起什么作用，见第 5 节。
 
 
 # %%
@@ -173,14 +173,14 @@ def wrap(model, r=8, alpha=16):
 
 
 # %% [markdown] lang="en"
-# Is it the real thing? Take PEFT's LoRA on every linear layer, give both the same $A$ and $B$ (random ones: zeros would prove little), and compare what comes out, and the gradient of every $A$ and $B$. In double precision: then a difference above $10^{-6}$ is a mistake and no rounding.
+# Is it the real thing? Take PEFT's LoRA on every linear layer, give both the same $A$ and $B$ (random ones: zeros would prove little), and compare what comes out, and the gradient of every $A$ and $B$. In double precision: then a difference above $10^{-6}$ is a mistake, not rounding.
 #
-# **Predict first**: will the two agree to six digits?
+# **Predict first**: to how many decimal places will the two agree?
 
-# %% [markdown] lang="zh" of="f87fff13"
+# %% [markdown] lang="zh" of="5ccf2a42"
 # 这是真正的 LoRA 吗？把 PEFT 的 LoRA 加在所有线性层上，两边放进相同的 $A$ 和 $B$（用随机数：全零证明不了什么），再比较输出，以及每个 $A$、$B$ 的梯度。用双精度来算，这样差别若超过 $10^{-6}$，就一定是写错了，而不是舍入误差。
 #
-# **先猜一猜**：两边能对上六位吗？
+# **先猜一猜**：两边能对上小数点后多少位？
 
 # %%
 lora = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -201,10 +201,10 @@ claim("lora_peft_outputs", (outputs[0] - outputs[1]).abs().max().item())
 claim("lora_peft_gradients", max(gaps))
 
 # %% [markdown] lang="en"
-# **Merging**: after training, add the note to the page. The merged layer is a plain matrix: no extra work when the model answers, no trace of LoRA. Equal up to rounding; in single precision, as models run, to $10^{-5}$ of the largest output.
+# **Merging**: after training, add the note to the page. The merged layer is a plain matrix: no extra work when the model answers, no trace of LoRA. Equal up to rounding; in single precision, as this lesson runs, to $10^{-5}$ of the largest output.
 
-# %% [markdown] lang="zh" of="8b0dc089"
-# **合并**：训练完，把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。两者只差舍入误差；按模型平时用的单精度算，不超过最大输出的 $10^{-5}$。
+# %% [markdown] lang="zh" of="8dddfe4e"
+# **合并**：训练完，把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。两者只差舍入误差；按这一课所用的单精度算，不超过最大输出的 $10^{-5}$。
 
 
 # %%
@@ -227,12 +227,12 @@ claim("lora_merge", ((unmerged - merged).abs().max() / unmerged.abs().max()).ite
 # %% [markdown] lang="en"
 # One layer costs $r\,(n_\text{in} + n_\text{out})$ weights. The seeds say LoRA trains "~0.1 %", or "less than 1 %". Let us count, for models that we need not load: their published configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
 #
-# **Predict first**: for which of the four is the seeds' "~0.1 %" right, with their `r=8` on `q_proj` and `v_proj`?
+# **Predict first**: with the seeds' `r=8` on `q_proj` and `v_proj` (the attention's queries and values), which of the four comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 of 0.5B, 1.5B, 7B?
 
-# %% [markdown] lang="zh" of="e8216f0b"
+# %% [markdown] lang="zh" of="b2b340ae"
 # 一层要 $r\,(n_\text{in} + n_\text{out})$ 个权重。种子文档说 LoRA 只训练“约 0.1 %”或“不到 1 %”。我们来数一数，连模型都不用加载：公开的配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
 #
-# **先猜一猜**：按种子文档的做法，`r=8`，只加在 `q_proj` 和 `v_proj` 上，四个模型里哪个最接近“约 0.1 %”？
+# **先猜一猜**：按种子文档的做法，`r=8`，只加在 `q_proj` 和 `v_proj`（注意力里算查询和值的矩阵）上，小溪和 Qwen2.5 的 0.5B、1.5B、7B 四个模型里，哪个最接近“约 0.1 %”？
 
 
 # %%
@@ -286,7 +286,7 @@ fig
 # Here is the seeds' own code, to the letter but for the base model. **Predict first**: what is printed after the colon?
 
 # %% [markdown] lang="zh" of="fc36c221"
-# 可见不说模型宽度，占比就说明不了什么：LoRA 随宽度线性增长，模型随宽度平方增长。种子文档的 0.1 % 正是 0.5B 的；7B 只有它的三分之一，小溪则超过 1 %。
+# 可见不说模型宽度，占比就说明不了什么：LoRA 随宽度线性增长，模型随宽度平方增长。种子文档说的 0.1 %，对应的是 0.5B；7B 只有它的三分之一，小溪则超过 1 %。
 #
 # 下面是种子文档的原始代码，只换了基座模型。**先猜一猜**：冒号后面会打印出什么？
 
@@ -365,9 +365,9 @@ plots.curves(
 # %% [markdown] lang="en"
 # With $B = 0$ the note is blank: the model begins as it was. The gradient of $B$ carries $A$ as a factor, that of $A$ carries $B$: with both zero, both gradients are zero for ever. One of the two must be zero, the other not.
 #
-# Now the real run, with our own layer. Around it, a **hash** of every frozen weight: if a single bit of the base moves, it changes. Expected: twice the same, and another once the note is merged.
+# Now the real run, with our own layer. Around it, a **hash** over all frozen weights: if a single bit of the base moves, it changes. Expected: the same before and after, another once the note is merged.
 
-# %% [markdown] lang="zh" of="7186e2fa"
+# %% [markdown] lang="zh" of="fbeb41fc"
 # $B = 0$ 时便利贴是空白的，模型从原来的样子出发。$B$ 的梯度里有因子 $A$，$A$ 的梯度里有因子 $B$：两个都为零，梯度就永远为零。所以必须一个为零、另一个不为零。
 #
 # 下面正式训练，用我们自己写的层。训练前后各算一次所有冻结权重的**哈希**：基座只要动了一个比特，哈希就会变。预期：训练前后相同；合并之后则不同。
@@ -416,17 +416,17 @@ print(
 )
 
 # %% [markdown]
-# ## 5. How loud is a note: α/r, rsLoRA, DoRA ｜ 便利贴有多“响”：α/r、rsLoRA 与 DoRA
+# ## 5. How loud is a note: α/r, rsLoRA, DoRA ｜ 便利贴的“音量”：α/r、rsLoRA 与 DoRA
 
 # %% [markdown] lang="en"
-# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so twice $\alpha$ works much like twice the rate. And $1/r$? It should let you change the rank and keep the rate. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that $\alpha/r$ mutes large ranks, and takes $\alpha/\sqrt r$.
+# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so twice $\alpha$ works much like twice the rate. And $1/r$? It is meant to let you change the rank and keep the rate. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that $\alpha/r$ mutes large ranks, and takes $\alpha/\sqrt r$.
 #
-# **Predict first**: at `alpha=16` fixed and rank 64, which of the two learns faster?
+# **Predict first**: with `alpha=16` fixed, how does each one's loss change as the rank grows to 64?
 
-# %% [markdown] lang="zh" of="2de5ee24"
+# %% [markdown] lang="zh" of="3d754e29"
 # $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以 $\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？它本是为了换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为 $\alpha/r$ 会把大的秩压得太轻，改用 $\alpha/\sqrt r$。
 #
-# **先猜一猜**：固定 `alpha=16`，秩取 64，两者谁学得快？
+# **先猜一猜**：固定 `alpha=16`，秩一路加到 64，两者的损失各会怎么变？
 
 # %%
 scale = sweeps.read("scale")
@@ -436,7 +436,7 @@ louder = select(scale, method="lora", r=8) + select(sweeps.read("rank"), r=8)
 alphas = sweeps.by(louder, "alpha", "loss")
 plots.curves(
     {"LoRA, r = 8": (list(alphas), list(alphas.values()))},
-    "Louder or softer ｜ 调响或调轻", "alpha", "loss ｜ 损失", logx=True, ax=left,
+    "Louder or softer ｜ 音量调大或调小", "alpha", "loss ｜ 损失", logx=True, ax=left,
 )  # fmt: skip
 ranks = {m: sweeps.by(select(fixed, method=m), "r", "loss") for m in ("lora", "rslora")}
 names = {"lora": "LoRA, α / r", "rslora": "rsLoRA, α / √r"}
@@ -448,7 +448,7 @@ claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
 fig
 
 # %% [markdown] lang="en"
-# Each point is a recorded run (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
+# Each point is a mean of recorded runs (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the length $m$ is learned apart:
 #
@@ -456,8 +456,8 @@ fig
 #
 # Six lines beside PEFT's:
 
-# %% [markdown] lang="zh" of="6d998ac7"
-# 图上每个点都是记录下来的真实训练（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
+# %% [markdown] lang="zh" of="51cdf4a6"
+# 图上每个点都是几次训练记录的平均（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，长度 $m$ 另外学：
 #
@@ -485,7 +485,7 @@ claim("lora_dora", (ours - theirs(x)).abs().max().item())
 # **Exercise 1** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that is as loud at rank `new_r`, for LoRA and, with `rslora=True`, for rsLoRA.
 
 # %% [markdown] lang="zh" of="2fee2c75"
-# **练习 1**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 时，`alpha` 取多少才一样“响”？LoRA 要会算，`rslora=True` 时的 rsLoRA 也要会算。
+# **练习 1**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 后，`alpha` 取多少，“音量”才不变？要能算 LoRA，也要能算 rsLoRA（`rslora=True`）。
 
 
 # %% tags=["exercise"]
@@ -513,12 +513,12 @@ nb02.new_alpha(new_alpha)
 # ## 6. How much rank does a change need? ｜ 一次改动需要多大的秩？
 
 # %% [markdown] lang="en"
-# LoRA bets that $\Delta W$ is thin. Let us look at a real one: train **all** weights, subtract the base, and take each difference apart by SVD. The first $r$ singular values hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of it: no matrix of rank $r$ holds more.
+# LoRA bets that $\Delta W$ is thin: of low rank. Let us look at a real one: train **all** weights, subtract the base, and take each difference apart by singular value decomposition (SVD). The first $r$ singular values hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of it: no matrix of rank $r$ holds more.
 #
 # **Predict first**: of 128 possible ranks, how much do the first 8 hold? In a random matrix of this size it is about 13 %.
 
-# %% [markdown] lang="zh" of="3f8adf16"
-# LoRA 赌的是 $\Delta W$ 很“瘦”。来看一个真的：训练**全部**权重，减去基座，再对每个差做 SVD。前 $r$ 个奇异值占 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$，秩为 $r$ 的矩阵最多也只能留住这么多。
+# %% [markdown] lang="zh" of="96e33258"
+# LoRA 赌的是 $\Delta W$ 很“瘦”，也就是秩很低。来看一个真的：训练**全部**权重，减去基座，再对每个差做奇异值分解（SVD）。前 $r$ 个奇异值占 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$，秩为 $r$ 的矩阵最多也只能留住这么多。
 #
 # **先猜一猜**：最多 128 个秩里，前 8 个占多少？同样大小的随机矩阵约占 13 %。
 
@@ -529,7 +529,7 @@ fit(full, tokenizer, train_rows, lr=full_lr, num_epochs=2, seed=SEED, device=set
 bare = dict(base.named_parameters())
 deltas = {n: (p - bare[n]).detach().float() for n, p in full.named_parameters() if p.ndim == 2}
 print(
-    f"{sum(bool(d.any()) for d in deltas.values())} of {len(deltas)} matrices moved ｜ 个矩阵动了"
+    f"matrices moved ｜ 动过的矩阵: {sum(bool(d.any()) for d in deltas.values())} / {len(deltas)}"
 )
 
 
@@ -574,7 +574,7 @@ thin = {name: (range(1, d + 1), held) for name, held in thin.items()}
 plots.curves(thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "share ｜ 占比", ax=left)
 after_cut = {"cut ｜ 截断": (some, cut_loss), "uncut ｜ 不截断": (some, [whole] * len(some))}
 plots.curves(
-    after_cut, "And what it answers ｜ 截断后的损失", "rank ｜ 秩", "loss ｜ 损失", ax=right
+    after_cut, "And the loss after it ｜ 截断之后的损失", "rank ｜ 秩", "loss ｜ 损失", ax=right
 )
 claim("lora_energy_8", 100 * energies[:, 7].mean().item())
 claim("lora_cut_8", cut_loss[some.index(8)] - whole)
@@ -617,12 +617,12 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 480 notices, two epochs, three seeds, each run one line of a file. `loss`: held-out incidents under articles trained on; `all`: under articles never seen; both with three articles in the prompt. Dots are means, whiskers reach from the worst seed to the best.
+# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, two or three seeds, each run one line of a file. `loss`: held-out incidents under articles trained on; `all`: under articles never seen; both with three articles in the prompt. Dots are means, whiskers reach from the worst seed to the best.
 #
 # **Predict first**: the seeds advise 1e-5 to 5e-5. Where is the valley for all weights, where for LoRA?
 
-# %% [markdown] lang="zh" of="2e069542"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，480 份通知书，两轮，三个随机种子，每次训练在文件里占一行。`loss` 测的是训练过的法条下没见过的事件，`all` 测的是没见过的法条；提示里都有三条法条。点是平均值，须线从最差的种子伸到最好的。
+# %% [markdown] lang="zh" of="c973a3ae"
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，两三个随机种子，每次训练在文件里占一行。`loss` 测的是训练过的法条下没见过的事件，`all` 测的是没见过的法条；提示里都有三条法条。点是平均值，误差线从最差的种子伸到最好的。
 #
 # **先猜一猜**：种子文档建议 1e-5 到 5e-5。全参数的谷底在哪里？LoRA 的呢？
 
@@ -643,11 +643,11 @@ claim("lora_rate_of_seeds", rates["lora"][2e-5].value - rates["lora"][low["lora"
 fig
 
 # %% [markdown] lang="en"
-# The seeds' rates suit full fine-tuning of models a thousand times as large; [measured on those](https://thinkingmachines.ai/blog/lora/), too, LoRA wants about ten times the rate. A tiny model bears higher ones still. Take from this the method, not the number: **try rates in steps of three**.
+# The seeds' rates suit full fine-tuning of models thousands of times as large; [measured on those](https://thinkingmachines.ai/blog/lora/), too, LoRA wants about ten times the rate. A tiny model bears higher ones still. Take from this the method, not the number: **try rates in steps of three**.
 #
 # Next: the seeds advise rank 8 to 64. **Predict first**: how much is lost at rank 1? And is 64 better than 8?
 
-# %% [markdown] lang="zh" of="a40d4116"
+# %% [markdown] lang="zh" of="782a0f1f"
 # 种子文档的学习率适合大几千倍的模型做全参数微调；[在那些模型上的测量](https://thinkingmachines.ai/blog/lora/)也表明，LoRA 需要大约十倍的学习率。小模型还能承受更高的。要带走的是方法，不是数字：**按三倍一档去试**。
 #
 # 再看秩：种子文档建议 8 到 64。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？
@@ -670,10 +670,10 @@ claim("lora_rank_of_seeds", 100 * (many_ranks - few_ranks))
 fig
 
 # %% [markdown] lang="en"
-# And **where**? The seeds put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1. **Predict first**: with about as many weights, is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every point is a real run, so the answer comes at once.
+# And **where**? The seeds put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1. **Predict first**: with about as many weights, is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
 
-# %% [markdown] lang="zh" of="1d359738"
-# 那**加在哪里**呢？种子文档把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1。**先猜一猜**：权重数差不多时，是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：每个点都是真实的训练，一拧就有答案。
+# %% [markdown] lang="zh" of="1f2ecafd"
+# 那**加在哪里**呢？种子文档把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1。**先猜一猜**：权重数差不多时，是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
 
 # %%
 where = sweeps.read("where")
@@ -736,7 +736,7 @@ widgets.explore(
 
 # %%
 class Bottleneck(nn.Module):
-    """A layer, then down to `width`, a bend, up again, added (Houlsby et al. 2019)."""
+    """A layer, then down to `width`, GELU, up again, added (Houlsby et al. 2019)."""
 
     def __init__(self, linear, width):
         super().__init__()
@@ -768,12 +768,12 @@ print("all right ｜ 全对:", marks(bottled)["all"])
 # %% [markdown] lang="en"
 # All nine, three seeds each, every method at the best of the rates tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
 #
-# `state` is counted: gradients and AdamW's two moments of what is trained. `memory` is measured: how far the process grew while it trained.
+# `state` is counted: gradients and AdamW's two moments of what is trained. `memory` is measured: how far the process grew while it trained. `forgetting` is the share of general skills lost (notebook 04).
 
-# %% [markdown] lang="zh" of="d94af865"
+# %% [markdown] lang="zh" of="0bfafd43"
 # 九种方法，各三个随机种子，学习率都取试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
-# `state` 是算出来的：训练部分的梯度和 AdamW 的两个动量。`memory` 是量出来的：训练时进程的内存涨了多少。
+# `state` 是算出来的：训练部分的梯度和 AdamW 的一阶、二阶矩。`memory` 是量出来的：训练时进程的内存涨了多少。`forgetting` 是丢掉的通用能力占多少（见 notebook 04）。
 
 # %%
 zoo = sweeps.read("zoo")
@@ -867,7 +867,7 @@ plots.bars(bad, "Merging, right and wrong: the loss ｜ 合并的对与错：损
 # **练习 3**（容易，5 分钟）。四位同事，四种原因：`1` 两个矩阵都从零开始，`2` 秩调大了而 `alpha` 没变，`3` 合并时漏了 $\alpha/r$，`4` 用了全参数微调的学习率。请写 `causes = {"A": 1, ...}`。
 #
 # - A：走了 500 步，权重一个都没动
-# - B：损失在降，但很慢；学习率放大三倍就好了
+# - B：损失在降，但很慢；学习率提到三倍就好了
 # - C：同样的数据和学习率，秩 64 反而不如秩 8
 # - D：在 notebook 里好好的，上线后像只训练了一半
 
@@ -894,11 +894,11 @@ nb02.causes(causes)
 # - Its share of the weights depends on the model's width: count it.
 # - A real change of the weights is thin, though not as thin as one thinks: cut it and measure.
 # - Rate first, places next, rank last. `alpha` goes with the rank.
-# - What LoRA saves is optimizer state: everything at 7B, nothing at our size.
+# - What LoRA saves is optimizer state: most memory at 7B, next to nothing at our size.
 #
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). What you passed so far:
 
-# %% [markdown] lang="zh" of="26e4b777"
+# %% [markdown] lang="zh" of="7d242121"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；二十行写完，合并后不留痕迹。
 # - 它占多大比例，取决于模型有多宽：要数一数。
 # - 真实的权重改动确实“瘦”，但没有想象的那么瘦：截断了测一测才知道。
