@@ -46,8 +46,8 @@ def test_your_own_data_is_checked_and_trained_on(name, offline_env, capfd, tmp_p
     options = "--profile", "smoke", "--data", str(tmp_path / "own.jsonl")
     assert run(name, offline_env, capfd, *options) == 0
     ran = (ROOT / "build" / "test" / "own" / "notebooks" / f"{name}.smoke.ipynb").read_text("utf-8")
-    assert "own.jsonl" in ran and "Lingxi" in ran
-    assert "assistant" in ran and ("2 rows kept" in ran or "line 2" in ran), "the bad row is named"
+    assert "own.jsonl" in ran
+    assert "2 rows kept" in ran or "line 2: " in ran, "the bad row is named"
     if name[:2] == "04":
         assert (ROOT / "build" / "adapters" / "smoke" / "own" / "adapter_config.json").is_file()
 
