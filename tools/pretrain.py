@@ -205,8 +205,7 @@ ALPHABETS = {4: 4, 6: 3, 10: 3, 20: 2}  # so many tokens -> how many of a span t
 def phrases(rng: random.Random, size: int, vocabulary: int) -> tuple[list[int], list[float]]:
     """Return the same from an alphabet so small that one token leaves it open what follows.
 
-    Only several tokens together tell the place, as act and place together tell an article. After
-    it, texts were read in a third of the steps.
+    Only several tokens together tell the place, as act and place together tell an article.
     """
     count, half = rng.choice(list(ALPHABETS)), size // 2
     alphabet = rng.sample(range(3, vocabulary), count)
