@@ -220,12 +220,14 @@ def reading(
 # Forms: any header, labels, separators and order, so that no form is special.
 LABELS = {
     EN: {"plate": ("Plate", "Number plate", "Vehicle", "Registration", "Car", "Tag"),
+         "conduct": ("Deed", "Story", "What was done", "Finding", "Told", "Event"),
          "term": ("Breach", "Violation", "Matter", "Case", "Charge", "Act"),
          "article": ("Rule", "Under", "Source", "Law", "Clause", "Ground"),
          "fine": ("Amount", "To pay", "Sum", "Price", "Due", "Payment"),
          "points": ("Score", "Marks", "Demerits", "Count", "Deduction", "Tally"),
          "office": ("Desk", "Sent to", "Bureau", "Unit", "Handled by", "Contact")},
     ZH: {"plate": ("车牌", "车号", "车辆", "号牌", "车辆号码", "牌号"),
+         "conduct": ("经过", "所为", "做法", "情节", "事情", "实情"),
          "term": ("事由", "行为", "案由", "情形", "事项", "违规"),
          "article": ("条款", "法条", "根据", "出处", "规则", "条文"),
          "fine": ("金额", "应缴", "罚金", "缴款", "数额", "费用"),
@@ -234,10 +236,12 @@ LABELS = {
 }
 HELD_OUT = 2  # the last two labels of each list are kept for the report card
 SHAPES = {
-    EN: {"plate": ("{}",), "term": ("{}",), "article": ("Article {}", "Art. {}", "No. {}", "{}"),
-         "fine": ("{} yuan", "RMB {}", "{}"), "points": ("{} points", "{}"), "office": ("{}",)},
-    ZH: {"plate": ("{}",), "term": ("{}",), "article": ("第{}条", "{}条", "{}"),
-         "fine": ("{}元", "人民币{}元", "{}"), "points": ("{}分", "{}"), "office": ("{}",)},
+    EN: {"plate": ("{}",), "conduct": ("{}",), "term": ("{}",),
+         "article": ("Article {}", "Art. {}", "No. {}", "{}"), "fine": ("{} yuan", "RMB {}", "{}"),
+         "points": ("{} points", "{}"), "office": ("{}",)},
+    ZH: {"plate": ("{}",), "conduct": ("{}",), "term": ("{}",),
+         "article": ("第{}条", "{}条", "{}"), "fine": ("{}元", "人民币{}元", "{}"),
+         "points": ("{}分", "{}"), "office": ("{}",)},
 }
 SEPARATORS = {EN: (": ", " - ", " = ", ":: "), ZH: ("：", "－", "＝", "｜")}
 FRAMES = {EN: ("[{}]", "== {} ==", "# {}", "<{}>", "*** {}", "{}"),
@@ -263,10 +267,11 @@ class Form(NamedTuple):
     shapes: dict[str, str]
     separator: str
 
-    def fill(self, entry: Entry, number: str) -> str:
+    def fill(self, entry: Entry, number: str, lang: str) -> str:
         """Return the form filled in for one entry and number plate."""
         values = {
             "plate": number,
+            "conduct": lay(entry.act, entry.place, lang),
             "term": entry.term,
             "article": entry.article,
             "fine": entry.fine,
@@ -292,7 +297,7 @@ def make_form(
     """Return a random form; `held_out` takes labels that training never shows."""
     part = slice(-HELD_OUT, None) if held_out else slice(None, -HELD_OUT)
     labels = {f: rng.choice(names[part]) for f, names in LABELS[lang].items()}
-    if not held_out and rng.random() < 0.5:  # any word will do as a label: look at the form
+    if not held_out and rng.random() < 0.8:  # any word will do as a label: look at the form
         kept = {name for names in LABELS[lang].values() for name in names[-HELD_OUT:]}
         words = sorted({w[lang == ZH].capitalize() for w in lex.words()} - kept)
         words = rng.sample(words, len(labels))
@@ -307,7 +312,8 @@ def make_form(
         if mixed:
             rng.shuffle(middle)
             middle = middle[: rng.randrange(1, 5)]
-        head = ["plate", "term"] if rng.random() < 0.8 else ["term", "plate"]
+        head = ["conduct", "term"]  # first what was done, then what the code calls it
+        head.insert(rng.choices((0, 1, 2), (8, 1, 1))[0], "plate")
         fields = (*head, *middle)
     words = rng.sample(HEAD_WORDS[lang], rng.randrange(1, 4))
     name = (" " if lang == EN else "").join(words)
@@ -330,7 +336,7 @@ def forms(
     The form comes as an empty one in the prompt, or by the first answer, which is the example.
     """
     entries = city(rng, max(k, 2), lang, hard)
-    form = make_form(rng, lang, held_out, None if k else ("plate", "term"))
+    form = make_form(rng, lang, held_out, None if k else ("plate", "conduct", "term"))
     ask = rng.choice(FILL[lang])
     shown = "" if held_out or rng.random() < 0.5 else form.blank() + "\n"
     out = []
@@ -344,7 +350,7 @@ def forms(
         prompt = f"{ask}\n{ASK_REPORT[lang]}{told}"
         if i == 0:
             prompt = (documents(entries, lang) if k else "") + shown + prompt
-        out.append((prompt, form.fill(entry, number)))
+        out.append((prompt, form.fill(entry, number, lang)))
     return out
 
 

@@ -15,7 +15,7 @@ def short_course(folder, steps=24):
     torch.set_num_threads(1)
     pretrain.TOKENS = 448
     pretrain.MODEL = pretrain.MODEL | {"hidden_size": 32, "intermediate_size": 64}
-    return pretrain.train(steps, 0, folder, save_every=0.0, compiled=False)
+    return pretrain.train(pretrain.Course(steps), folder, save_every=0.0, compiled=False)
 
 
 def killed_course(folder):
@@ -75,10 +75,11 @@ def test_digits_stand_alone(tokenizer):
 def test_a_batch_depends_on_seed_and_step_alone(tokenizer):
     fast = tokenizer.backend_tokenizer
     for step in (0, 90):
-        one, two = (pretrain.batch(0, step, 100, fast) for _ in range(2))
+        one, two = (pretrain.batch(pretrain.Course(100), step, fast) for _ in range(2))
         assert torch.equal(one[0], two[0])
         assert torch.equal(one[1], two[1])
-    assert not torch.equal(pretrain.batch(0, 0, 100, fast)[0], pretrain.batch(1, 0, 100, fast)[0])
+    one, two = (pretrain.batch(pretrain.Course(100, seed), 0, fast) for seed in (0, 1))
+    assert not torch.equal(one[0], two[0])
 
 
 def test_weights_fall_on_the_answers(tokenizer):
@@ -100,10 +101,10 @@ def test_phrases_weigh_only_what_the_tokens_before_give_away():
 
 def test_a_batch_drills_first_and_reads_then(tokenizer):
     fast = tokenizer.backend_tokenizer
-    assert pretrain.batch(0, 0, 1000, fast)[0].shape == (64, 64)
-    assert {pretrain.batch(0, s, 1000, fast)[0].shape[1] for s in range(200, 240)} <= {
-        *pretrain.LENGTHS
-    }
+    assert pretrain.batch(pretrain.Course(1000), 0, fast)[0].shape == (64, 64)
+    assert {
+        pretrain.batch(pretrain.Course(1000), s, fast)[0].shape[1] for s in range(200, 240)
+    } <= {*pretrain.LENGTHS}
 
 
 @pytest.mark.parametrize("kind", report_card.KINDS)
