@@ -1,4 +1,4 @@
-"""The decision tree of the seeds as data: walk it, draw it, write it as Mermaid; and its mend."""
+"""The decision tree of the course notes as data: walk it, draw it, write it as Mermaid; and its mend."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -59,7 +59,7 @@ NODES: dict[str, Question | Advice] = {
         "提示词教不会的格式，只能靠练",
     ),
     "open": Advice(
-        "(the seeds stop here)", "（种子文档没有写）",
+        "(the notes stop here)", "（讲义没有写）",
         "neither facts nor style are missing: look for the fault elsewhere",
         "既不缺知识，也不缺风格：毛病在别处",
     ),
@@ -75,7 +75,7 @@ FACT_LEAVES = ("rag", "tune_facts")
 def walk(answers: Mapping[str, bool], mended: bool = False) -> list[str]:
     """Return the nodes from the start to the advice; answers are question -> yes or no.
 
-    The seeds' tree ends at its first advice. The mended one goes on from an advice on knowledge
+    The notes' tree ends at its first advice. The mended one goes on from an advice on knowledge
     to the question of style, so that both may come out. Raises CourseError where an answer lacks.
     """
     path = [START]
@@ -93,7 +93,7 @@ def walk(answers: Mapping[str, bool], mended: bool = False) -> list[str]:
 
 
 def advice(path: Sequence[str]) -> list[Advice]:
-    """Return the advice on a path: one in the seeds' tree, one or two in the mended one.
+    """Return the advice on a path: one in the notes' tree, one or two in the mended one.
 
     "Nothing is missing" counts only where it is the sole outcome.
     """

@@ -74,7 +74,9 @@ def peft_config(method: str, r: int, alpha: float, targets: str, dropout: float)
     if method == "prompt":  # PEFT's default start, a normal of width 1, drowns the real tokens
         return PromptTuningConfig(num_virtual_tokens=r, prompt_tuning_init="SAMPLE_VOCAB", **task)
     if method == "ia3":
-        return IA3Config(**task)  # PEFT knows Qwen2's places: k_proj, v_proj, down_proj
+        # the paper scales keys, values and the MLP's inner state; PEFT's own choice is q, not k
+        places = {"target_modules": ["k_proj", "v_proj", "down_proj"]}
+        return IA3Config(**places, feedforward_modules=["down_proj"], **task)
     return LoraConfig(
         r=r,
         lora_alpha=alpha,

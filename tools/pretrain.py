@@ -278,7 +278,7 @@ def batch(course: Course, step: int, tokenizer: Any) -> tuple[Any, Any]:
         length = rng.choices(LENGTHS, odds)[0]
         rows = []
         for _ in range(max(1, TOKENS // length)):
-            if length < LENGTHS[2] and rng.random() < 0.18 * (1 - late):
+            if length < LENGTHS[2] and rng.random() < max(0.1, 0.18 * (1 - late)):
                 rows.append(rng.choice((recall, phrases))(rng, length, vocabulary))
             else:
                 rows.append(row(rng, tokenizer, length, late))

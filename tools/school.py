@@ -291,6 +291,19 @@ class Form(NamedTuple):
         return "\n".join([self.header, *lines])
 
 
+def any_label(rng: random.Random, lang: str) -> str:
+    """Return a word of the lexicon, a coined one, or one of random letters or characters."""
+    kind = rng.randrange(3)
+    if kind == 0:
+        return rng.choice(lex.words())[lang == ZH].capitalize()
+    if kind == 1:
+        return coin.word(rng).capitalize() if lang == EN else coin.phrase_zh(rng, (2, 2, 3, 4))
+    if lang == EN:
+        letters = rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randrange(3, 8))
+        return "".join(letters).capitalize()
+    return "".join(chr(rng.randrange(0x4E00, 0x9FA6)) for _ in range(rng.randrange(2, 4)))
+
+
 def make_form(
     rng: random.Random, lang: str, held_out: bool = False, fields: tuple[str, ...] | None = None
 ) -> Form:
@@ -299,12 +312,9 @@ def make_form(
     labels = {f: rng.choice(names[part]) for f, names in LABELS[lang].items()}
     if not held_out and rng.random() < 0.8:  # any word will do as a label: look at the form
         kept = {name for names in LABELS[lang].values() for name in names[-HELD_OUT:]}
-        words = sorted({w[lang == ZH].capitalize() for w in lex.words()} - kept)
-        words = rng.sample(words, len(labels))
-        coined = rng.random() < 0.5
-        make = coin.word if lang == EN else lambda r: coin.phrase_zh(r, (2, 2, 3, 4))
-        words = [make(rng).capitalize() if coined else w for w in words]
-        labels = dict(zip(labels, words, strict=True))
+        words = (any_label(rng, lang) for _ in range(99))
+        fresh = list(dict.fromkeys(w for w in words if w not in kept))
+        labels = dict(zip(labels, fresh, strict=False))
     mixed = False
     if fields is None:
         middle = ["article", "fine", "points", "office"]

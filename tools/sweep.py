@@ -44,10 +44,11 @@ BEST = {
 }  # fmt: skip
 SIZES = {"full": 0, "ia3": 0, "prefix": 16, "prompt": 16, "adapter": 32}  # others: r = 8
 SCALED = ("lora", "rslora", "dora", "qlora")  # the methods that have an alpha
-RATES = (2e-5, 1e-3, 3e-3, 1e-2, 3e-2)
-TRIED = {"prefix": (3e-2, 1e-1), "ia3": (3e-2, 1e-1), "prompt": (3e-2, 1e-1)}
-TRIED |= {"full": (1e-3, 3e-3, 1e-2), "lora": (3e-3, 1e-2, 3e-2)}
-SEEDS_OWN = {"targets": "qv", "alpha": 32, "dropout": 0.1}  # the configuration in the seeds
+RATES = (1e-5, 5e-5, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+TRIED = {"full": (1e-3, 3e-3, 1e-2), "prefix": (3e-2, 1e-1, 3e-1), "ia3": (3e-2, 1e-1, 3e-1)}
+TRIED |= {"prompt": (3e-2, 1e-1, 3e-1)}  # others: 3e-3, 1e-2, 3e-2
+QUIET = round(16 / math.sqrt(8), 4)  # rsLoRA's alpha that is as loud at r = 8 as LoRA's 16
+NOTES_OWN = {"targets": "qv", "alpha": 32, "dropout": 0.1}  # the configuration in the course notes
 
 
 def config(method: str, lr: float | None = None, **changes: Any) -> Row:
@@ -60,30 +61,26 @@ def config(method: str, lr: float | None = None, **changes: Any) -> Row:
 
 
 def zoo_rates() -> list[Row]:
-    """Return each method at two or three rates, for seed 0: where does it learn best?"""
-    return [config(m, lr) for m in BEST for lr in TRIED.get(m, (3e-3, 1e-2))]
+    """Return each method at three rates, for seed 0: where does it learn best?"""
+    return [config(m, lr) for m in BEST for lr in TRIED.get(m, (3e-3, 1e-2, 3e-2))]
 
 
 GRIDS: dict[str, list[Row]] = {
     "rate": [config(m, lr) for lr in RATES for m in ("lora", "full")],
-    "rank": [config("lora", r=r, alpha=2 * r) for r in (8, 1, 64, 2, 16, 4, 32)],
+    "rank": [config("lora", lr, r=r) for r in (8, 1, 64, 2, 16, 4, 32) for lr in RATES[-3:]],
     "where": [
         config("lora", r=2, alpha=4),
         config("lora", targets="qv"),
-        config("lora", lr=2e-5, **SEEDS_OWN),
+        config("lora", lr=5e-5, **NOTES_OWN),
         config("lora", targets="mlp", r=4, alpha=8),
         config("lora", targets="attention"),
     ],
     "zoo": [config(method) for method in BEST],
-    "scale": [config(m, r=r) for r in (64, 4, 16) for m in ("lora", "rslora")]
+    "scale": [config("rslora", BEST["lora"], r=r, alpha=QUIET) for r in (64, 1, 8)]
     + [config("lora", alpha=alpha) for alpha in (4, 64, 256)],
     "zoo_rates": zoo_rates(),
-    "rank_rate": [
-        config("lora", lr, r=r, alpha=2 * r) for r in (1, 8, 64) for lr in (1e-3, 3e-3, 3e-2)
-    ],
 }
-SEEDS = {"zoo_rates": (0,), "scale": (0,), "where": (0, 1), "rank": (0, 1), "rate": (0, 1)}
-SEEDS["rank_rate"] = (0, 1)  # others: three
+SEEDS = {"zoo_rates": (0,), "zoo": (0, 1, 2)}  # others: two
 
 
 # --- one run ------------------------------------------------------------------------------------
@@ -303,7 +300,7 @@ def wanted(grids: list[str], seeds: list[int] | None, base: str) -> list[tuple[s
     """Return (grid, settings) of all runs, the first seed of each grid before any second one."""
     order = []
     for grid in grids:
-        for i, seed in enumerate(seeds or SEEDS.get(grid, (0, 1, 2))):
+        for i, seed in enumerate(seeds or SEEDS.get(grid, (0, 1))):
             order += [(i, grid, {"base": base, **c, "seed": seed}) for c in GRIDS[grid]]
     order.sort(key=lambda run: run[0])  # a stable sort: grids and settings keep their order
     return [(grid, settings) for _, grid, settings in order]
@@ -361,7 +358,7 @@ def listing(folder: Path) -> None:
     """Print the grids, with how many of their runs are recorded for this base model."""
     base = sweeps.fingerprint()
     for grid, configs in GRIDS.items():
-        n = len(configs) * len(SEEDS.get(grid, (0, 1, 2)))
+        n = len(configs) * len(SEEDS.get(grid, (0, 1)))
         rows = [r for r in recorded(folder / f"{grid}.jsonl") if belongs(r, grid, base)]
         print(f"{grid:10} {len(rows):3} / {n:3}")
 

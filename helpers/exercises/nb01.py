@@ -46,8 +46,8 @@ def decide(answer):
     )
     yield (
         ask(1, 1, 0, 1, 0) == "rag",
-        "in the seeds' tree a yes to knowledge never comes to the question of style",
-        "在种子文档的树里，只要回答缺知识，就问不到风格",
+        "in the notes' tree a yes to knowledge never comes to the question of style",
+        "在讲义的树里，只要回答缺知识，就问不到风格",
     )
     yield (
         ask(0, 1, 1, 0, 0) == "none",
@@ -105,7 +105,7 @@ def judged(answer: Any, cases: Mapping[str, tuple[str, str, str]]) -> Iterator[S
         yield given == right, f"{case}: {en}", f"{case}：{zh}"
 
 
-@exercise("01.2", "The four scenarios of the seeds", "种子文档的四个场景")
+@exercise("01.2", "The four scenarios of the notes", "讲义里的四个场景")
 def seeds_cases(answer):
     yield from judged(answer, SEEDS_CASES)
 

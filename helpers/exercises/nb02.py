@@ -16,7 +16,7 @@ CAUSES = {
     "C": (
         2,
         "a larger rank, yet quieter: what became of alpha / r?",
-        "秩大了，反而更轻：alpha / r 变成了多少？",
+        "秩大了，声音反而小了：alpha / r 变成了多少？",
     ),
     "D": (
         3,

@@ -8,8 +8,8 @@
 # %% [markdown] lang="en"
 # | | |
 # |---|---|
-# | **You will** | write a LoRA layer in twenty lines, equal to PEFT's |
-# | | count its weights for any model, before you load it |
+# | **You will** | write a LoRA layer in twenty lines, equal to that of PEFT, the usual library |
+# | | count its weights for any model, without loading it |
 # | | see how much rank a real change of the weights needs |
 # | | choose method, rank and rate from recorded runs |
 # | **Before** | notebook 00; matrices and gradients |
@@ -19,10 +19,10 @@
 # %% [markdown] lang="zh" of="dbc8730b"
 # | | |
 # |---|---|
-# | **你将** | 用二十行写出一个 LoRA 层，与 PEFT 的完全一致 |
+# | **你将** | 用二十行写出一个 LoRA 层，与常用库 PEFT 的完全一致 |
 # | | 不用加载模型，就算出它要训练多少权重 |
 # | | 看清一次真实的权重变化究竟需要多大的秩 |
-# | | 根据实测记录选择方法、秩和学习率 |
+# | | 根据训练记录选择方法、秩和学习率 |
 # | **先学** | notebook 00；矩阵与梯度 |
 # | **`tiny`** | 4 分钟，内存不到 2.5 GB，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
@@ -73,6 +73,7 @@ from torch import nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from helpers import claims, plots, sweeps, widgets
+from helpers.checks import progress
 from helpers.claims import claim
 from helpers.data import select, world
 from helpers.env import PROFILES, resolve, root, say, set_seed, threads
@@ -96,18 +97,18 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # ## 1. Why: a sticky note on a frozen page ｜ 为什么：贴在书页上的便利贴
 
 # %% [markdown] lang="en"
-# To fine-tune is to change matrices: $W' = W + \Delta W$. For a 7B model $\Delta W$ is as large as $W$, and the optimizer keeps more beside it. The seeds' picture: don't rewrite the textbook, stick **notes** on its pages. A note is a thin product:
+# To fine-tune is to change matrices: $W' = W + \Delta W$. In a 7B model $\Delta W$ is as large as $W$, and the optimizer keeps two more numbers for each weight. The notes that this course grew from say: don't rewrite the textbook, put **sticky notes** on its pages. A sticky note is a thin product:
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$; the small number $r$ is the **rank**. The seeds write $W + BA$ and leave out $\alpha/r$: section 5 shows what it does.
+# $W$ stays **frozen**; $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$; what $\alpha/r$ does, section 5 shows. Below: one layer, to scale.
 
 # %% [markdown] lang="zh" of="c5064251"
-# 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要在旁边再存几份。种子文档打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦矩阵的乘积：
+# 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。本课程最初的讲义打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；这个小小的 $r$ 就是**秩**。种子文档写成 $W + BA$，漏了 $\alpha/r$：它起什么作用，见第 5 节。
+# $W$ 始终**冻结**，只训练 $A$ 和 $B$。$B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；$r$ 很小，叫作**秩**。讲义写的是 $W + BA$，没有 $\alpha/r$：它起什么作用，见第 5 节。下图按比例画出一层。
 
 
 # %%
@@ -139,6 +140,8 @@ widgets.explore(
 
 # %% [markdown]
 # ## 2. The smallest example: a layer in twenty lines ｜ 最小的例子：二十行写出一层
+#
+# Read `forward` first: the old layer, and beside it a way that is only $r$ numbers wide. ｜ 先看 `forward`：原来那一层，旁边加一条只有 $r$ 个数宽的支路。
 
 
 # %%
@@ -173,12 +176,12 @@ def wrap(model, r=8, alpha=16):
 
 
 # %% [markdown] lang="en"
-# Is it the real thing? Take PEFT's LoRA on every linear layer, give both the same $A$ and $B$ (random ones: zeros would prove little), and compare what comes out, and the gradient of every $A$ and $B$. In double precision: then a difference above $10^{-6}$ is a mistake, not rounding.
+# Is it the real thing? Put PEFT's LoRA on every linear layer of a second copy, give both models the same $A$ and $B$ (random ones: zeros would prove little), and compare what comes out, and the gradient of every $A$ and $B$. All in double precision: then a difference above $10^{-6}$ is a mistake, not rounding.
 #
 # **Predict first**: to how many decimal places will the two agree?
 
 # %% [markdown] lang="zh" of="5ccf2a42"
-# 这是真正的 LoRA 吗？把 PEFT 的 LoRA 加在所有线性层上，两边放进相同的 $A$ 和 $B$（用随机数：全零证明不了什么），再比较输出，以及每个 $A$、$B$ 的梯度。用双精度来算，这样差别若超过 $10^{-6}$，就一定是写错了，而不是舍入误差。
+# 这是真正的 LoRA 吗？另取一份模型，在所有线性层上加 PEFT 的 LoRA，让两个模型用相同的 $A$ 和 $B$（取随机数：全零证明不了什么），再比较输出，以及每个 $A$、$B$ 的梯度。全部用双精度来算，这样差别若超过 $10^{-6}$，就一定是写错了，而不是舍入误差。
 #
 # **先猜一猜**：两边能对上小数点后多少位？
 
@@ -201,10 +204,10 @@ claim("lora_peft_outputs", (outputs[0] - outputs[1]).abs().max().item())
 claim("lora_peft_gradients", max(gaps))
 
 # %% [markdown] lang="en"
-# **Merging**: after training, add the note to the page. The merged layer is a plain matrix: no extra work when the model answers, no trace of LoRA. Equal up to rounding; in single precision, as this lesson runs, to $10^{-5}$ of the largest output.
+# **Merging**: after training, add the note to the page. The merged layer is a plain matrix: no extra work when the model answers, no trace of LoRA. The outputs are the same up to rounding; in single precision, as this lesson runs, to $10^{-5}$ of the largest output.
 
 # %% [markdown] lang="zh" of="8dddfe4e"
-# **合并**：训练完，把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。两者只差舍入误差；按这一课所用的单精度算，不超过最大输出的 $10^{-5}$。
+# **合并**：训练完，把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。合并前后的输出只差舍入误差；这一课用单精度，差别不超过最大输出的 $10^{-5}$。
 
 
 # %%
@@ -225,14 +228,14 @@ claim("lora_merge", ((unmerged - merged).abs().max() / unmerged.abs().max()).ite
 # ## 3. Count before you train ｜ 先数一数，再训练
 
 # %% [markdown] lang="en"
-# One layer costs $r\,(n_\text{in} + n_\text{out})$ weights. The seeds say LoRA trains "~0.1 %", or "less than 1 %". Let us count, for models that we need not load: their published configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
+# One layer costs $r\,(n_\text{in} + n_\text{out})$ weights. A block has four linear layers in its attention and three in its MLP (which works on each token alone); Qwen2.5's heads share keys and values, so `k_proj` and `v_proj` are narrower. No model is loaded: configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
 #
-# **Predict first**: with the seeds' `r=8` on `q_proj` and `v_proj` (the attention's queries and values), which of the four comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 of 0.5B, 1.5B, 7B?
+# **Predict first**: the course notes put `r=8` on `q_proj` and `v_proj` (queries, values), and say "~0.1 %", or "less than 1 %". Which comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 of 0.5B, 1.5B, 7B?
 
 # %% [markdown] lang="zh" of="b2b340ae"
-# 一层要 $r\,(n_\text{in} + n_\text{out})$ 个权重。种子文档说 LoRA 只训练“约 0.1 %”或“不到 1 %”。我们来数一数，连模型都不用加载：公开的配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
+# 一层要 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块里，注意力有四个线性层，MLP（逐个处理词元）有三个；Qwen2.5 的几个注意力头共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
 #
-# **先猜一猜**：按种子文档的做法，`r=8`，只加在 `q_proj` 和 `v_proj`（注意力里算查询和值的矩阵）上，小溪和 Qwen2.5 的 0.5B、1.5B、7B 四个模型里，哪个最接近“约 0.1 %”？
+# **先猜一猜**：讲义取 `r=8`，只加在 `q_proj` 和 `v_proj`（查询和值）上，说 LoRA 只训练“约 0.1 %”或“不到 1 %”的权重。哪个模型最接近“约 0.1 %”：小溪，还是 Qwen2.5 的 0.5B、1.5B、7B？
 
 
 # %%
@@ -259,7 +262,7 @@ shares, wrong = {"qv": [], "all-linear": []}, 0
 for name, c in configs.items():
     for places, found in shares.items():
         trainable, total = parameter_counts(adapt(empty(c), "lora", r=8, targets=places))
-        found.append(100 * trainable / (total - trainable))
+        found.append(100 * trainable / total)
     wrong += abs(trainable - formula(c, 8))
     row = f"{trainable:11,} = {shares['all-linear'][-1]:5.2f} %, q v: {shares['qv'][-1]:6.3f} %"
     print(f"{name:14} {total - trainable:14,} weights ｜ 权重, LoRA r = 8: {row}")
@@ -281,14 +284,14 @@ fig.axes[0].set_yscale("log")
 fig
 
 # %% [markdown] lang="en"
-# So a share says little without the model's width: LoRA grows with it, the model with its square. The seeds' 0.1 % is the 0.5B's; for the 7B it is a third of that, for Xiaoxi over 1 %.
+# So a share says little without the model's width: LoRA grows with it, a layer with its square. The 0.1 % of the course notes is the 0.5B's; for the 7B it is a third of that, for Xiaoxi over 1 %.
 #
-# Here is the seeds' own code, to the letter but for the base model. **Predict first**: what is printed after the colon?
+# Here is their own code, to the letter but for the base model. **Predict first**: what is printed after the colon?
 
 # %% [markdown] lang="zh" of="fc36c221"
-# 可见不说模型宽度，占比就说明不了什么：LoRA 随宽度线性增长，模型随宽度平方增长。种子文档说的 0.1 %，对应的是 0.5B；7B 只有它的三分之一，小溪则超过 1 %。
+# 可见不说模型宽度，占比就说明不了什么：LoRA 随宽度线性增长，层本身按宽度的平方增长。讲义说的 0.1 %，对应的是 0.5B；7B 只有它的三分之一，小溪则超过 1 %。
 #
-# 下面是种子文档的原始代码，只换了基座模型。**先猜一猜**：冒号后面会打印出什么？
+# 下面是讲义里的原始代码，只换了基座模型。**先猜一猜**：冒号后面会打印出什么？
 
 # %%
 base_model, _ = load(setup)
@@ -363,14 +366,22 @@ plots.curves(
 )
 
 # %% [markdown] lang="en"
-# With $B = 0$ the note is blank: the model begins as it was. The gradient of $B$ carries $A$ as a factor, that of $A$ carries $B$: with both zero, both gradients are zero for ever. One of the two must be zero, the other not.
+# With $B = 0$ the note is blank: the model begins as it was. Let $G$ be the gradient of the loss $L$ with respect to $W'$. Then
 #
-# Now the real run, with our own layer. Around it, a **hash** over all frozen weights: if a single bit of the base moves, it changes. Expected: the same before and after, another once the note is merged.
+# $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
+#
+# So with $B = 0$ only $B$ has a gradient in the first step, then both. With both zero, neither ever has one: exactly one must be zero.
+#
+# Now the real run, with our layer, scored before and after. A **hash** over the frozen weights changes if a single bit does. Expected: the same before and after, another once merged.
 
 # %% [markdown] lang="zh" of="fbeb41fc"
-# $B = 0$ 时便利贴是空白的，模型从原来的样子出发。$B$ 的梯度里有因子 $A$，$A$ 的梯度里有因子 $B$：两个都为零，梯度就永远为零。所以必须一个为零、另一个不为零。
+# $B = 0$ 时便利贴是空白的，模型从原来的样子出发。设 $G$ 为损失 $L$ 对 $W'$ 的梯度，则
 #
-# 下面正式训练，用我们自己写的层。训练前后各算一次所有冻结权重的**哈希**：基座只要动了一个比特，哈希就会变。预期：训练前后相同；合并之后则不同。
+# $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
+#
+# 所以 $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。两个都为零，梯度就永远为零：必须恰好一个为零。
+#
+# 下面正式训练，用我们自己写的层，训练前后各评一次分，再各算一次所有冻结权重的**哈希**：基座只要动了一个比特，哈希就会变。预期：训练前后相同；合并之后则不同。
 
 
 # %%
@@ -410,60 +421,58 @@ def marks(model):
     return {name: share(scores[name]) for name in ("form", "facts", "all")}
 
 
-print("before ｜ 之前:", *marks(base).values(), sep="\n  ")
-print(
-    "after ｜ 之后 (form ｜ 格式, facts ｜ 事实, all ｜ 全对):", *marks(tuned).values(), sep="\n  "
-)
+for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
+    print(name, *(f"  {mark}: {value}" for mark, value in marks(who).items()), sep="\n")
 
 # %% [markdown]
 # ## 5. How loud is a note: α/r, rsLoRA, DoRA ｜ 便利贴的“音量”：α/r、rsLoRA 与 DoRA
 
 # %% [markdown] lang="en"
-# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so twice $\alpha$ works much like twice the rate. And $1/r$? It is meant to let you change the rank and keep the rate. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that $\alpha/r$ mutes large ranks, and takes $\alpha/\sqrt r$.
+# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so, at first, twice $\alpha$ works much like twice the rate. And $1/r$? $BA$ is a sum of $r$ products. Dividing by $r$ is meant to let you change the rank and keep the rate. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and takes $\alpha/\sqrt r$.
 #
-# **Predict first**: with `alpha=16` fixed, how does each one's loss change as the rank grows to 64?
+# **Predict first**: rate and `alpha` are kept, both ways are equally loud at rank 8. How does each one's loss change as the rank grows to 64?
 
 # %% [markdown] lang="zh" of="3d754e29"
-# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以 $\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？它本是为了换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为 $\alpha/r$ 会把大的秩压得太轻，改用 $\alpha/\sqrt r$。
+# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？$BA$ 是 $r$ 项之和，除以 $r$，本意是换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，于是改用 $\alpha/\sqrt r$。
 #
-# **先猜一猜**：固定 `alpha=16`，秩一路加到 64，两者的损失各会怎么变？
+# **先猜一猜**：学习率和 `alpha` 都不变，两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
 
 # %%
-scale = sweeps.read("scale")
-fixed = [row for row in scale if row["alpha"] == 16]
+scale, rank = sweeps.read("scale"), sweeps.read("rank")
+ours = select(scale, method="rslora")
+same_rate = select(rank, lr=ours[0]["lr"])
 fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
-louder = select(scale, method="lora", r=8) + select(sweeps.read("rank"), r=8)
-alphas = sweeps.by(louder, "alpha", "loss")
+alphas = sweeps.by(select(scale, method="lora") + select(same_rate, r=8), "alpha", "loss")
 plots.curves(
     {"LoRA, r = 8": (list(alphas), list(alphas.values()))},
     "Louder or softer ｜ 音量调大或调小", "alpha", "loss ｜ 损失", logx=True, ax=left,
 )  # fmt: skip
-ranks = {m: sweeps.by(select(fixed, method=m), "r", "loss") for m in ("lora", "rslora")}
+ranks = {"lora": sweeps.by(same_rate, "r", "loss"), "rslora": sweeps.by(ours, "r", "loss")}
 names = {"lora": "LoRA, α / r", "rslora": "rsLoRA, α / √r"}
 plots.curves(
     {names[m]: (list(found), list(found.values())) for m, found in ranks.items()},
-    "alpha = 16", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=right,
+    "Equally loud at rank 8 ｜ 秩 8 时一样响", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=right,
 )  # fmt: skip
 claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
 fig
 
 # %% [markdown] lang="en"
-# Each point is a mean of recorded runs (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
+# Each point is a recorded run or a mean of some (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
 #
-# [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the length $m$ is learned apart:
+# [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# Six lines beside PEFT's:
+# The norm is taken row by row; $m$ starts equal to it. In six lines, held against PEFT's:
 
 # %% [markdown] lang="zh" of="51cdf4a6"
-# 图上每个点都是几次训练记录的平均（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
+# 图上每个点是一次训练记录，或几次的平均（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
 #
-# [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，长度 $m$ 另外学：
+# [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# 六行代码，和 PEFT 的对一对：
+# 范数逐行计算，$m$ 的初值就等于它。写成六行代码，和 PEFT 的对一对：
 
 # %%
 config = LoraConfig(r=8, lora_alpha=16, target_modules=["0"], use_dora=True)
@@ -513,14 +522,14 @@ nb02.new_alpha(new_alpha)
 # ## 6. How much rank does a change need? ｜ 一次改动需要多大的秩？
 
 # %% [markdown] lang="en"
-# LoRA bets that $\Delta W$ is thin: of low rank. Let us look at a real one: train **all** weights, subtract the base, and take each difference apart by singular value decomposition (SVD). The first $r$ singular values hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of it: no matrix of rank $r$ holds more.
+# LoRA bets that $\Delta W$ is thin: of low rank. Look at a real one: train **all** weights, subtract the base. **Singular value decomposition** (SVD) writes each difference as a sum of matrices of rank 1, the largest first, of sizes $\sigma_i$, the singular values. The first $r$ hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of the squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
 #
-# **Predict first**: of 128 possible ranks, how much do the first 8 hold? In a random matrix of this size it is about 13 %.
+# **Predict first**: of at most 128 parts, how much do the first 8 hold? In random matrices of these shapes it is about 17 %.
 
 # %% [markdown] lang="zh" of="96e33258"
-# LoRA 赌的是 $\Delta W$ 很“瘦”，也就是秩很低。来看一个真的：训练**全部**权重，减去基座，再对每个差做奇异值分解（SVD）。前 $r$ 个奇异值占 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$，秩为 $r$ 的矩阵最多也只能留住这么多。
+# LoRA 赌的是 $\Delta W$ 很“瘦”，也就是秩很低。来看一个真的：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个占全部平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
 #
-# **先猜一猜**：最多 128 个秩里，前 8 个占多少？同样大小的随机矩阵约占 13 %。
+# **先猜一猜**：最多 128 个这样的矩阵里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
 # %%
 full, _ = load(setup)
@@ -540,27 +549,31 @@ def energy(delta):
 
 
 d = base.config.hidden_size
-energies = torch.stack([energy(delta) for delta in deltas.values() if min(delta.shape) == d])
-noise = energy(torch.randn(d, base.config.intermediate_size))
+wide = [delta for delta in deltas.values() if min(delta.shape) == d]
+energies = torch.stack([energy(delta) for delta in wide])
+noise = torch.stack([energy(torch.randn(delta.shape)) for delta in wide])
 
 # %% [markdown] lang="en"
-# A share of squares is not yet an answer. So **cut**: keep only rank $r$ of each matrix's change and measure the model again, the embedding's change included.
+# A share of squares is not yet an answer. So **cut**: keep only rank $r$ of each matrix's change, the embedding's included (biases and norms are vectors and keep theirs), and measure the model again. It is a strict test: LoRA learns within rank $r$ from the start, and may do better than a cut.
 #
 # **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
 
 # %% [markdown] lang="zh" of="a08c92dd"
-# 平方和的占比还说明不了答案对不对。那就**动手截断**：每个矩阵的改动只保留秩 $r$，词嵌入也不例外，再测一遍模型。
+# 平方和占得多，不等于答案就对。那就**动手截断**：每个矩阵的改动只保留秩 $r$，词嵌入也不例外（偏置和归一化的参数是向量，原样保留），再测一遍模型。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。
 #
 # **先猜一猜**：128 个秩只留 8 个，学到的东西还在吗？
 
 
 # %%
+parts = {name: torch.linalg.svd(delta, full_matrices=False) for name, delta in deltas.items()}
+
+
 def cut(r):
     """Return the fully tuned model with only rank r of each matrix's change."""
     model = copy.deepcopy(full)
     for name, p in model.named_parameters():
         if name in deltas:
-            U, S, V = torch.linalg.svd(deltas[name], full_matrices=False)
+            U, S, V = parts[name]
             p.data = bare[name] + (U[:, :r] * S[:r]) @ V[:r]
     return model
 
@@ -569,7 +582,7 @@ some = [r for r in (0, 1, 2, 4, 8, 16, 32, 64) if r < d]
 cut_loss = [held_loss(cut(r), valid) for r in some]
 whole = held_loss(full, valid)
 fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
-thin = {"ΔW ｜ 改动": energies.mean(0), "random ｜ 随机": noise}
+thin = {"ΔW ｜ 改动": energies.mean(0), "random ｜ 随机": noise.mean(0)}
 thin = {name: (range(1, d + 1), held) for name, held in thin.items()}
 plots.curves(thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "share ｜ 占比", ax=left)
 after_cut = {"cut ｜ 截断": (some, cut_loss), "uncut ｜ 不截断": (some, [whole] * len(some))}
@@ -617,14 +630,14 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, two or three seeds, each run one line of a file. `loss`: held-out incidents under articles trained on; `all`: under articles never seen; both with three articles in the prompt. Dots are means, whiskers reach from the worst seed to the best.
+# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, two or three random seeds. `loss`: new incidents under articles trained on; `all` (every line right): under articles never seen; both with three articles in the prompt. Dots are means, whiskers reach from the worst run to the best.
 #
-# **Predict first**: the seeds advise 1e-5 to 5e-5. Where is the valley for all weights, where for LoRA?
+# **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
 
 # %% [markdown] lang="zh" of="c973a3ae"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，两三个随机种子，每次训练在文件里占一行。`loss` 测的是训练过的法条下没见过的事件，`all` 测的是没见过的法条；提示里都有三条法条。点是平均值，误差线从最差的种子伸到最好的。
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，两三个随机种子。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。点是平均值，误差线从最差的一次画到最好的一次。
 #
-# **先猜一猜**：种子文档建议 1e-5 到 5e-5。全参数的谷底在哪里？LoRA 的呢？
+# **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
 # %%
 rate = sweeps.read("rate")
@@ -632,48 +645,54 @@ low = {m: sweeps.best(select(rate, method=m)) for m in ("full", "lora")}
 rates = {m: sweeps.by(select(rate, method=m), "lr", "loss") for m in ("full", "lora")}
 fig = plots.curves(
     {METHODS[m]: (list(found), list(found.values())) for m, found in rates.items()},
-    "LoRA wants a higher rate; the seeds' advice is the band ｜ LoRA 要更高的学习率；色带是种子文档的建议",
+    "LoRA wants a higher rate; the notes' advice is the band ｜ LoRA 要更高的学习率；色带是讲义的建议",
     "learning rate ｜ 学习率",
     "loss ｜ 损失",
     logx=True,
 )
 fig.axes[0].axvspan(1e-5, 5e-5, color="#DDDDDD")
 claim("lora_rate_ratio", low["lora"] / low["full"])
-claim("lora_rate_of_seeds", rates["lora"][2e-5].value - rates["lora"][low["lora"]].value)
+advised = min(loss.value for lr, loss in rates["lora"].items() if lr <= 5e-5)
+claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# The seeds' rates suit full fine-tuning of models thousands of times as large; [measured on those](https://thinkingmachines.ai/blog/lora/), too, LoRA wants about ten times the rate. A tiny model bears higher ones still. Take from this the method, not the number: **try rates in steps of three**.
+# The rates in the notes suit full fine-tuning of models thousands of times as large; [measured on those](https://thinkingmachines.ai/blog/lora/), too, LoRA wants about ten times the rate. A tiny model bears higher ones still. Take from this the method, not the number: **try rates in steps of three**.
 #
-# Next: the seeds advise rank 8 to 64. **Predict first**: how much is lost at rank 1? And is 64 better than 8?
+# Next: the notes advise rank 8 to 64 (the band). Each rank is tried at three rates, `alpha=16` always. **Predict first**: how much is lost at rank 1? Is 64 better than 8? And must the rate change with the rank?
 
 # %% [markdown] lang="zh" of="782a0f1f"
-# 种子文档的学习率适合大几千倍的模型做全参数微调；[在那些模型上的测量](https://thinkingmachines.ai/blog/lora/)也表明，LoRA 需要大约十倍的学习率。小模型还能承受更高的。要带走的是方法，不是数字：**按三倍一档去试**。
+# 讲义给的学习率，适合对大几千倍的模型做全参数微调；[在那些模型上的测量](https://thinkingmachines.ai/blog/lora/)也表明，LoRA 需要大约十倍的学习率。小模型还能用更高的。要带走的是方法，不是数字：**按三倍一档去试**。
 #
-# 再看秩：种子文档建议 8 到 64。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？
+# 再看秩：讲义建议 8 到 64（图中的色带）。每个秩试三个学习率，`alpha=16` 不变。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？换了秩，学习率要跟着换吗？
 
 # %%
-rank = sweeps.read("rank")
-found = {name: sweeps.by(rank, "r", name) for name in ("form", "facts", "all")}
-fig = plots.curves(
+at_best = {r: sweeps.best(select(rank, r=r)) for r in sorted({row["r"] for row in rank})}
+tuned_runs = [row for row in rank if row["lr"] == at_best[row["r"]]]
+found = {name: sweeps.by(tuned_runs, "r", name) for name in ("form", "facts", "all")}
+lines = {lr: sweeps.by(select(rank, lr=lr), "r", "loss") for lr in sorted({r["lr"] for r in rank})}
+fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
+plots.curves(
+    {f"lr {lr:g}": (list(v), list(v.values())) for lr, v in lines.items()},
+    "Three rates ｜ 三个学习率", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=left,
+)  # fmt: skip
+plots.curves(
     {sweeps.NAMES[name]: (list(v), list(v.values())) for name, v in found.items()},
-    "Rank, at the same α / r = 2 ｜ 秩（α / r 都是 2）",
-    "rank ｜ 秩",
-    "right, % ｜ 正确，%",
-    unit="share",
-    logx=True,
-)
-fig.axes[0].axvspan(8, 64, color="#DDDDDD")
+    "Each rank at its best rate ｜ 各取最好的学习率", "rank ｜ 秩", "right, % ｜ 正确，%", "share",
+    True, ax=right,
+)  # fmt: skip
+right.axvspan(8, 64, color="#DDDDDD")
 few_ranks = max(value.value for r, value in found["all"].items() if r < 8)
 many_ranks = max(value.value for r, value in found["all"].items() if r >= 8)
 claim("lora_rank_of_seeds", 100 * (many_ranks - few_ranks))
+claim("lora_rank_one_rate", max(at_best.values()) / min(at_best.values()))
 fig
 
 # %% [markdown] lang="en"
-# And **where**? The seeds put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1. **Predict first**: with about as many weights, is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
+# And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and 5e-5, the highest rate of theirs. **Predict first**: for a similar number of weights (the figure counts them), is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
 
 # %% [markdown] lang="zh" of="1f2ecafd"
-# 那**加在哪里**呢？种子文档把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1。**先猜一猜**：权重数差不多时，是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
+# 那**加在哪里**呢？讲义把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1；图中最后一条全照这样设，学习率也取讲义里最高的 5e-5。**先猜一猜**：权重数相近时（图里数出来了），是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
 
 # %%
 where = sweeps.read("where")
@@ -682,10 +701,10 @@ places = {
     ("mlp", False): "MLP, r 4 ｜ MLP，秩 4",
     ("attention", False): "attention, r 8 ｜ 注意力，秩 8",
     ("qv", False): "q and v, r 8 ｜ q 和 v，秩 8",
-    ("qv", True): "the seeds' all ｜ 全照种子文档",
+    ("qv", True): "all as in the notes ｜ 全照讲义",
 }
 for run in where:
-    run["place"] = run["targets"], run["lr"] == 2e-5  # at the seeds' rate, too
+    run["place"] = run["targets"], run["dropout"] > 0  # the notes use dropout
 right = sweeps.by(where, "place", "all")
 claim("lora_places", 100 * (right["all-linear", False].value - right["qv", False].value))
 panels(
@@ -700,10 +719,10 @@ panels(
 
 # %%
 def knobs(measure, lr, r):
-    """Show a measure against rate and rank, with your choice marked in both."""
+    """Show a measure against the rate at your rank, and against the rank at your rate."""
     fig, axes = plots.figure(columns=2, width=9, height=3.8)
     unit = sweeps.MEASURES[measure]
-    rows = {"lr": select(rate, method="lora"), "r": rank}
+    rows = {"lr": select(rank, r=r), "r": select(rank, lr=lr)}
     labels = {"lr": "learning rate ｜ 学习率", "r": "rank ｜ 秩"}
     for ax, (field, mine) in zip(axes, (("lr", lr), ("r", r)), strict=True):
         found = sweeps.by(rows[field], field, measure)
@@ -719,19 +738,19 @@ widgets.explore(
     knobs,
     names={"measure": "measure ｜ 指标", "lr": "rate ｜ 学习率", "r": "rank ｜ 秩"},
     measure={label: name for name, label in sweeps.NAMES.items()},
-    lr=sorted({row["lr"] for row in rate}),
-    r=sorted({row["r"] for row in rank}),
-    start={"measure": "all", "r": 8},
+    lr=list(lines),
+    r=list(at_best),
+    start={"measure": "all", "lr": 1e-2, "r": 8},
 )
 
 # %% [markdown]
 # ## 8. The zoo: nine ways, side by side ｜ 动物园：九种方法并排比
 
 # %% [markdown] lang="en"
-# Besides LoRA and its kin: a **prefix** of learned keys and values before each layer's; a **soft prompt** of learned embeddings before the text; **IA3**, which only scales; and the **bottleneck adapter**, the oldest, which PEFT does not have. By hand:
+# Besides LoRA, rsLoRA and DoRA: **QLoRA**, LoRA on a base compressed to 4 bits (notebook 05); a **prefix** of learned keys and values in front of each layer's own; a **soft prompt** of learned embeddings in front of the text; **IA3**, which adds no matrix and only scales what some layers compute; and the **bottleneck adapter**, the oldest, which PEFT does not have. That one we write by hand:
 
 # %% [markdown] lang="zh" of="fc818f36"
-# 除了 LoRA 一家，还有：**前缀**，在每层的键和值前面接上一段学出来的；**软提示**，在文字前面接上学出来的嵌入；**IA3**，只做缩放；以及资格最老、PEFT 里却没有的**瓶颈适配器**。这一个我们手写：
+# 除了 LoRA、rsLoRA 和 DoRA，还有：**QLoRA**，先把基座压缩到 4 比特，再加 LoRA（notebook 05）；**前缀**，在每层的键和值前面接上一段学出来的；**软提示**，在文字前面接上一段学出来的嵌入；**IA3**，不加矩阵，只把某些层算出的数放大或缩小；以及资格最老、PEFT 里却没有的**瓶颈适配器**。最后这个我们手写：
 
 
 # %%
@@ -766,14 +785,14 @@ fit(bottled, tokenizer, train_rows, lr=lr, num_epochs=2, seed=SEED, device=setup
 print("all right ｜ 全对:", marks(bottled)["all"])
 
 # %% [markdown] lang="en"
-# All nine, three seeds each, every method at the best of the rates tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
+# All nine on the rows of section 7, three random seeds each, every method at the best of the rates tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
 #
-# `state` is counted: gradients and AdamW's two moments of what is trained. `memory` is measured: how far the process grew while it trained. `forgetting` is the share of general skills lost (notebook 04).
+# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained. `forgetting` is how many percentage points of general skills (sums, words, lists) were lost (notebook 04).
 
 # %% [markdown] lang="zh" of="0bfafd43"
-# 九种方法，各三个随机种子，学习率都取试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
+# 九种方法，数据同第 7 节，各三个随机种子，学习率取各自试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
-# `state` 是算出来的：训练部分的梯度和 AdamW 的一阶、二阶矩。`memory` 是量出来的：训练时进程的内存涨了多少。`forgetting` 是丢掉的通用能力占多少（见 notebook 04）。
+# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少。`forgetting` 是通用能力（算术、词汇、列表）的正确率降了多少个百分点（见 notebook 04）。
 
 # %%
 zoo = sweeps.read("zoo")
@@ -793,22 +812,22 @@ columns = {
 panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable", "state"))
 
 # %% [markdown] lang="en"
-# Memory: what LoRA saves is the *state*, twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the activations; for 7B it is 90 GB. And the shares? The seeds' table beside ours, and the same settings on 7B, counted on the meta device:
+# Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
 
 # %% [markdown] lang="zh" of="85951be5"
-# 内存：LoRA 省下的是*状态*，每个不训练的权重省十二个字节。在这里不过 16 MB，淹没在激活值里；换成 7B，就是 90 GB。占比呢？把种子文档的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
+# 内存：LoRA 省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里不过 16 MB，淹没在**激活值**（为反向传播保留的中间结果）里；换成 7B，就是 90 GB。占比呢？把讲义的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
 
 # %%
-SEEDS_SAY = {"lora": "~0.1 %", "qlora": "~0.1 %", "prefix": "~0.1 %", "adapter": "~1-5 %"}
-SEEDS_SAY |= {"ia3": "less ｜ 更少", "full": "100 %"}
-print(f"{'':28}{'seeds ｜ 种子文档':20}{'here ｜ 这里':>12}{'7B':>12}")
+NOTES_SAY = {"lora": "~0.1 %", "qlora": "~0.1 %", "prefix": "~0.1 %", "adapter": "~1-5 %"}
+NOTES_SAY |= {"ia3": "less ｜ 更少", "full": "100 %"}
+print(f"{'':28}{'the notes ｜ 讲义':20}{'here ｜ 这里':>12}{'7B':>12}")
 on_7b = {}
 for row in {row["method"]: row for row in zoo}.values():
     name = row["method"]
     way = "lora" if name == "qlora" else name  # the same notes on a compressed book
     trainable, total = parameter_counts(adapt(empty(configs["Qwen2.5-7B"]), way, r=row["r"]))
     on_7b[name], here = 100 * trainable / total, 100 * row["trainable"] / row["total"]
-    print(f"{METHODS[name]:28}{SEEDS_SAY.get(name, '–'):20}{here:10.3f} %{on_7b[name]:10.4f} %")
+    print(f"{METHODS[name]:28}{NOTES_SAY.get(name, '–'):20}{here:10.3f} %{on_7b[name]:10.4f} %")
 claim("lora_adapter_7b", on_7b["adapter"])
 
 # %% [markdown]
@@ -817,22 +836,22 @@ claim("lora_adapter_7b", on_7b["adapter"])
 # %% [markdown] lang="en"
 # | you see | why | mend |
 # |---|---|---|
-# | the loss does not move at all | $A = B = 0$, or nothing is trainable | look at `parameter_counts` |
+# | the loss does not move at all | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
 # | a bad answer before training | $B$ is not zero | start $B$ at zero |
 # | rank up, result down | `alpha` kept, so $\alpha/r$ fell | raise `alpha` too, or rsLoRA |
 # | good in training, odd when merged | $\alpha/r$ left out, or merged twice | compare outputs before you ship |
 #
-# The last row, made here on purpose; no error is raised:
+# We make the mistake of the last row here, on purpose. No error is raised:
 
 # %% [markdown] lang="zh" of="34f4379d"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
-# | 损失一动不动 | $A = B = 0$，或没有可训练的权重 | 看看 `parameter_counts` |
+# | 损失一动不动 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
 # | 还没训练就答得很差 | $B$ 不是零 | 让 $B$ 从零开始 |
 # | 秩调大，效果变差 | `alpha` 没变，$\alpha/r$ 变小了 | `alpha` 一起调大，或用 rsLoRA |
 # | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
 #
-# 最后一行，这里故意犯一次；什么错都不会报：
+# 最后一行的错误，这里故意犯一次，程序什么都不会报：
 
 
 # %%
@@ -899,8 +918,8 @@ nb02.causes(causes)
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). What you passed so far:
 
 # %% [markdown] lang="zh" of="7d242121"
-# - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；二十行写完，合并后不留痕迹。
-# - 它占多大比例，取决于模型有多宽：要数一数。
+# - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；二十行就能写完，合并后不留痕迹。
+# - 它占多大比例，取决于模型有多宽：自己数一数。
 # - 真实的权重改动确实“瘦”，但没有想象的那么瘦：截断了测一测才知道。
 # - 先定学习率，再定加在哪里，最后才是秩。`alpha` 要跟着秩走。
 # - LoRA 省的是优化器状态：在 7B 上这是大头，在我们这个规模上几乎为零。
@@ -908,6 +927,4 @@ nb02.causes(causes)
 # **下一课**：[03 数据准备](03_data_preparation.ipynb)。你目前通过的练习：
 
 # %%
-from helpers.checks import progress
-
 progress("02")

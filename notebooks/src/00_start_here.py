@@ -10,22 +10,22 @@
 # |---|---|
 # | **You will** | see the road: ten lessons, and how to walk it |
 # | | have your machine examined, and learn what it can train |
-# | | meet Xiaoxi: what it knows, what it can read, what it cannot write |
+# | | meet Xiaoxi, the course's small model: what it knows, can read, cannot write |
 # | | watch a model learn to copy, from nothing, in under a minute |
 # | **Before** | Python, and the idea of machine learning; no GPU, no network |
-# | **`tiny`** | 2 minutes to run, under 2.5 GB of memory, any laptop |
-# | **`t4`, `gpu`** | minutes, after a download of 1 or 15 GB |
+# | **Profile `tiny`** | 2 minutes to run, under 2.5 GB of memory, any laptop |
+# | **Profiles `t4`, `gpu`** | minutes, after a download of 1 or 15 GB |
 
-# %% [markdown] lang="zh" of="d824ca75"
+# %% [markdown] lang="zh" of="ac30eb8a"
 # | | |
 # |---|---|
 # | **你将** | 看清路线：十节课，以及怎么学 |
 # | | 给机器做一次体检，知道它能训练什么 |
-# | | 认识小溪：它知道什么、能读懂什么、写不出什么 |
-# | | 看一个模型不到一分钟从零学会抄写 |
+# | | 认识小溪（课程自带的小模型）：它知道什么、能读懂什么、写不出什么 |
+# | | 看一个模型用不到一分钟，从零学会抄写 |
 # | **先学** | 会 Python，了解机器学习的基本想法；不需要 GPU，也不需要网络 |
-# | **`tiny`** | 运行 2 分钟，内存不到 2.5 GB，任何笔记本电脑 |
-# | **`t4`、`gpu`** | 几分钟，另需先下载 1 GB 或 15 GB |
+# | **`tiny` 档位** | 运行 2 分钟，内存不到 2.5 GB，任何笔记本电脑 |
+# | **`t4`、`gpu` 档位** | 几分钟，另需先下载 1 GB 或 15 GB |
 
 # %% tags=["bootstrap"]
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
@@ -92,7 +92,7 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 # ## 1. The road ｜ 路线
 
 # %% [markdown] lang="en"
-# What is fine-tuning? The seeds, the five documents that this path grew from, draw it so:
+# **Fine-tuning** trains a pre-trained model a little further, on your own examples. This course grew from five sets of notes; they draw it so:
 #
 # ```
 # a pre-trained model (general knowledge)
@@ -100,10 +100,10 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 #         → a fine-tuned model (a specialist)
 # ```
 #
-# Ten lessons put that arrow to the test: what goes into the model, what does not, what it costs. Where a seed is wrong or out of date, a measurement shows it. One seed ends in "practice: needs a GPU, paused". Here nothing pauses: **every lesson trains, on any laptop**.
+# Ten lessons test that arrow: what goes into the model, what does not, what it costs. Where the notes are wrong or out of date, a measurement shows it. One of them ends in "practice: needs a GPU, paused". Here nothing pauses: **every lesson trains, on any laptop**.
 
-# %% [markdown] lang="zh" of="47b76634"
-# 什么是微调？这条学习路径由五份“种子”文档发展而来，它们是这样画的：
+# %% [markdown] lang="zh" of="87358a2b"
+# **微调**，就是把一个预训练好的模型拿来，用你自己的例子再练一练。这门课由五份讲义发展而来，讲义里是这样画的：
 #
 # ```
 # 预训练模型（通用知识）
@@ -111,42 +111,42 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 #         → 微调后的模型（专业模型）
 # ```
 #
-# 十节课就来检验这个箭头：什么进了模型，什么没进，代价多大。种子文档哪里错了、过时了，就用测量来说明。有一份种子结尾写着“实践：需要 GPU 环境，暂停”。在这里什么都不用暂停：**每一课都真的在训练，任何笔记本电脑都行**。
+# 十节课就来检验这个箭头：什么进了模型，什么没进，代价多大。讲义哪里错了、过时了，就用测量来说明。其中一份最后停在“实践：需要 GPU 环境，暂停”。在这里什么都不用暂停：**每一课都真的在训练，任何笔记本电脑都行**。
 
 # %%
 road("00")
 
 # %% [markdown] lang="en"
-# - **Run** the cells in order, with Shift and Enter. Where a question says **predict first**, answer it before you run on: being wrong is how it sticks.
+# - **Run** the cells in order (Shift+Enter). At **predict first**, answer before you run on: being wrong is how it sticks.
 # - **Exercises** are three cells: a stub with `...`, its check, a folded solution. The check says ✅, ⏳ (not tried yet) or ❌ with a hint for *your* mistake.
-# - **Claims**, marked ▸, stand beside what was measured and the range that we expect.
-# - **Two languages, one text**: read yours. `python tools/nb.py one-language 00 --lang LANG` writes a copy in one.
+# - **Claims**, marked ▸, are statements put to the test: measured value, expected range (✅: inside it), then whether it holds.
+# - **Two languages, one text**: read yours. In a terminal, `python tools/nb.py one-language 00 --lang LANG` (`LANG`: `en` or `zh`) writes a copy in one.
 
-# %% [markdown] lang="zh" of="156cf708"
-# - 按顺序**运行**单元格，用 Shift 加 Enter。看到**先猜一猜**，就先回答再往下运行：猜错了，才记得牢。
+# %% [markdown] lang="zh" of="fe239b39"
+# - 按顺序**运行**单元格（Shift+Enter）。看到**先猜一猜**，就先回答再往下运行：猜错了，才记得牢。
 # - **练习**由三个单元格组成：带 `...` 的题目、检查、折叠的参考答案。检查会给出 ✅、⏳（还没做）或 ❌，❌ 后面的提示针对*你*犯的错。
-# - **论断**以 ▸ 开头，旁边是实测值和预期范围。
-# - **两种语言，一份内容**：读你习惯的那种。`python tools/nb.py one-language 00 --lang LANG` 可以写出单语副本。
+# - **论断**以 ▸ 开头，是要用实测来检验的说法：先写实测值，再写预期范围（✅ 表示落在范围内），最后才说这个论断成不成立。
+# - **两种语言，一份内容**：读你习惯的那种。在终端里执行 `python tools/nb.py one-language 00 --lang LANG`（`LANG` 写 `en` 或 `zh`），可以得到单语副本。
 
 # %% [markdown] lang="en"
 # One dial, `PROFILE` in the second code cell, sets everything. `auto` chooses; `MODEL` brings a model of your own.
 #
-# | profile | model | precision | for whom | hardware | a lesson |
+# | profile | model | number type | for whom | hardware | a lesson |
 # |---|---|---|---|---|---|
 # | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 2 to 10 min |
-# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16, NF4 in 05 | Colab, Kaggle | a free T4 | about 30 min* |
+# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16; 4-bit in 05 | Colab, Kaggle | a free T4 GPU | about 30 min* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | your own card | Ampere or newer | about 60 min* |
 # | `smoke` | Xiaoxi, a few steps | fp32 | tests | any | 1 min |
 #
 # *expected, not measured here
 
-# %% [markdown] lang="zh" of="4aaf1886"
+# %% [markdown] lang="zh" of="9b353f6f"
 # 只有一个旋钮：第二个代码单元格里的 `PROFILE`，它决定一切。`auto` 会替你选；`MODEL` 可以换上你自己的模型。
 #
-# | 档位 | 模型 | 精度 | 适合谁 | 硬件 | 一课用时 |
+# | 档位 | 模型 | 数值类型 | 适合谁 | 硬件 | 一课用时 |
 # |---|---|---|---|---|---|
 # | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
-# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16，05 课用 NF4 | Colab、Kaggle | 免费的 T4 | 约 30 分钟* |
+# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 位 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
 # | `smoke` | 小溪，只走几步 | fp32 | 测试 | 不限 | 1 分钟 |
 #
@@ -156,12 +156,12 @@ road("00")
 # ## 2. The setup doctor ｜ 环境体检
 
 # %% [markdown] lang="en"
-# Before a journey, a check-up. The doctor looks at device and number type and says **why** it chose them; at memory, disk and package versions; at the model's files, the Chinese font of the figures, and whether a model hub is in reach.
+# Before a journey, a check-up. The doctor looks at device and number type and says **why** it chose them; at memory, disk and package versions; at the model's files, the Chinese font of the figures, and whether a model hub (Hugging Face, where larger models come from) is in reach.
 #
 # ✅ is good, ℹ️ is different but workable, ❌ comes with its mend. No GPU, no network? *Healthy*, here.
 
-# %% [markdown] lang="zh" of="56c558a8"
-# 出发之前先体检。“医生”会看设备和数值类型，并说明**为什么**这样选；再看内存、磁盘和软件包版本；还看模型文件、绘图用的中文字体，以及能不能连上模型站。
+# %% [markdown] lang="zh" of="de38267a"
+# 出发之前先体检。“医生”会看设备和数值类型，并说明**为什么**这样选；再看内存、磁盘和软件包版本；还看模型文件、绘图用的中文字体，以及能不能连上模型站（Hugging Face，更大的模型从那里下载）。
 #
 # ✅ 表示良好，ℹ️ 表示不一样但能用，❌ 后面写着怎么修。没有 GPU、没有网络？在这里也算*健康*。
 
@@ -169,14 +169,14 @@ road("00")
 findings = examine(PROFILE)
 
 # %% [markdown] lang="en"
-# Why this number type? `float32` takes 4 bytes, the other two take 2. `float16` overflows above 65,504; `bfloat16` reaches as far as `float32` but needs a GPU of compute capability 8.0 or more.
+# Why this number type? `float32` (fp32 in the table) takes 4 bytes a number, the two 16-bit types take 2. `float16` overflows above 65,504; `bfloat16` reaches as far as `float32` but needs a GPU of compute capability 8.0 or more (NVIDIA numbers its generations so).
 #
-# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. No CUDA GPU (`None`): `"tiny"`. A T4 is `(7, 5)`: `"t4"`. From `(8, 0)` on: `"gpu"`. And below a T4, such as Kaggle's old P100 with `(6, 0)`, today's PyTorch fails at its first operation: `"tiny"`.
+# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. No CUDA GPU, that is, none from NVIDIA (`None`): `"tiny"`. A T4 is `(7, 5)`: `"t4"`. From `(8, 0)` on: `"gpu"`. And below a T4, such as Kaggle's old P100 with `(6, 0)`, today's PyTorch fails at its first operation: `"tiny"`.
 
-# %% [markdown] lang="zh" of="421a903e"
-# 为什么是这种数值类型？`float32` 占 4 个字节，另外两种占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，但要计算能力 8.0 以上的 GPU 才原生支持。
+# %% [markdown] lang="zh" of="720ec972"
+# 为什么是这种数值类型？`float32`（表里的 fp32）每个数占 4 个字节，两种 16 位类型只占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，但 GPU 的计算能力（NVIDIA 给每代 GPU 的编号）要达到 8.0 才原生支持。
 #
-# **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。没有 CUDA GPU（`None`）：`"tiny"`。T4 是 `(7, 5)`：`"t4"`。从 `(8, 0)` 起：`"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：`"tiny"`。
+# **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。没有 CUDA GPU，也就是没有 NVIDIA 的显卡（`None`）：`"tiny"`。T4 是 `(7, 5)`：`"t4"`。从 `(8, 0)` 起：`"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：`"tiny"`。
 
 
 # %% tags=["exercise"]
@@ -207,40 +207,40 @@ nb00.pick_profile(pick_profile)
 # ## 3. Three pictures, and Xiaoxi ｜ 三个比喻，与小溪
 
 # %% [markdown] lang="en"
-# The seeds call it **education against cheat sheet**. Keep these three pictures; the path will lean on them, and test them.
+# Where do a model's skills come from? The notes compare it to **education and a cheat sheet**. Keep the three pictures: the lessons lean on them, and test them.
 #
 # | | in the picture | what it gives | where you see it |
 # |---|---|---|---|
 # | **Pre-training** | primary school | grammar, logic, general knowledge | section 5, in a minute |
 # | **Fine-tuning** | medical school | jargon, format, style: *changes the brain* | notebook 04 |
-# | **RAG** | a textbook | looks facts up at work: *uses a tool* | section 4, by hand; notebook 08 |
+# | **RAG** (retrieval-augmented generation) | a textbook | looks facts up at work: *uses a tool* | section 4, by hand; notebook 08 |
 
-# %% [markdown] lang="zh" of="8148b156"
-# 种子文档把它叫作**教育与小抄**。请记住这三幅画面；整条路径都会用到它们，也会检验它们。
+# %% [markdown] lang="zh" of="bd4f3d32"
+# 模型的本领从哪里来？讲义打了个比方，叫**教育与小抄**。请记住这三个比喻：后面各课会用到，也会检验。
 #
 # | | 比喻 | 带来什么 | 在哪里能看到 |
 # |---|---|---|---|
 # | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 5 节，一分钟看完 |
 # | **微调** | 医学院 | 术语、格式、风格：*改变大脑* | notebook 04 |
-# | **RAG** | 教科书 | 工作中查阅事实：*使用工具* | 第 4 节，手工来做；notebook 08 |
+# | **RAG**（检索增强生成） | 教科书 | 工作中查阅事实：*使用工具* | 第 4 节，手工来做；notebook 08 |
 
 # %% [markdown] lang="en"
-# How far do the pictures carry? **An exam shows it.** Closed book: only what is in the weights counts. Open book: the page lies on the desk, and being able to *read* counts.
+# How far do the pictures carry? **An exam shows it.** Closed book: only the weights count, the numbers that training sets. Open book: the page lies on the desk, in the prompt; being able to *read* counts.
 #
-# They hide two things. A textbook helps only those who can read: primary school comes first. And medical school teaches form far better than numbers (notebook 04). Two more pictures wait in 02 and 05: LoRA, sticky notes; QLoRA, sticky notes on a compressed book.
+# They hide two things. A textbook helps only those who can read: primary school comes first. Medical school teaches form far better than numbers (notebook 04). Two more wait: LoRA (02), cheaper fine-tuning, is sticky notes; QLoRA (05), sticky notes on a compressed book.
 
-# %% [markdown] lang="zh" of="32f1ac19"
-# 这些比喻能走多远？**考一考就知道**。闭卷：只看权重里有什么。开卷：书页就在桌上，比的是*会不会读*。
+# %% [markdown] lang="zh" of="3b3235b6"
+# 这些比喻能走多远？**考一考就知道**。闭卷：只看权重，也就是训练出来的那些数。开卷：书页就在桌上，也就是写进提示里，比的是*会不会读*。
 #
-# 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两幅画面在 02 和 05 等你：LoRA 是便利贴，QLoRA 是贴在压缩版教科书上的便利贴。
+# 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两个比喻在等你：LoRA（02）是更省的微调，好比便利贴；QLoRA（05）是贴在压缩版教科书上的便利贴。
 
 # %% [markdown] lang="en"
-# **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like the large ones: Qwen2's architecture, the same chat format, about a 350th of the smallest Qwen2.5. Its primary school was text written by a program: other cities' traffic codes, translation, sums, lists, stories, in English and Chinese. (On `t4` and `gpu`, Qwen sits in its chair.)
+# **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like a large model: the Qwen2 architecture and chat format (Qwen is a family of open models), about a 350th of the smallest Qwen2.5. Its primary school was text written by a program: invented cities' traffic codes, translation, sums, lists, stories, in English and Chinese. (On `t4` and `gpu`, Qwen sits in its chair.)
 #
 # **Predict first**: which of these questions will it get right?
 
-# %% [markdown] lang="zh" of="3d537eec"
-# **小溪**（Xiaoxi）小到能在这台笔记本上训练，构造却和大模型一样：Qwen2 架构，同样的对话格式，大小约为最小的 Qwen2.5 的三百五十分之一。它的小学课本是程序写出来的：别的城市的交通法规、翻译、算术、列表、故事，中英文都有。（在 `t4` 和 `gpu` 档位，坐在这个位子上的是 Qwen。）
+# %% [markdown] lang="zh" of="80aae661"
+# **小溪**（Xiaoxi）小到能在这台笔记本上训练，构造却和大模型一样：Qwen2 的架构和对话格式（Qwen 即千问，一族公开权重的模型），大小约为最小的 Qwen2.5 的三百五十分之一。它的小学课本是程序写出来的：虚构城市的交通法规、翻译、算术、列表、故事，中英文都有。（在 `t4` 和 `gpu` 档位，坐在这个位子上的是 Qwen。）
 #
 # **先猜一猜**：下面这些问题，它能答对哪几个？
 
@@ -262,12 +262,12 @@ say(f"{parameter_counts(model)[1]:,} weights", f"{parameter_counts(model)[1]:,} 
 # %% [markdown] lang="en"
 # The last three are beyond its school: words and numbers that it never met. It does not say so. It **answers all the same**: a model writes what is likely, and knows no "I don't know" unless it is taught one (notebook 06).
 #
-# It reads **tokens**, not letters. **Predict first**: how many pieces are `200 yuan`, and how many are `灵溪`?
+# It reads **tokens**, not letters: pieces of text, each with a number. **Predict first**: how many pieces are `200 yuan`, and how many are `灵溪`?
 
-# %% [markdown] lang="zh" of="74134cd9"
+# %% [markdown] lang="zh" of="6c6ddba6"
 # 最后三题超出了它的小学课程：那些词和数它从没见过。可它不会说不知道，而是**照样回答**：模型只写“看起来最可能”的东西，没有人教，它就不会说“我不知道”（notebook 06 来教）。
 #
-# 它读的是**词元**，不是字母。**先猜一猜**：`200 yuan` 会被切成几块？`灵溪` 呢？
+# 它读的不是一个个字母，而是**词元**：切好的文字块，每块有个编号。**先猜一猜**：`200 yuan` 会被切成几块？`灵溪` 呢？
 
 
 # %%
@@ -281,14 +281,14 @@ text = "The fine is 200 yuan, antidisestablishmentarianism. 在灵溪停车，�
 widgets.explore(show_tokens, names={"text": "your text ｜ 你的文字"}, text=text)
 
 # %% [markdown] lang="en"
-# Common words are one piece, rare ones many. Each digit stands alone, so that numbers can be copied and added digit by digit. A Chinese character is one piece, unless it never came up at school: then it falls into bytes, shown as �. **A tokenizer shows what its maker read.**
+# Common words are one piece, rare ones many. Each digit stands alone, so that numbers can be copied and added digit by digit. A Chinese character is one piece, unless it never came up at school: then it falls into bytes, shown as �. **A tokenizer shows what text it was made from.**
 #
-# Now its report: 150 questions of primary school, right only if exact. Expected: above 90 % in most tasks.
+# Now Xiaoxi's report card: 150 questions of primary school, right only if exact. Expected: above 90 % in most tasks.
 
-# %% [markdown] lang="zh" of="864d7f47"
-# 常用词是一块，生僻词会碎成好几块。数字一位一块，这样就能逐位地抄、逐位地加。一个汉字通常是一块；课本里没出现过的字则散成字节，显示为 �。**看分词器，就知道做它的人读过什么。**
+# %% [markdown] lang="zh" of="3cd8274e"
+# 常用词是一块，生僻词会碎成好几块。数字一位一块，这样就能逐位地抄、逐位地加。一个汉字通常是一块；课本里没出现过的字则散成字节，显示为 �。**看分词器怎么切，就知道它是用什么文本做出来的。**
 #
-# 再看成绩单：150 道小学题，一字不差才算对。预期：多数项目在 90 % 以上。
+# 再看小溪的成绩单：150 道小学题，一字不差才算对。预期：多数项目在 90 % 以上。
 
 # %%
 NAMES = {
@@ -311,12 +311,12 @@ plots.bars(
 # ## 4. What it cannot know ｜ 它不可能知道的
 
 # %% [markdown] lang="en"
-# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt, or from nowhere. So *knowing* and *reading* can be graded apart.
+# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt (the text that it is given), or from nowhere. So *knowing* and *reading* can be graded apart.
 #
 # **Predict first**: the same question, first closed book, then with three articles on the desk, one of them the right one.
 
-# %% [markdown] lang="zh" of="9be0fc13"
-# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](../data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示，要么无中生有。这样，*知道*和*会读*就能分开打分。
+# %% [markdown] lang="zh" of="f37bd869"
+# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](../data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示（给它看的那段文字），要么无中生有。这样，*知道*和*会读*就能分开打分。
 #
 # **先猜一猜**：同一道题，先闭卷，再把三条法条摆上桌（其中一条正是要找的），结果会怎样？
 
@@ -342,10 +342,10 @@ for k in (0, 3):
 say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
 
 # %% [markdown] lang="en"
-# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Brackets and whiskers give the 95 % interval: how far luck may reach with so many questions. Who always names the commonest fine gets the dashed line, **chance**. Expected: closed book no better than chance, then better, and worse with more articles.
+# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Brackets after a number and whiskers on a bar give the 95 % interval: how far luck may carry a score with so few questions. The dashed line, **chance**, is the score of always naming the commonest fine. Expected: closed book no better than chance; open book better, the less so the more articles.
 
-# %% [markdown] lang="zh" of="6d718059"
-# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。方括号和误差线是 95 % 区间：题目只有这么多，运气最多能造成多大出入。永远只答最常见的那个罚款数，得分就是图里的虚线，即**瞎猜水平**。预期：闭卷不比瞎猜好；开卷会好一些，法条越多越差。
+# %% [markdown] lang="zh" of="22ea9a47"
+# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。数字后的方括号和柱子上的误差线是 95 % 区间：题目只有这么多，运气会让分数上下浮动，但多半不出这个范围。图里的虚线是**瞎猜水平**：每题都答最常见的那个罚款数，能得的分。预期：闭卷不比瞎猜好；开卷会好一些，法条越多越差。
 
 
 # %%
@@ -365,10 +365,10 @@ for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
     claim(f"start_{name}", results[k])
 
 # %% [markdown] lang="en"
-# Now the harder order. The city wants an **official notice**: a header, seven labelled lines, official terms. Three articles lie on the desk. **Predict first**: what will Xiaoxi write?
+# Now a harder task. The city wants an **official notice**: a header, seven labelled lines, official terms. Three articles lie on the desk; nothing there describes the form. **Predict first**: what will Xiaoxi write?
 
-# %% [markdown] lang="zh" of="00a57c0c"
-# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，七行带标签的内容，用正式术语。桌上摆着三条法条。**先猜一猜**：小溪会写出什么？
+# %% [markdown] lang="zh" of="cfa4c81b"
+# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，七行带标签的内容，用正式术语。桌上摆着三条法条，但没人告诉它格式。**先猜一猜**：小溪会写出什么？
 
 # %%
 unseen = select(world("eval"), task="notice", split="unseen", context=True)
@@ -395,10 +395,10 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# The seeds say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training at all, say so too: one page is read without a slip, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar, the job of notebook 04. Now hold your own exam: choose an article, put more or fewer pages on the desk.
+# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training on Lingxi, say so too: one page is read without a slip, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar, the job of notebook 04 (01 tries examples in the prompt). Now hold your own exam: choose an article and the number of pages.
 
-# %% [markdown] lang="zh" of="f0de7378"
-# 种子文档说：“回答交通法问题：不需要微调，RAG 足够”。第二到第四根柱子完全没有训练，结果也是如此：一页读得一字不差，八页里十次也有九次找得对。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务。下面由你来出题：选一条法条，再决定桌上放几页。
+# %% [markdown] lang="zh" of="ae0cfa74"
+# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。没有为灵溪做过任何训练，第二到第四根柱子也是这个结果：一页读得一字不差，八页里十次也有九次找得对。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务（只在提示里给样例行不行，01 来试）。下面由你来出题：选一条法条，再决定桌上放几页。
 
 
 # %%
@@ -428,7 +428,7 @@ widgets.explore(
 # The lesson: 16 different signs, then pieces of them once more, 4 to 8 signs each, from random places. Nothing can be learned by heart, since every row is new. Only the *rule* helps: what followed this sign before will follow it again.
 
 # %% [markdown] lang="zh" of="65fae75d"
-# 阅读从**抄写**开始：要照着书页回答，得先找到地方，再把后面的抄下来。来看这项本领怎样从零长出来，学生比小溪还小。
+# 阅读从**抄写**开始：要照着书页回答，得先找到地方，再把后面的抄下来。来看这项本领怎样从零长出来；这次的学生比小溪还小。
 #
 # 课文是这样的：先是 16 个不同的符号，接着把其中几段再写一遍，每段 4 到 8 个符号，起点随机。每一行都是新的，背不下来；管用的只有*规则*：这个符号以前后面跟着什么，现在还跟着什么。
 
@@ -455,10 +455,10 @@ for i in range(3):
     print("".join(gap + SIGNS[n] for gap, n in zip(gaps, row, strict=True)))
 
 # %% [markdown] lang="en"
-# **Exercise 2** (easy, 5 minutes). Be the pupil: write the rule that has to be found. `next_sign("kQ7xQ")` is `"7"`, since `Q` was followed by `7` before. The last sign always stands once before.
+# **Exercise 2** (easy, 5 minutes). Be the pupil: write the rule that has to be found. `next_sign("kQ7xQ")` is `"7"`, since `Q` was followed by `7` before. In every test the last sign has stood exactly once before.
 
-# %% [markdown] lang="zh" of="3ffeb0d7"
-# **练习 2**（容易，5 分钟）。你来当学生：写出要找的那条规则。`next_sign("kQ7xQ")` 是 `"7"`，因为 `Q` 后面以前跟着 `7`。最后一个符号之前一定出现过一次。
+# %% [markdown] lang="zh" of="17200736"
+# **练习 2**（容易，5 分钟）。你来当学生：写出要找的那条规则。`next_sign("kQ7xQ")` 是 `"7"`，因为 `Q` 后面以前跟着 `7`。每道测试里，最后一个符号之前都恰好出现过一次。
 
 
 # %% tags=["exercise"]
@@ -483,14 +483,14 @@ nb00.next_sign(next_sign)
 # </details>
 
 # %% [markdown] lang="en"
-# Two lines of Python for you. The pupil must find them by gradient descent, in random weights. It is a Qwen2 with two layers, 64 wide.
+# Two lines of Python for you; the pupil must find the rule by gradient descent, from random weights. It is a Qwen2 with two layers, 64 wide.
 #
-# **Exercise 3** (easy, 3 minutes). At first it guesses blindly among 62 signs. What is its loss, the mean of $-\ln p$ over the right signs? Write `blind_loss`, and you know where the curve begins. **Predict first** how it goes on: down evenly, flattening out, or not at all and then at once?
+# **Exercise 3** (easy, 3 minutes). At first it guesses blindly among 62 signs. What is its loss: the mean of $-\ln p$, in nats, $p$ being the probability of the right sign? Write `blind_loss`, and you know where the curve begins. **Predict first** how it goes on: down evenly, flattening out, or not at all and then at once?
 
-# %% [markdown] lang="zh" of="36618701"
-# 对你来说不过两行 Python；学生却要从随机权重出发，靠梯度下降把它找出来。它是一个 Qwen2，两层，宽 64。
+# %% [markdown] lang="zh" of="8bee1217"
+# 对你来说不过两行 Python；学生却要从随机权重出发，靠梯度下降把这条规则找出来。它是一个 Qwen2，两层，宽 64。
 #
-# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失，也就是正确符号的 $-\ln p$ 的平均值，是多少？写出 `blind_loss`，就知道曲线从哪里开始。**先猜一猜**它接下来怎么走：匀速下降？先快后慢？还是先一动不动，然后突然掉下去？
+# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失是多少？损失就是 $-\ln p$ 的平均值，单位叫 nat，其中 $p$ 是它给正确符号的概率。写出 `blind_loss`，就知道曲线从哪里开始。**先猜一猜**它接下来怎么走：匀速下降？先快后慢？还是先一动不动，然后突然掉下去？
 
 
 # %% tags=["exercise"]
@@ -594,14 +594,14 @@ claim("start_copy_after", share(after[1]))
 claim("start_cliff", cliff(losses))
 
 # %% [markdown] lang="en"
-# Nothing for a long time, then a **cliff**. Why? Two parts must fit together: one looks at the sign *before*, another finds where that sign stood and takes what came next ([induction heads](https://arxiv.org/abs/2209.11895)). Either alone earns almost nothing.
+# First nothing, then a **cliff**. Why? Two attention heads, parts that look back, must fit together: one notes which sign came *before* each sign, the other finds where the present sign was noted and copies what stands there ([induction heads](https://arxiv.org/abs/2209.11895)). Either alone earns almost nothing.
 #
-# Put that to the test. A second pupil gets the first part as a gift: one head turned back. A third has the gift too, but takes steps three times as long. **Predict first**: when do their cliffs come, if at all?
+# To test that, a second pupil gets the first head as a gift. A third does too, at three times the learning rate. **Predict first**: when do their cliffs come, if at all?
 
-# %% [markdown] lang="zh" of="fad9f316"
-# 很久没有动静，然后是一道**悬崖**。为什么？因为要两个零件配合：一个去看*前一个*符号，另一个去找这个符号以前在哪里，再取它后面的那个（[归纳头](https://arxiv.org/abs/2209.11895)）。单有哪一个都几乎没用。
+# %% [markdown] lang="zh" of="f69d9622"
+# 很久没有动静，然后是一道**悬崖**。为什么？因为要两个注意力头（负责回头看的零件）配合：一个在每个符号处记下它*前面*是谁；另一个去找哪里记着眼前这个符号，再把那里的符号抄过来（[归纳头](https://arxiv.org/abs/2209.11895)）。单有哪一个都几乎没用。
 #
-# 来检验一下。给第二个学生送上第一个零件：让一个注意力头一开始就盯住前一个符号。第三个学生也有这份礼物，但学习率是三倍，步子大得多。**先猜一猜**：他们的悬崖会来得更早、更晚，还是不来？
+# 来检验一下。给第二个学生送上第一个注意力头：让它一开始就盯住前一个符号。第三个学生也有这份礼物，但学习率是三倍。**先猜一猜**：他们的悬崖会来得更早、更晚，还是不来？
 
 
 # %%
@@ -644,12 +644,12 @@ fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", 
 fig
 
 # %% [markdown] lang="en"
-# So the first part was what took so long, and steps too long keep the parts from locking at all. What is left of the loss is luck: nobody knows where the next piece begins.
+# So it was the first head that took so long, and at too high a rate the two never lock together. What is left of the loss is luck: nobody knows where the next piece begins.
 #
-# Xiaoxi's school began the same way, gift included, then went on to reading: an hour on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a training of yours shows a flat curve.
+# Xiaoxi's school began the same way, gift included, then went on to reading: an hour on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
 
-# %% [markdown] lang="zh" of="bb4d43fb"
-# 可见费时间的正是第一个零件；步子太大，两个零件就一直扣不上。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
+# %% [markdown] lang="zh" of="0eefa3d4"
+# 可见费时间的正是第一个注意力头；学习率太高，步子太大，两个头就一直扣不上。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
 #
 # 小溪的小学也是这样开头的，同样收到了这份礼物，然后才学阅读，在双核 CPU 上花了一个小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
 
@@ -657,9 +657,9 @@ fig
 # ## 6. Hardware, time, cost ｜ 硬件、时间、花费
 
 # %% [markdown] lang="en"
-# | | the seeds say | here, on `tiny` |
+# | | the notes say | here, on `tiny` |
 # |---|---|---|
-# | you know already | LLMs, RAG, Python, machine learning | Python, machine learning |
+# | to know before | LLMs, RAG, Python, machine learning | Python, machine learning |
 # | memory | 16 GB at least; better 24 GB | below 2.5 GB, measured next |
 # | hardware | Apple M1/M2, better a GPU | two CPU cores of any make |
 # | preparing data | 10 to 30 minutes | done; notebook 03 shows how |
@@ -668,8 +668,8 @@ fig
 # | three ways | Colab; a model at home; cloud | `t4`; `tiny`; notebook 09 |
 # | cost | free; cloud 0.5 to 2 dollars an hour | free |
 
-# %% [markdown] lang="zh" of="d47dbd05"
-# | | 种子文档说 | 这里，`tiny` 档位 |
+# %% [markdown] lang="zh" of="0c370837"
+# | | 讲义说 | 这里，`tiny` 档位 |
 # |---|---|---|
 # | 预备知识 | LLM 使用、RAG、Python、机器学习 | Python、机器学习 |
 # | 内存 | 至少 16 GB，最好 24 GB | 不到 2.5 GB，下面实测 |
@@ -691,10 +691,10 @@ say(f"the exam of section 4: {seconds:.0f} s", f"第 4 节的考试：{seconds:.
 claim("start_memory", peak_memory_gb())
 
 # %% [markdown] lang="en"
-# **Exercise 4** (easy, 5 minutes). The seeds name the download of `Qwen2.5-1.5B-Instruct`: about 6 GB. Check it: write `weights_gb`, the size of weights in GB ($10^9$ bytes), with `bits` for each. It has to work for 4 bits too.
+# **Exercise 4** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of weights in GB ($10^9$ bytes), with `bits` for each. It has to work for 4 bits too.
 
-# %% [markdown] lang="zh" of="993c55ba"
-# **练习 4**（容易，5 分钟）。种子文档说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 位。4 位时也要能用。
+# %% [markdown] lang="zh" of="b8b56555"
+# **练习 4**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 位。4 位时也要能用。
 
 
 # %% tags=["exercise"]
@@ -736,10 +736,10 @@ for name, count in (("Qwen2.5-1.5B", small), ("Qwen2.5-3B", larger)):
 claim("start_download", 2 * small / 1e9)
 
 # %% [markdown] lang="en"
-# So the seeds' 6 GB belong to the **3B**, whose GGUF file they had at hand. They are right that a GGUF file is no place to train: it is a format for inference (notebook 05). And their `huggingface-cli download` is called `hf download` today.
+# So 6 GB is the size of the **3B** model, which the notes had at hand as a GGUF file. They are right that GGUF cannot be trained: it is a format for inference, that is, for running a model (notebook 05). And their `huggingface-cli download` is called `hf download` today.
 
-# %% [markdown] lang="zh" of="3e0747f0"
-# 可见种子文档里的 6 GB 其实是 **3B** 的大小，他们手头的 GGUF 文件正是 3B。他们说 GGUF 不能拿来训练，这是对的：那是推理用的格式（notebook 05）。另外，`huggingface-cli download` 如今叫 `hf download`。
+# %% [markdown] lang="zh" of="bf4769b6"
+# 可见 6 GB 其实是 **3B** 模型的大小，讲义用的 GGUF 文件正是 3B 的。讲义说 GGUF 不能拿来训练，这是对的：那是推理用的格式，只用来运行模型（notebook 05）。另外，`huggingface-cli download` 如今叫 `hf download`。
 
 # %% [markdown]
 # ## 7. What goes wrong ｜ 哪里会出错
@@ -749,24 +749,24 @@ claim("start_download", 2 * small / 1e9)
 # |---|---|---|
 # | "Open the notebook inside the course's folder" | opened elsewhere | `make lab` |
 # | `NameError` | a cell was skipped | run all cells above |
-# | ⚠️ cannot be fetched | no model hub in reach | `PROFILE = "tiny"`, or `HF_ENDPOINT` |
-# | boxes in place of 中文 | another font | end figures with `helpers.plots` |
+# | ⚠️ cannot be fetched | no model hub in reach | `PROFILE = "tiny"`, or a mirror in `HF_ENDPOINT` |
+# | boxes in place of 中文 | another font | draw figures with `helpers.plots` |
 # | slightly other numbers | another CPU, other versions | claims give a range |
-# | a loss that stays flat | the cliff is still to come, or the rate is wrong | wait; notebook 04 |
+# | a loss that stays flat | the cliff is to come, or a wrong rate | wait; notebook 04 |
 #
-# Errors name their mend, in both languages:
+# Errors name their mend, in both languages. Two on purpose:
 
-# %% [markdown] lang="zh" of="2dedc37a"
+# %% [markdown] lang="zh" of="f2475d72"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | “请在课程文件夹里打开 notebook” | 在别处打开了 | `make lab` |
 # | `NameError` | 跳过了某个单元格 | 从头运行上面的单元格 |
-# | ⚠️ 无法下载 | 连不上模型站 | `PROFILE = "tiny"`，或设 `HF_ENDPOINT` |
+# | ⚠️ 无法下载 | 连不上模型站 | `PROFILE = "tiny"`，或用 `HF_ENDPOINT` 指定镜像 |
 # | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.plots` 画图 |
 # | 数字略有出入 | CPU 或版本不同 | 论断都给出范围 |
 # | 损失一直不动 | 悬崖还没到，或学习率不对 | 再等等；看 notebook 04 |
 #
-# 本课程的报错会写明怎么修，中英文都有：
+# 本课程的报错会写明怎么修，中英文都有。这里故意犯两个错：
 
 # %%
 for profile, wanted in (("T4", None), ("tiny", "my model")):
@@ -784,15 +784,15 @@ for profile, wanted in (("T4", None), ("tiny", "my model")):
 # - A skill may come all at once, after a long time of nothing.
 # - The dial is `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
 #
-# **Next**: 01, the decision tree: whether to fine-tune at all. Or straight to [04, SFT](04_sft.ipynb): how. The seeds' verdict "90 % of cases need RAG" is tested in 01.
+# **Next**: [01, the decision tree](01_decision_tree.ipynb): whether to fine-tune at all, and whether "90 % of cases need RAG", as the notes say. Or straight to [04, SFT](04_sft.ipynb): how.
 
-# %% [markdown] lang="zh" of="c2860af2"
+# %% [markdown] lang="zh" of="d9b39ad0"
 # - 模型**知道**的，是权重学过的；它能**读懂**的，是提示里给的。这是两回事。
 # - 格式和风格两样都不是，得靠练。这就是微调。
 # - 本领可能在长时间毫无动静之后，一下子出现。
 # - 旋钮是 `PROFILE`；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
 #
-# **下一步**：01 决策树，讲该不该微调；也可以直接去 [04 监督式微调](04_sft.ipynb)，看怎么做。种子文档的结论“90 % 的场景需要 RAG”，在 01 里检验。
+# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲该不该微调，以及是否真如讲义所说“90 % 的场景需要 RAG”；也可以直接去 [04 监督式微调](04_sft.ipynb)，看怎么做。
 
 # %%
 progress("00")

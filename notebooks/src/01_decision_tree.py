@@ -8,7 +8,7 @@
 # %% [markdown] lang="en"
 # | | |
 # |---|---|
-# | **You will** | walk the seeds' decision tree, and find where it misleads |
+# | **You will** | walk a decision tree, and find where it misleads |
 # | | build a search in English and Chinese, and measure it |
 # | | compare prompt, RAG and fine-tuning on the same 260 incidents |
 # | | count what an amended law costs each of them |
@@ -16,10 +16,10 @@
 # | **`tiny`** | 3 minutes, 1.2 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="670cae00"
+# %% [markdown] lang="zh" of="e57e22a5"
 # | | |
 # |---|---|
-# | **你将** | 走一遍种子文档的决策树，找出它在哪里会指错路 |
+# | **你将** | 走一遍决策树，找出它在哪里会指错路 |
 # | | 搭一个中英文都能用的检索，并测出它有多准 |
 # | | 用同样的 260 个事件比较提示词、RAG 和微调 |
 # | | 算清法规一修订，各种做法要付出多少 |
@@ -91,17 +91,17 @@ set_seed(SEED)
 # ## 1. Why, and the tree ｜ 为什么，以及这棵树
 
 # %% [markdown] lang="en"
-# A model answers wrongly. Three remedies are on the shelf: change the **prompt**, give it a text to read (**RAG**), or train it (**fine-tuning**). They differ widely in cost, and the dearest is often taken first.
+# A model answers wrongly. Three remedies: change the **prompt** (a clearer request, or a few examples: *few-shot*), give it a text to look things up in (**RAG**), or train it (**fine-tuning**). They differ in cost, and the dearest is often taken first.
 #
-# The seeds, the documents that this path grew from, offer a decision tree. This lesson walks it, and then does what is rarely done with a decision tree: it **tries all the ways on the same incidents** and counts.
+# The notes that this course grew from offer a decision tree. We walk it, then do what is rarely done: **try all the ways on the same incidents** and count.
 
-# %% [markdown] lang="zh" of="17ce5880"
-# 模型答错了。货架上有三种办法：改**提示词**，给它一份文本去查（**RAG**），或者训练它（**微调**）。三者代价相差很大，可人们常常一上来就拿最贵的。
+# %% [markdown] lang="zh" of="8d3e385d"
+# 模型答错了，有三种办法：改**提示词**（把要求说清楚，或附上几个样例，即*少样本*），给它一份文本去查（**RAG**），或者训练它（**微调**）。三者代价不同，可人们常常一上来就拿最贵的。
 #
-# 种子文档（这条学习路径就是由它们发展来的）给了一棵决策树。这一课先照着走一遍，再做一件很少有人做的事：**同一批事件，每种做法都试一遍**，数数谁对了多少。
+# 本课程最初的讲义给了一棵决策树。这一课先照着走一遍，再做一件很少有人做的事：**同一批事件，每种做法都试一遍**，数数谁对了多少。
 
 # %% [markdown] lang="en"
-# The seeds draw their tree in Mermaid. GitHub and JupyterLab draw such text, Colab shows it raw, and **theirs nobody can draw**: in a label without quotes, `(` opens another shape, and the parser stops at `FT[Fine-Tuning (Knowledge Injection)]`. Quotes mend it:
+# The notes draw their tree in Mermaid, a language for diagrams. GitHub and JupyterLab draw it, Colab shows the raw text, and **theirs nobody can draw**: in a label without quotes, `(` opens another shape, and the parser stops at `FT[Fine-Tuning (Knowledge Injection)]`. Quotes mend it:
 #
 # ```mermaid
 # graph TD
@@ -117,8 +117,8 @@ set_seed(SEED)
 #     Q5 -- No --> FT2["Fine-Tuning (Style Injection)"]
 # ```
 
-# %% [markdown] lang="zh" of="db8d3e13"
-# 种子文档用 Mermaid 画这棵树。这种文字，GitHub 和 JupyterLab 会画成图，Colab 只显示原文；而**种子里的这一段谁也画不出来**：标签不加引号时，`(` 会被当作另一种形状的开头，解析到 `FT[Fine-Tuning (Knowledge Injection)]` 就停了。加上引号就好：
+# %% [markdown] lang="zh" of="15415a3d"
+# 讲义用 Mermaid（一种画图语言）画这棵树。GitHub 和 JupyterLab 会画成图，Colab 只显示原文；而**讲义里的这一段谁也画不出来**：标签不加引号时，`(` 会被当作另一种形状的开头，解析到 `FT[Fine-Tuning (Knowledge Injection)]` 就停了。加上引号就好：
 #
 # ```mermaid
 # graph TD
@@ -135,19 +135,19 @@ set_seed(SEED)
 # ```
 
 # %% [markdown] lang="en"
-# A picture is right on every front end. Left, the branch of knowledge; right, the branch of style. Five answers lead to a leaf, and the title gives the reason; where the notebook is live, set your own.
+# A picture looks the same everywhere. Left, the branch of knowledge; right, the branch of style. The answers to five questions lead to a leaf, and the title gives the reason; where the notebook is live, set your own.
 #
 # **Predict first**: the clerks of Lingxi want *notices* in a fixed form that the model never saw, with fines from a code that was amended this year. At which leaf does the tree end?
 
-# %% [markdown] lang="zh" of="7a15ad90"
-# 画成图片，在哪里看都不会错。左边是知识这一支，右边是风格这一支。沿着五个回答走到一片叶子，图的标题说明理由；在运行中的 notebook 里，回答可以自己选。
+# %% [markdown] lang="zh" of="a323c991"
+# 画成图片，在哪里看都不会错。左边是知识这一支，右边是风格这一支。五个问题的回答决定走到哪片叶子，图的标题说明理由；notebook 运行着的时候，回答可以自己改。
 #
 # **先猜一猜**：灵溪的书记员要的是*通知书*，格式固定，模型从没见过；罚款出自今年刚修订的法规。照这棵树走，会停在哪片叶子上？
 
 
 # %%
 def walk(**answers):
-    """Walk the seeds' tree with five answers and draw the way."""
+    """Walk the notes' tree with five answers and draw the way."""
     return tree.draw(tree.walk(answers))
 
 
@@ -164,17 +164,17 @@ widgets.explore(walk, names=NAMES, **lingxi)
 # %% [markdown] lang="en"
 # It ends at RAG, and nobody asked about the form. Keep that in mind until section 5.
 #
-# **Exercise 1** (easy, 5 minutes). Write the tree as a function of its five answers. It returns `"rag"`, `"fine-tune"` or `"prompt"`, and `"none"` on the arm that the seeds leave open.
+# **Exercise 1** (easy, 5 minutes). Write the tree as a function of its five answers. It returns `"rag"`, `"fine-tune"` or `"prompt"`, and `"none"` where the tree has no arrow: nothing is missing.
 
-# %% [markdown] lang="zh" of="c2594571"
+# %% [markdown] lang="zh" of="51d871b1"
 # 停在了 RAG，可格式的事谁也没问。先记住这一点，第 5 节再说。
 #
-# **练习 1**（容易，5 分钟）。把这棵树写成函数，参数是五个回答。返回 `"rag"`、`"fine-tune"` 或 `"prompt"`；种子文档没写的那一支返回 `"none"`。
+# **练习 1**（容易，5 分钟）。把这棵树写成函数，参数是五个回答。返回 `"rag"`、`"fine-tune"` 或 `"prompt"`；树上没有画箭头的那种情形（什么都不缺）返回 `"none"`。
 
 
 # %% tags=["exercise"]
 def decide(knowledge, changing, huge, style, prompt_fixes):
-    """Return what the seeds' tree advises."""
+    """Return what the notes' tree advises."""
     ...
 
 
@@ -186,7 +186,7 @@ nb01.decide(decide)
 #
 # ```python
 # def decide(knowledge, changing, huge, style, prompt_fixes):
-#     """Return what the seeds' tree advises."""
+#     """Return what the notes' tree advises."""
 #     if knowledge:
 #         return "fine-tune" if huge and not changing else "rag"
 #     if style:
@@ -197,15 +197,15 @@ nb01.decide(decide)
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 2** (easy, 5 minutes). Four scenarios of traffic law that the seeds name. What does each need: `"prompt"`, `"rag"`, `"fine-tune"`, `"both"` (RAG and fine-tuning) or `"none"`?
+# **Exercise 2** (easy, 5 minutes). Four scenarios of traffic law from the notes, told more exactly here. What does each need: `"prompt"`, `"rag"`, `"fine-tune"`, `"both"` (RAG and fine-tuning) or `"none"`?
 #
 # - A: citizens ask for fines; the code is amended every year
 # - B: documents in an exact legal form; examples in prompts fail; each request carries its facts
 # - C: professional terms; a word list in the prompt was not enough
 # - D: a chat forgets earlier turns; your program sends the last message alone
 
-# %% [markdown] lang="zh" of="6fd5bf2b"
-# **练习 2**（容易，5 分钟）。种子文档举了四个交通法场景。各需要什么：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`（RAG 加微调），还是 `"none"`？
+# %% [markdown] lang="zh" of="f01da119"
+# **练习 2**（容易，5 分钟）。讲义举了四个交通法场景，这里说得更具体些。各需要什么：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`（RAG 加微调），还是 `"none"`？
 #
 # - A：市民来问罚款；法规每年都修订
 # - B：格式严格的法律文书，提示里给样例也写不对；每次请求都带着事实
@@ -227,7 +227,7 @@ nb01.seeds_cases(seeds_cases)
 #
 # </details>
 #
-# The seeds say fine-tune for D. Section 3 measures it. ｜ D 这一例，种子文档说要微调；第 3 节会实测。
+# The notes say fine-tune for D. Section 3 measures it. ｜ D 这一例，讲义说要微调；第 3 节会实测。
 
 # %% [markdown]
 # ## 2. The smallest example: find the article ｜ 最小的例子：找到那一条
@@ -265,12 +265,12 @@ for hit in index["en"].search(query(example), k=3):
 # %% [markdown] lang="en"
 # Reports are not written in the code's words: *was parked*, not *parking*; *honked for a long time*, not *sounding the horn*. And they are full of noise: plates, colours, days.
 #
-# **Predict first**: for how many of 100 reports is the right article among the first three of 96? Once with whole words, once with English endings cut and stop words such as *the* left out. We choose on the **training** incidents; the test stays untouched.
+# **Predict first**: for what share of the reports is the right article among the first three of 96 (the search's **recall**)? Once with whole words, once with English endings cut and stop words such as *the* left out. We choose on the **training** incidents; the test stays untouched.
 
-# %% [markdown] lang="zh" of="a0e61b5b"
+# %% [markdown] lang="zh" of="e30493e0"
 # 报告用的不是法条里的字眼：法条说 *parking*，报告说 *was parked*；法条说 *sounding the horn*，报告说 *honked for a long time*。中文也一样：法条写“停车”，报告写“停着不走”。报告里还有一堆干扰：车牌、颜色、星期几。
 #
-# **先猜一猜**：100 份报告里，有多少份的正确法条排在 96 条的前三名？一次用整词检索，一次去掉英文词尾和 *the* 这样的停用词。我们在**训练**事件上做选择，测试事件先不碰。
+# **先猜一猜**：有多大比例的报告，其正确法条排在 96 条的前三名（这个比例就是检索的**召回率**）？切词有两种办法：一种用整词，一种去掉英文词尾和 *the* 这样的停用词。我们在**训练**事件上做选择，测试事件先不碰。
 
 
 # %%
@@ -311,7 +311,7 @@ fig
 # ## 3. The test: six ways, the same incidents ｜ 检验：六种做法，同一批事件
 
 # %% [markdown] lang="en"
-# The task is always the same, `Write the notice.` and a report. The ways differ in what stands before it, and in whether the model was trained.
+# The task is always the same, `Write the notice.` and a report. The ways differ in what stands before it, and in whether the model was trained. Three articles: with fewer the search misses more, with more the reading gets harder.
 #
 # | way | in the prompt | trained |
 # |---|---|---|
@@ -322,8 +322,8 @@ fig
 # | fine-tuning | nothing more | yes |
 # | RAG + fine-tuning | the three articles found | yes |
 
-# %% [markdown] lang="zh" of="a2d2a8a4"
-# 任务都一样：`Write the notice.` 加一份报告（中文则是“请写处理通知书。”）。不同的是前面放了什么，以及模型有没有训练过。
+# %% [markdown] lang="zh" of="326f8b5d"
+# 任务都一样：`Write the notice.` 加一份报告（中文则是“请写处理通知书。”）。不同的是前面放了什么，以及模型有没有训练过。为什么取三条？少取，检索更容易落空；多取，模型更容易读岔。
 #
 # | 做法 | 提示里还有 | 训练过吗 |
 # |---|---|---|
@@ -375,16 +375,20 @@ say(
 )
 
 # %% [markdown] lang="en"
-# **Predict first**, for articles that no training row mentions. Which way brings the *form*? Which the *facts* (article, fine, points and office, all four right)? Which brings both? And what will the fine-tuned model, asked without articles, write after `Fine:`?
+# Each notice gets four marks, all or nothing: *form* (header, labels and order to the letter), *term* (the official name of the offence), *facts* (article, fine, points and office), *all right* (every line).
+#
+# **Predict first**, for articles that no training row mentions (**unseen**): which way brings the form? Which the facts? Which both? And what will the fine-tuned model, asked without articles, write after `Fine:`?
 
-# %% [markdown] lang="zh" of="a17d7280"
-# **先猜一猜**：对训练里从没出现过的法条，哪种做法能写对*格式*？哪种能写对*事实*（条号、罚款、记分、机关，四项全对）？哪种两样都行？不给法条时，微调过的模型会在 `Fine:`（罚款）后面写什么？
+# %% [markdown] lang="zh" of="c21afca4"
+# 每份通知书打四项分，每项要么全对、要么算错：*格式*（标题、标签和顺序一字不差）、*术语*（违法行为的正式名称）、*事实*（条号、罚款、记分、机关）、*全对*（每一行都对）。
+#
+# **先猜一猜**：对训练里从没出现过的法条（**未见法条**），哪种做法能写对格式？哪种能写对事实？哪种两样都行？不给法条时，微调过的模型会在 `Fine:`（罚款）后面写什么？
 
 # %% [markdown] lang="en"
-# First the training, once, live: all weights of the tiny model (LoRA on a GPU), on the notices, questions and dialogues of `train.jsonl`, half of the rows with three articles in the prompt, half without. Why half and half? A model should be **trained as it will be used**, and here it is used both ways. How LoRA works is notebook 02, how to train it 04.
+# First the training, once, live: all weights of the tiny model (on a GPU only the few of LoRA, notebook 02), on the notices, questions and dialogues of `train.jsonl`; its refusals wait for notebook 06. Half of the rows have three articles in the prompt, half have none. Why? A model should be **trained as it will be used**, and here it is used both ways. Notebook 04 teaches how to train.
 
-# %% [markdown] lang="zh" of="bd8b7e42"
-# 先训练，只练一次，当场练：小模型练全部权重（GPU 上用 LoRA），练的是 `train.jsonl` 里的通知书、提问和对话，一半的行在提示里带三条法条，一半不带。为什么各一半？因为**怎么用就怎么练**，而这里两种用法都有。LoRA 的原理见 notebook 02，训练的方法见 04。
+# %% [markdown] lang="zh" of="4556a05b"
+# 先训练，只练一次，当场练：小模型练全部权重（GPU 上只练 LoRA 那一小部分，见 notebook 02），用的是 `train.jsonl` 里的通知书、提问和对话；其中的拒答留到 notebook 06。一半的行在提示里带三条法条，一半不带。为什么？因为**怎么用就怎么练**，而这里两种用法都有。训练的方法见 notebook 04。
 
 # %%
 lessons = [row for row in world("train") if row["task"] != "refusal"][: 16 if setup.smoke else None]
@@ -440,10 +444,10 @@ ax.legend(loc="upper left", ncols=4)
 fig
 
 # %% [markdown] lang="en"
-# Two things are missing, and each remedy brings one. **Training brings the form**, for articles it never saw too. **The text brings the facts**, to a model that was trained to use it: the base model has the same three articles before it and gets lost in the form. One remedy alone writes no notice that could be sent; together, six in ten. The intervals below compare the pair with each other way, incident by incident.
+# Two things are missing, and each remedy brings one. **Training brings the form**, for articles it never saw too. **The text brings the facts**, to a model that was trained to use it: the base model has the same three articles before it and gets lost in the form. One remedy alone writes no notice that could be sent; together, six in ten. Below: both together against each other way, incident by incident; then seen and unseen articles apart.
 
-# %% [markdown] lang="zh" of="2f19c2e6"
-# 缺的是两样东西，每种办法只补一样。**训练带来格式**，没见过的法条也会写；**文本带来事实**，前提是模型练过怎么用它：基座面前摆着同样的三条法条，却在填格式时乱了套。单靠一样，一份能寄出去的通知书都写不出；两样合起来，十份里有六份。下面逐个事件配对，比较合起来的做法与其他每一种相差多少。
+# %% [markdown] lang="zh" of="77c77150"
+# 缺的是两样东西，每种办法只补一样。**训练带来格式**，没见过的法条也会写；**文本带来事实**，前提是模型练过怎么用它：基座模型面前摆着同样的三条法条，却在格式上乱了套。单靠一样，一份能寄出去的通知书都写不出；两样合起来，十份里有六份。下面先逐个事件配对，看两样合起来比其他每种做法高出多少；再把见过和未见的法条分开来看。
 
 # %%
 margins = {way: share_difference(marks(way, "all"), marks(BOTH, "all")) for way in WAYS}
@@ -475,6 +479,14 @@ plots.grid(
     "All right, % ｜ 全对，%",
 )
 
+# %%
+plots.grid(
+    [[share(marks(way, name, split="seen")) for name in MARKS] for way in WAYS],
+    list(WAYS),
+    list(MARKS.values()),
+    "New incidents under articles trained on, % ｜ 练过的法条、新的事件，%",
+)
+
 
 # %%
 from functools import partial
@@ -490,14 +502,14 @@ claim("tree_few_tokens", costs[FEW][0] / costs[TUNED][0])
 # %% [markdown] lang="en"
 # ### The four scenarios, measured
 #
-# The four scenarios of exercise 2, with numbers. *Questions* count as right if the answer states the value asked for. *Form* and *terms* are those of the unseen incidents; the base model gets its examples (few-shot). *Dialogue*: a follow-up question, whose answer stands in the turn before.
+# This is how the scenarios of exercise 2 are marked. *Questions*: the answer states the value asked for. *Form* and *terms*: those of the unseen incidents; the base model gets its examples (few-shot). *Dialogue*: a follow-up question, whose answer stands in the turn before.
 #
 # **Predict first**: without any training, how far does the base model get in each of the four?
 
-# %% [markdown] lang="zh" of="fad30c60"
+# %% [markdown] lang="zh" of="97ef6b81"
 # ### 四个场景，实测
 #
-# 练习 2 的四个场景，这回用数字说话。*提问*：答案说出了所问的值，就算对。*格式*和*术语*取自未见法条的事件，基座模型带着样例（少样本）来答。*对话*：紧接着追问一句，答案就在上一轮里。
+# 练习 2 的四个场景这样打分。*提问*：答案说出了所问的值，就算对。*格式*和*术语*取自未见法条的事件，基座模型带着样例（少样本）来答。*对话*：紧接着追问一句，答案就在上一轮里。
 #
 # **先猜一猜**：不做任何训练，基座模型在这四个场景里各能做到几成？
 
@@ -522,7 +534,7 @@ claim("tree_dialogue", talk[0])
 order = (FEW, RAG_FEW, TUNED, BOTH)
 form, term = ([share(marks(way, name)) for way in order] for name in ("form", "term"))
 asked, told = "questions ｜ 回答交通法问题", "dialogue, second turn ｜ 多轮对话，第二轮"
-header = ["scenario ｜ 场景", "the seeds ｜ 种子文档", "base ｜ 基座", "base + RAG ｜ 基座 + RAG"]
+header = ["scenario ｜ 场景", "the notes ｜ 讲义", "base ｜ 基座", "base + RAG ｜ 基座 + RAG"]
 rows = [
     [asked, "RAG", closed[0], opened[0], closed[1], opened[1]],
     ["legal form ｜ 文书格式", "fine-tune ｜ 微调", *form],
@@ -535,11 +547,11 @@ table([*header, TUNED, BOTH], rows)
 # ## 4. The amendment ｜ 法规修订了
 
 # %% [markdown] lang="en"
-# The council amends 16 of the 96 articles: a new fine for each, new points for most. RAG takes 16 new texts. Fine-tuning needs **examples that somebody writes**, here two reports for each article and language, and a retraining.
+# The council amends 16 of the 96 articles: a new fine for each, new points for most. RAG needs the 16 new texts. Fine-tuning needs **examples that somebody writes**, here two reports for each article and language, and a retraining.
 #
 # **Predict first**: how many seconds does each take? And what will the retraining do to the model's skill of *reading* articles?
 
-# %% [markdown] lang="zh" of="5b89e698"
+# %% [markdown] lang="zh" of="d3f54325"
 # 市里修订了 96 条中的 16 条：罚款全改，多数连记分也改了。RAG 只要换上 16 条新法条。微调则需要**有人来写新样本**（这里每条法条、每种语言各写两份报告），再重新训练一次。
 #
 # **先猜一猜**：两种做法各要几秒？重新训练之后，模型*读*法条的本领会怎样？
@@ -553,16 +565,16 @@ for row in [row for row in all_reports if row["article"] in amended][:few]:
 
 
 def score(rows, name, rag):
-    """Let the tuned model write notices, with or without articles; return one of their scores."""
-    return share(score_notices(answers([ask(row, rag=rag) for row in rows]), rows)[name])
+    """Let the tuned model write notices; return one of their scores, notice by notice."""
+    return score_notices(answers([ask(row, rag=rag) for row in rows]), rows)[name]
 
 
 stale, started = score(affected, "facts", rag=True), time.perf_counter()
 for lang in LANGS:
     index[lang].replace({name: page[lang]["text"] for name, page in amended.items()})
 swap_seconds = time.perf_counter() - started
-swapped = score(affected, "facts", rag=True)
-say(f"facts with the old index: {stale}", "用旧索引时的事实")
+swapped = share(score(affected, "facts", rag=True))
+say(f"facts with the old index: {share(stale)}", "用旧索引时的事实")
 claim("tree_swap_seconds", swap_seconds)
 claim("tree_swap_facts", swapped)
 
@@ -588,12 +600,12 @@ for _ in range(1 if setup.smoke else 3):
     learned.append(score(affected, "facts", rag=False))
     reads.append(score(untouched, "all", rag=True))
 claim("tree_retrain_seconds", spent[-1])
-claim("tree_retrain_facts", learned[-1])
-claim("tree_retrain_reading", 100 * (reads[-1].value - reads[0].value))
+claim("tree_retrain_facts", share(learned[-1]))
+claim("tree_retrain_reading", share_difference(reads[0], reads[-1]))
 plots.curves(
     {
-        "retrained: new facts ｜ 重新训练：新事实": (spent, learned),
-        "retrained: reading ｜ 重新训练：阅读": (spent, reads),
+        "retrained: new facts ｜ 重新训练：新事实": (spent, list(map(share, learned))),
+        "retrained: reading ｜ 重新训练：阅读": (spent, list(map(share, reads))),
         "RAG: new facts ｜ RAG：新事实": ([0, spent[-1]], [swapped] * 2),
     },
     "What an amendment costs ｜ 一次修订的代价",
@@ -603,32 +615,32 @@ plots.curves(
 )
 
 # %% [markdown] lang="en"
-# RAG has the new law the moment its index does, and the tuned model stays as it is: reading is a skill, and skills don't go out of date. Retraining has to burn each number in, and the model that learns to recite **unlearns to read**. Mixing old rows in (replay, notebook 04) softens that, at the price of more rows and more seconds.
+# RAG has the new law the moment its index does, and the tuned model stays as it is: reading is a skill, and skills don't go out of date. Retraining has to burn each number in, and the model that learns to recite **forgets how to read**. The usual remedy is to mix old rows in (replay, notebook 04), at the price of more rows and more seconds.
 
-# %% [markdown] lang="zh" of="d08d2eef"
-# 索引一换，RAG 就用上了新法；微调过的模型一点没动：会读是一种本领，本领不会过期。重新训练则要把每个数字硬背下来，学会了背，就**忘了怎么读**。混入旧样本（重放，见 notebook 04）能缓解，代价是更多的行、更多的时间。
+# %% [markdown] lang="zh" of="c586abe1"
+# 索引一换，RAG 就用上了新法；微调过的模型一点没动：会读是一种本领，本领不会过期。重新训练则要把每个数字硬背下来，学会了背，就**忘了怎么读**。常用的对策是混入旧样本（重放，见 notebook 04），代价是更多的行、更多的时间。
 
 # %% [markdown] lang="en"
-# ### The tables of the seeds, refilled
+# ### The tables of the notes, refilled
 #
-# One seed compares three methods by *cost* (low, medium, high) and *how long the effect lasts*; another sets RAG against fine-tuning by *source, speed, updating, depth, cost*, all in adjectives. Here are both with what this notebook measured; the first for incidents under unseen articles. *Permanent*, by the way, lasts until the next training: see the figure above.
+# One table of the notes compares three methods by *cost* (low, medium, high) and *how long the effect lasts*; another sets RAG against fine-tuning by *source, speed, updating, depth, cost*, all in adjectives. Here are both with what this notebook measured; the first for incidents under unseen articles. *Permanent*, by the way, lasts until the next training: see the figure above.
 
-# %% [markdown] lang="zh" of="f3b607d6"
-# ### 种子文档的表，重新填
+# %% [markdown] lang="zh" of="43bbb4dd"
+# ### 讲义里的表，重新填
 #
-# 一份种子文档按*成本*（低、中、高）和*效果持久性*比较三种方法；另一份按*知识来源、响应速度、知识更新、专业理解、成本*比较 RAG 与微调，填的全是形容词。下面是同样的两张表，填上这个 notebook 的实测值；第一张取未见法条下的事件。顺便一提，*永久*只管到下一次训练为止，请看上面那张图。
+# 讲义有一张表按*成本*（低、中、高）和*效果持久性*比较三种方法；另一张按*知识来源、响应速度、知识更新、专业理解、成本*比较 RAG 与微调，填的全是形容词。下面还是这两张表，填上这个 notebook 的实测值；第一张取未见法条下的事件。顺便一提，*永久*只管到下一次训练为止，请看上面那张图。
 
 # %%
 swap = f"{len(amended)} texts ｜ 条, {swap_seconds:.2f} s"
 updates = dict.fromkeys(WAYS, ("—", "—")) | dict.fromkeys((RAG, RAG_FEW), (swap, "—"))
-updates[TUNED] = f"{len(new_rows)} rows ｜ 行, {spent[-1]:.0f} s", learned[-1]
+updates[TUNED] = f"{len(new_rows)} rows ｜ 行, {spent[-1]:.0f} s", share(learned[-1])
 updates[BOTH] = swap, swapped
 SAID = {
     PROMPT: "low, each time ｜ 低，每次都要",
     RAG: "medium ｜ 中",
     TUNED: "high, permanent ｜ 高，永久",
 }
-header = ["way ｜ 做法", "the seeds ｜ 种子文档", *MARKS.values(), "training ｜ 训练"]
+header = ["way ｜ 做法", "the notes ｜ 讲义", *MARKS.values(), "training ｜ 训练"]
 header += ["prompt tokens ｜ 提示词元", "an answer ｜ 每个回答"]
 header += ["an amendment ｜ 一次修订", "facts after it ｜ 修订后的事实"]
 rows = []
@@ -649,7 +661,7 @@ facts, term = ([share(marks(way, name)) for way in (RAG, TUNED)] for name in ("f
 speed = f"{search_ms:.1f} ms + {costs[BOTH][1]:.2f} s", f"{costs[TUNED][1]:.2f} s"
 price = f"+{costs[BOTH][0] - costs[TUNED][0]:.0f} tokens an answer ｜ 词元，每次回答"
 once = f"{train_seconds:.0f} s once ｜ 只付一次"
-header = ["", "seeds: RAG ｜ 种子文档：RAG", "seeds: tuning ｜ 种子文档：微调"]
+header = ["", "notes: RAG ｜ 讲义：RAG", "notes: tuning ｜ 讲义：微调"]
 rows = [
     ["facts ｜ 知识来源", "documents ｜ 外部文档", "model ｜ 模型内部", *facts],
     ["response ｜ 响应速度", "slow ｜ 慢", "fast ｜ 快", *speed],
@@ -665,10 +677,10 @@ rows = [
 table([*header, "RAG: measured ｜ RAG：实测", "tuning: measured ｜ 微调：实测"], rows)
 
 # %% [markdown] lang="en"
-# And their verdict: "**90 % of use cases need RAG**, not fine-tuning." Which cases, counted by whom? The seeds name no source, and no notebook can count the use cases of the world. Our ledger lists it as *not testable here*, beside the claims that were tested. A number without a source is an opinion in the dress of a measurement, even where you share it.
+# And the notes' verdict: "**90 % of use cases need RAG**, not fine-tuning." Which cases, counted by whom? They name no source, and no notebook can count the use cases of the world. The ledger of claims, `data/claims.csv`, lists it as *not testable here*. A number without a source is an opinion in the dress of a measurement, even where you share it.
 
-# %% [markdown] lang="zh" of="4a61c50a"
-# 还有那句结论：“**90 % 的场景需要 RAG**，而不是微调。”哪些场景？谁数的？种子文档没给出处，也没有哪个 notebook 数得清世上的场景。我们的清单把它列为“此处无法检验”，和检验过的论断放在一起。没有出处的数字，不过是穿着测量外衣的看法，哪怕你也这么看。
+# %% [markdown] lang="zh" of="21c7bf7a"
+# 还有讲义的那句结论：“**90 % 的场景需要 RAG**，而不是微调。”哪些场景？谁数的？讲义没给出处，也没有哪个 notebook 数得清世上的场景。论断清单 `data/claims.csv` 把它列为“此处无法检验”。没有出处的数字，不过是穿着测量外衣的看法，哪怕你也这么看。
 
 # %% [markdown]
 # ## 5. What goes wrong ｜ 哪里会出错
@@ -676,11 +688,11 @@ table([*header, "RAG: measured ｜ RAG：实测", "tuning: measured ｜ 微调�
 # %% [markdown] lang="en"
 # Three ways to be fooled:
 #
-# - **A perfect form around wrong numbers.** The fine-tuned model without articles never says "I don't know" (notebook 06): it invents.
+# - **A perfect form around wrong numbers.** The fine-tuned model without articles never says "I don't know" (notebook 06 teaches that): it invents.
 # - **The parrot.** A few-shot prompt also hands over the *facts* of its examples, and they turn up in the answers.
 # - **The search misses.** Then the right article is not on the desk, and a confident notice cites another.
 
-# %% [markdown] lang="zh" of="3befcd78"
+# %% [markdown] lang="zh" of="393dad42"
 # 三种容易上当的情形：
 #
 # - **格式完美，数字全错。** 微调过的模型手边没有法条时，不会说“我不知道”（notebook 06 才教），只会编。
@@ -701,9 +713,9 @@ for row, prompt, text in zip(cases, prompts[BOTH], texts[BOTH], strict=True):
         print(text)
 
 # %% [markdown] lang="en"
-# And the tree itself. Whoever says yes to *knowledge* is never asked about *style*, so Lingxi's notices were sent to RAG alone: compare the bar of RAG with the last one in section 3. Whoever says no twice falls out of the tree. **The mend**: ask about knowledge and about style, both, always, and add up the advice.
+# And the tree itself. Whoever says yes to *knowledge* is never asked about *style*, so Lingxi's notices were sent to RAG alone: compare RAG's bars with the last group in the figure of section 3. Whoever says no twice falls out of the tree. **The mend**: ask about knowledge and about style, both, always, and add up the advice.
 
-# %% [markdown] lang="zh" of="3a2caa6a"
+# %% [markdown] lang="zh" of="ee8ce36a"
 # 再看这棵树本身。只要回答*缺知识*，就没人再问*风格*，于是灵溪的通知书被指到了 RAG 一条路上：请对照第 3 节图里 RAG 那一组和最后一组。两个问题都回答“否”的人，则从树上掉了下来。**改法**：知识和风格两个问题，每次都要问，再把两边的建议合起来。
 
 # %%
@@ -714,15 +726,15 @@ tree.draw(tree.walk(lingxi, mended=True), mended=True)
 # ## 6. Exercises ｜ 练习
 
 # %% [markdown] lang="en"
-# **Exercise 3** (hard, 15 minutes). Judge eight cases by the mended tree: `"prompt"`, `"rag"`, `"fine-tune"`, `"both"` or `"none"`?
+# **Exercise 3** (hard, 15 minutes). Judge eight cases by the mended tree: `"prompt"`, `"rag"`, `"fine-tune"`, `"both"` or `"none"`? *A prompt fixes it* means: at a price that you can pay.
 #
 # - E: a shop's chat must know today's prices
 # - F: answers are right but long; one line, *answer in one sentence*, mends it
 # - G: a prompt with ten long examples works, but at a million runs a day it is too dear
 # - H: notices in a form that prompts do not bring, fines that change each year
 
-# %% [markdown] lang="zh" of="a3fa1cd2"
-# **练习 3**（较难，15 分钟）。用改好的树判断八例：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`，还是 `"none"`？
+# %% [markdown] lang="zh" of="b5314e0e"
+# **练习 3**（较难，15 分钟）。用改好的树判断八例：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`，还是 `"none"`？“提示词能解决”的意思是：花费也承受得起。
 #
 # - E：商店的客服要知道今天的价格
 # - F：回答正确但太长；加一句*用一句话回答*就好了
@@ -737,7 +749,7 @@ tree.draw(tree.walk(lingxi, mended=True), mended=True)
 
 # %% [markdown] lang="zh" of="70187775"
 # - I：编程接口助手，接口每周都变；它的文风没问题
-# - J：模型把长长一列数加错
+# - J：模型把一长列数相加，总是算错
 # - K：要把评论标成 `POS` 或 `NEG`，一字不差；提示词只到 70 %；有 2 万行标注
 # - L：一门模型几乎不懂的语言，和用它写的五十亿词元的书
 
@@ -759,10 +771,10 @@ nb01.more_cases(more_cases)
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 4** (medium, 5 minutes). The seeds say that fine-tuning lowers the cost of inference. Training costs `training` seconds once; an answer then takes `tuned` seconds instead of `few_shot`. Write `break_even`: after how many answers has training paid for itself? If it never does, return `float("inf")`.
+# **Exercise 4** (medium, 5 minutes). The notes say that fine-tuning lowers the cost of inference, that is, of answering. Training costs `training` seconds once; an answer then takes `tuned` seconds instead of `few_shot`. Write `break_even`: after how many answers has training paid for itself? If it never does, return `float("inf")`.
 
-# %% [markdown] lang="zh" of="856e3fca"
-# **练习 4**（中等，5 分钟）。种子文档说微调能减少推理成本。训练一次花 `training` 秒，此后每个回答从 `few_shot` 秒变成 `tuned` 秒。写出 `break_even`：回答多少次之后，训练就回本了？如果永远回不了本，返回 `float("inf")`。
+# %% [markdown] lang="zh" of="2b7746a7"
+# **练习 4**（中等，5 分钟）。讲义说微调能减少推理（也就是作答）的成本。训练一次花 `training` 秒，此后每个回答从 `few_shot` 秒变成 `tuned` 秒。写出 `break_even`：回答多少次之后，训练就回本了？如果永远回不了本，返回 `float("inf")`。
 
 
 # %% tags=["exercise"]
@@ -786,7 +798,7 @@ nb01.break_even(break_even)
 #
 # </details>
 #
-# Put in the times of section 4. ｜ 代入第 4 节的时间试试。
+# Put in the times from the first table of section 4. ｜ 代入第 4 节第一张表里的时间试试。
 
 # %% [markdown]
 # ## Summary ｜ 小结

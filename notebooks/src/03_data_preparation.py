@@ -90,12 +90,12 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # ## 1. Why: a model is what it is fed ｜ 为什么：喂什么，像什么
 
 # %% [markdown] lang="en"
-# The seeds say: quality above quantity, diversity, one consistent format, and question–answer pairs made from documents. Good advice, and each part of it can be measured.
+# The notes that this course grew from ask for quality above quantity, diversity, one consistent format, and question–answer pairs made from documents. Good advice: this lesson follows it, and measures the first part.
 #
 # Everything here happens **before** training. It costs minutes, and it decides what the hours after it are worth.
 
-# %% [markdown] lang="zh" of="59c5e3b5"
-# 种子文档说：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。都是好建议，而且每一条都能测。
+# %% [markdown] lang="zh" of="fdaf784e"
+# 本课程最初的讲义说：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。都是好建议：这一课照着做，并把第一条拿来实测。
 #
 # 这一课讲的事都发生在训练**之前**：只花几分钟，却决定了后面几小时值不值得。
 
@@ -103,7 +103,7 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # ## 2. Four formats, one conversation ｜ 四种格式，同一段对话
 
 # %% [markdown] lang="en"
-# The seeds show two formats. People use four:
+# The notes show two formats; four are in common use:
 #
 # | format | keys | where you meet it |
 # |---|---|---|
@@ -112,10 +112,10 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # | prompt–completion | `prompt`, `completion` | TRL |
 # | messages | `role`, `content` | TRL, every API |
 #
-# Trainers like TRL's (notebook 04) take messages; everything goes there. From Alpaca, instruction and input become one question:
+# TRL, Hugging Face's training library (notebook 04), takes messages, so the other formats are turned into them. From Alpaca, instruction and input become one question:
 
-# %% [markdown] lang="zh" of="d19ed7a0"
-# 种子文档给了两种格式，实际常用的有四种：
+# %% [markdown] lang="zh" of="ecac1c9a"
+# 讲义给了两种格式，实际常用的有四种：
 #
 # | 格式 | 键名 | 常见于 |
 # |---|---|---|
@@ -124,7 +124,7 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # | prompt–completion | `prompt`、`completion` | TRL |
 # | messages | `role`、`content` | TRL 和各家 API |
 #
-# TRL（见 notebook 04）这样的训练器都认 messages，所以都往这里转。先看 Alpaca：指令和输入合成一个问题：
+# TRL 是 Hugging Face 的训练库（见 notebook 04），它认 messages，所以别的格式都往这里转。先看 Alpaca：指令和输入合成一个问题：
 
 
 # %%
@@ -166,18 +166,18 @@ nb03.from_sharegpt(from_sharegpt)
 # </details>
 
 # %% [markdown] lang="en"
-# **Without loss**: there and back gives the same row, its other fields too. Where that cannot be, a converter must refuse, not drop. Ours keeps `input` beside the messages: it tells where to cut.
+# **Without loss**: there and back gives the same row, other fields included; where that is impossible, a converter refuses, never drops. Ours keeps Alpaca's `input`, to know where to cut on the way back.
 #
-# A **preference pair** has two answers (notebook 06), a conversation one: this way is one-way and keeps the chosen one.
+# A **preference pair** has two answers (notebook 06), a conversation one: this conversion goes one way and keeps the better.
 #
 # Expected: all 800 rows, dialogues too, come back unchanged from three formats.
 #
 # **Predict first**: Alpaca has one question and one answer. Where do a dialogue's earlier turns go?
 
-# %% [markdown] lang="zh" of="660f14d1"
-# **无损**的意思是：转过去再转回来，还是同一行，其他字段也一个不少。做不到时，转换器应当拒绝，而不是悄悄丢掉。我们的转换器把 `input` 留在消息旁边，因为它记着问题该从哪里切开。
+# %% [markdown] lang="zh" of="eff9a8c5"
+# **无损**的意思是：转过去再转回来，还是同一行，其他字段也一个不少。做不到时，转换器应当拒绝，而不是悄悄丢掉。我们的转换器留着 Alpaca 的 `input`，转回去时才知道问题该从哪里切开。
 #
-# **偏好对**有两个回答（notebook 06 要用），一段对话只放得下一个：这条路是单行道，只带走更好的那个。
+# **偏好对**有一好一差两个回答（notebook 06 要用），而一段对话只放得下一个：这条路是单行道，只带走更好的那个。
 #
 # 预期：800 行（含多轮对话）从三种格式转一圈回来，全部原样不变。
 #
@@ -224,12 +224,12 @@ print(f"{len(ids)} tokens, {len(ids) - own} from the template ｜ {len(ids) - ow
 widgets.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
 
 # %% [markdown] lang="en"
-# Which tokens are learned? The **loss mask** says: those between `{% generation %}` and `{% endgeneration %}` in the template. Two mistakes are common: the end token stands **outside** the markers, or the markers enclose **everything**. Neither raises an error.
+# Which tokens count in the loss, and so are learned? Those between `{% generation %}` and `{% endgeneration %}` in the template; they make up the **loss mask**. Two mistakes are common: the end token, at which a model stops writing, stands **outside** the markers, or the markers enclose **everything**. Neither raises an error.
 #
 # **Predict first**: what will a model do that was trained with each?
 
-# %% [markdown] lang="zh" of="0b23ca48"
-# 哪些词元参与学习？由**损失掩码**决定：模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符落在标记**外面**，或者标记把**所有内容**都圈了进去。两种都不会报错。
+# %% [markdown] lang="zh" of="c82c5a79"
+# 哪些词元计入损失，也就是参与学习？由**损失掩码**决定：模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符（模型写到它就停笔）落在标记**外面**，或者标记把**所有内容**都圈了进去。两种都不会报错。
 #
 # **先猜一猜**：分别用它们训练，模型会变成什么样？
 
@@ -265,21 +265,21 @@ few = [n for n, (ids, _) in enumerate(masked["right ｜ 正确"]) if len(ids) < 
 widgets.explore(show_mask, names=names, template=list(templates), row=few)
 
 # %% [markdown] lang="en"
-# With the end token outside, no row teaches the model to stop. With everything inside, most of the learning goes into writing incident reports, which nobody asked for. **Look at one coloured row before each training.** In TRL, `assistant_only_loss=True` uses these markers.
+# With the end token outside, no row teaches the model to stop. With everything inside, most of the learning goes into writing articles and reports, which nobody asked for. **Look at one coloured row before each training.** In TRL, `assistant_only_loss=True` uses these markers.
 
-# %% [markdown] lang="zh" of="3a456bd2"
-# 结束符在外，就没有一行教模型停下。全部圈入，大部分力气就花在学写事件报告上，而这没人需要。**每次训练之前，先看一行着色的数据。** 在 TRL 里，`assistant_only_loss=True` 用的就是这对标记。
+# %% [markdown] lang="zh" of="114b26fb"
+# 结束符在外，就没有一行教模型停下。全部圈入，大部分力气就花在学写法条和报告上，而这没人需要。**每次训练之前，先看一行着色的数据。** 在 TRL 里，`assistant_only_loss=True` 用的就是这对标记。
 
 # %% [markdown]
 # ## 4. Packing, and how it leaks ｜ 打包，以及它怎样泄漏
 
 # %% [markdown] lang="en"
-# Rows differ in length, and padding them teaches nothing, so people **pack** several rows into one sequence. The trap: **a row must not see the row before it**. Three rows, one sequence; positions start anew with each row.
+# Rows differ in length; **padding** the short ones teaches nothing, so people **pack** several rows into one sequence. The trap: **a row must not see the row before it**. Below, positions start anew with each of three rows. The *attention mask* says which tokens may be seen; the *cache* keeps what was computed for earlier ones.
 #
 # **Predict first**: which of the three calls gives the same logits (raw scores of the next token) as three separate rows?
 
-# %% [markdown] lang="zh" of="06d5a8ef"
-# 各行长短不一，填充的部分学不到东西，于是人们把几行**打包**成一条序列。陷阱在于：**一行不能看到它前面的那一行**。下面把三行拼成一条，位置编号每行从头算起。
+# %% [markdown] lang="zh" of="43236097"
+# 各行长短不一，短的要补齐（**填充**），补的部分学不到东西，于是人们把几行**打包**成一条序列。陷阱在于：**一行不能看到它前面的那一行**。下面把三行拼成一条，位置编号每行从头算起。*注意力掩码*规定能看哪些词元，*缓存*里存着前面词元算好的结果。
 #
 # **先猜一猜**：三种调用里，哪一种的 logits（下一个词元的原始分数）与三行分开算时相同？
 
@@ -363,7 +363,7 @@ def read_article(texts):
 law = {}
 for lang in ("en", "zh"):
     parts = (root() / f"data/lingxi/code.{lang}.md").read_text("utf-8").strip().split("\n\n")
-    law[lang] = [part for part in parts if not part.startswith("#")][1:]  # after the notice
+    law[lang] = [part for part in parts if not part.startswith("#")][1:]  # after the foreword
 articles = [read_article({"en": en, "zh": zh}) for en, zh in zip(*law.values(), strict=True)]
 print(articles[11])
 agree, true, code = [], [], world("code")
@@ -376,14 +376,14 @@ print(f"languages agree ｜ 中英一致: {share(agree)}")
 claim("data_facts_read", share(true))
 
 # %% [markdown] lang="en"
-# One article gives many rows: incident → notice, question → answer, dialogues, refusals. Wordings, plates and witnesses vary (the seeds' **diversity**), the answer's form never (**consistency**). One thing no document decides for us: 32 articles are kept for the **test**; `code.jsonl` says which.
+# One article gives many rows: incident → notice, question → answer, dialogues, refusals (no article applies). Wordings, plates and witnesses vary (the notes' **diversity**), the answer's form never (**consistency**). One thing no document decides for us: 32 articles are kept for the **test**; `code.jsonl` says which.
 #
-# **Predict first**: will the file that ships come out again, to the byte?
+# **Predict first**: will the course's own `train.jsonl` come out again, to the byte? If so, anybody can check how it was made.
 
-# %% [markdown] lang="zh" of="59d8a483"
-# 一条法条能做出多种数据：事件 → 通知书、提问 → 回答、对话、拒答。句式、车牌、目击者都在变（种子文档说的**多样**），答案的格式始终不变（**一致**）。有一件事文档替我们决定不了：哪 32 条法条要留出来、只用于**测试**，这记在 `code.jsonl` 里。
+# %% [markdown] lang="zh" of="d9c3d300"
+# 一条法条能做出多种数据：事件 → 通知书、提问 → 回答、对话、拒答（没有法条可用）。句式、车牌、目击者都在变（讲义说的**多样**），答案的格式始终不变（**一致**）。有一件事文档替我们决定不了：哪 32 条法条要留出来、只用于**测试**，这记在 `code.jsonl` 里。
 #
-# **先猜一猜**：随课程附带的那个文件，能一个字节不差地再做出来吗？
+# **先猜一猜**：随课程附带的 `train.jsonl`，能一个字节不差地再做出来吗？如果能，谁都可以核对它是怎么来的。
 
 # %%
 from helpers.data import write_jsonl
@@ -405,10 +405,10 @@ claim("data_same_bytes", sum(a != b for a, b in both))
 # ## 6. Cleaning ｜ 清洗
 
 # %% [markdown] lang="en"
-# Real data is dirty. `dirty.jsonl` is dirty on purpose: 1,200 rows, 470 with one of seven faults, each labelled, so a cleaner can be **marked**. The labels are for marking only; no step may look at them. What faults look like:
+# Real data is dirty. `dirty.jsonl` is dirty on purpose: of its 1,200 rows, 470 have one of seven faults: copies, near copies, the wrong language, a broken form, personal data, items of the test, wrong facts. Each is labelled, so a cleaner can be **marked**. The labels are for marking only; no step may look at them. What faults look like:
 
-# %% [markdown] lang="zh" of="5cdb20b8"
-# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种，每行都有标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。先看看这些毛病长什么样：
+# %% [markdown] lang="zh" of="cba0e524"
+# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种：完全重复、近似重复、语言不对、格式破损、带个人信息、混入测试题、事实错误。每行都有标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。先看看这些毛病长什么样：
 
 # %%
 from helpers.cleaning import STEPS, clean
@@ -470,12 +470,12 @@ nb03.alike(alike)
 # </details>
 
 # %% [markdown] lang="en"
-# A million texts make half a trillion pairs. **MinHash** gives each text a sketch: hash its pieces, keep the smallest value; again with many hash functions. The chance that two texts have the same smallest value is just their $J$. Sketches are cut into bands, and only texts with a whole band in common are compared; `rensa` does that in Rust.
+# A million texts make half a trillion pairs. **MinHash** gives each text a sketch: hash its pieces (each becomes a random-looking number), keep the smallest; again with many hash functions. The chance that two texts have the same smallest number is just their $J$. Sketches are cut into bands, and only texts with a whole band in common are compared; `rensa` does that in Rust.
 #
 # **Predict first**: how near does an estimate from 128 functions come?
 
-# %% [markdown] lang="zh" of="199ae690"
-# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一份“速写”（sketch）：小片全部哈希，只留最小值；换许多个哈希函数各做一遍。两段文本最小值相同的概率，恰好就是它们的 $J$。再把速写切成几段，有整段相同的才去比较；`rensa` 库用 Rust 做这件事。
+# %% [markdown] lang="zh" of="ad47a524"
+# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一份“速写”（sketch）：把小片全部哈希（各变成一个看似随机的数），只留最小的；换许多个哈希函数各做一遍。两段文本最小值相同的概率，恰好就是它们的 $J$。再把速写切成几段，有整段相同的才去比较；`rensa` 库用 Rust 做这件事。
 #
 # **先猜一猜**：用 128 个函数，估得有多准？
 
@@ -502,14 +502,14 @@ for other in (copy["of"], dirty[0]["id"]):
     )
 
 # %% [markdown] lang="en"
-# Seven steps, each on what the steps before have left. Each gets two marks. **Precision**: of the rows it removed, how many deserved it. **Recall**: of the rows that deserved it, how many it removed.
+# One step for each fault (`helpers/cleaning.py`), each on what the steps before have left. Each gets two marks. **Precision**: of the rows it removed, how many deserved it. **Recall**: of the rows that deserved it, how many it removed.
 #
 # **Exercise 3** (easy, 5 minutes). Write `precision_recall(found, true)` for two lists of bools.
 #
 # **Predict first**: which of the seven steps will be the weakest?
 
-# %% [markdown] lang="zh" of="da34e52a"
-# 清洗共七步，每一步只看前面留下来的行，各打两个分。**精确率**：去掉的行里，多少是该去的。**召回率**：该去的行里，多少被去掉了。
+# %% [markdown] lang="zh" of="11e55123"
+# 一种毛病一步，共七步（`helpers/cleaning.py`），每一步只看前面留下来的行，各打两个分。**精确率**：去掉的行里，多少是该去的。**召回率**：该去的行里，多少被去掉了。
 #
 # **练习 3**（容易，5 分钟）。写出 `precision_recall(found, true)`，参数是两个布尔值列表。
 #
@@ -583,14 +583,14 @@ drawing
 # ## 7. Two experiments: quality, and the split ｜ 两个实验：质量与划分
 
 # %% [markdown] lang="en"
-# **Quality against quantity.** Three ways to spend the same 1,000 looks at a row: 200 clean rows five times; 1,000 dirty ones once (all 470 faulty, 530 clean); what our seven steps keep of that thousand. Articles are left out of the prompts, so that training takes seconds. Tested on incidents that no row leaked.
+# **Quality against quantity.** Three ways to spend the same 1,000 looks at a row: 200 clean rows five times; 1,000 dirty ones once (all 470 faulty, 530 clean); what our seven steps keep of that thousand, repeated up to 1,000. Each is trained with three random seeds. Articles are left out of the prompts, so that training takes seconds. Tested on incidents that no row leaked.
 #
-# **Predict first**: which wins on `form`?
+# **Predict first**: which brings the most notices in exact form (`form`)?
 
-# %% [markdown] lang="zh" of="c7c04027"
-# **质量还是数量**。同样是看 1,000 次样本，有三种花法：200 行干净的看五遍；1,000 行脏的看一遍（470 行有毛病的全在内，另加 530 行干净的）；上面这一千行经七步清洗后剩下的。提示里不放法条，好让训练只要几秒。测试用的事件都没有泄漏。
+# %% [markdown] lang="zh" of="0e7889d6"
+# **质量还是数量**。同样是看 1,000 次样本，有三种花法：200 行干净的看五遍；1,000 行脏的看一遍（470 行有毛病的全在内，另加 530 行干净的）；上面这一千行经七步清洗后剩下的，反复看满一千次。每种换三个随机种子各练一次。提示里不放法条，好让训练只要几秒。测试用的事件都没有泄漏。
 #
-# **先猜一猜**：`form` 一项谁赢？
+# **先猜一猜**：格式一字不差的通知书（`form`），哪一种最多？
 
 
 # %%
@@ -664,20 +664,20 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# Two hundred clean rows, seen five times, bring the form more often than a thousand dirty ones, seen once: *quality above quantity* holds here. Cleaning gives up half of the thousand, and the form does not suffer. What the bars do not show: a file with personal data in it may not be trained on at all, and leaked test items make every later number a lie.
+# Two hundred clean rows, seen five times, bring the form more often than a thousand dirty ones, seen once: *quality above quantity* holds here. Cleaning gives up nearly half of the thousand, and the form does not suffer. What the bars do not show: a file with personal data in it must not be trained on at all, and leaked test items make every later number a lie.
 
-# %% [markdown] lang="zh" of="f93a23bf"
+# %% [markdown] lang="zh" of="c42d5a9b"
 # 两百行干净数据看五遍，写对格式的次数多于一千行脏数据看一遍：*质量重于数量*，在这里成立。清洗扔掉了那一千行的近一半，格式却没有变差。柱子没画出来的是：带个人信息的文件根本不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
 
 # %% [markdown] lang="en"
 # **Splitting.** Where does the test come from? Usually from the same pile: shuffle, keep a tenth. But rows about one article are near relatives. Train on 12 articles, 8 notices each, and test twice: on **new rows of the same articles** (split by row), on **rows of other articles** (split by article).
 #
-# **Predict first**, for `facts` without articles in the prompt: how far apart?
+# **Predict first**: without articles in the prompt, how far apart will `facts` (article, fine, points, office all right) be?
 
-# %% [markdown] lang="zh" of="6d65b448"
+# %% [markdown] lang="zh" of="8e05d7c2"
 # **划分**。测试集从哪里来？通常是从同一堆里打乱后留十分之一。可是讲同一条法条的行，彼此是近亲。拿 12 条法条、每条 8 份通知书来训练，再测两次：**同样法条的新行**（按行划分），**别的法条的行**（按法条划分）。
 #
-# **先猜一猜**：提示里不给法条，两次的 `facts` 差多少？
+# **先猜一猜**：提示里不给法条，两次的 `facts`（条号、罚款、记分、机关全对）会差多少？
 
 # %%
 rng = random.Random(SEED)
@@ -712,12 +712,12 @@ plots.bars(
 # %% [markdown] lang="en"
 # By row, the model seems to know the law; by article, it knows nothing: it learned twelve articles by heart. **Split by what will be new at work**: article, customer, document, date.
 #
-# **Exercise 4** (medium, 5 minutes). Write `split_by_article(rows, held)`: return training rows and test rows; `held` is a set of article ids. A row also **shows** articles, in `context`: no training row may show a held one.
+# **Exercise 4** (medium, 5 minutes). Write `split_by_article(rows, held)`: return training rows and test rows; `held` is a set of article ids. Test rows are those about a held article. A row also **shows** articles, in `context`: no training row may show a held one; leave such rows out.
 
-# %% [markdown] lang="zh" of="3c625244"
+# %% [markdown] lang="zh" of="e7c443da"
 # 按行划分，模型好像懂法；按法条划分，它一无所知，只是背熟了十二条。**上线后什么是新的，就按什么来划分**：法条、客户、文档、日期。
 #
-# **练习 4**（中等，5 分钟）。写出 `split_by_article(rows, held)`：返回训练行和测试行，`held` 是留出的法条 id 集合。注意，行的 `context` 里也会**出现**法条：训练行里不许出现留出的法条。
+# **练习 4**（中等，5 分钟）。写出 `split_by_article(rows, held)`：返回训练行和测试行，`held` 是留出的法条 id 集合。讲留出法条的行归测试。注意，行的 `context` 里也会**出现**法条：训练行里不许出现留出的法条，这样的行去掉不用。
 
 
 # %% tags=["exercise"]
@@ -746,10 +746,10 @@ nb03.split_by_article(split_by_article)
 # ## 8. Your own data ｜ 你自己的数据
 
 # %% [markdown] lang="en"
-# Set `DATA` at the top to the path of your file, JSONL or a JSON array, in any format of section 2. Every row is checked: good ones are kept as messages, each bad one is named with number, reason and mend. A file of 2 GB streams through in constant memory. Notebook 04 takes the same path in its own `DATA`. Without one, a file with nearly everything that goes wrong:
+# Set `DATA` at the top to the path of your file, JSONL or a JSON array, in any format of section 2. Every row is checked: good ones are kept as messages under `build/own`, each bad one is named with number, reason and mend. A file of 2 GB streams through in constant memory. Notebook 04 takes the same path in its own `DATA`. Without a path, the cell checks an example in which nearly everything goes wrong:
 
-# %% [markdown] lang="zh" of="f24e373d"
-# 把顶部的 `DATA` 设为你的文件路径，JSONL 或 JSON 数组都行，第 2 节的几种格式都认。每一行都会检查：好的存成 messages，坏的逐一写明行号、原因和改法。2 GB 的文件也只占固定的内存。notebook 04 的 `DATA` 接受同样的路径。不设的话，就用下面这个几乎什么毛病都有的文件演示：
+# %% [markdown] lang="zh" of="5a5f3ea4"
+# 把顶部的 `DATA` 设为你的文件路径，JSONL 或 JSON 数组都行，第 2 节的几种格式都认。每一行都会检查：好的以 messages 格式存到 `build/own`，坏的逐一写明行号、原因和改法。2 GB 的文件也只占固定的内存。notebook 04 的 `DATA` 接受同样的路径。不设的话，就检查一个几乎什么毛病都有的例子：
 
 # %%
 from helpers.data import own_file
@@ -778,24 +778,24 @@ print(own_file(DATA or messy))
 # ## 9. What goes wrong ｜ 哪里会出错
 
 # %% [markdown] lang="en"
-# Quietly, most of it:
+# None of these raises an error:
 #
-# - cleaning **after** splitting: a copy of a training row sits in the test
+# - cleaning **after** splitting, each part alone: a copy of a training row sits in the test
 # - a mask that nobody looked at
-# - a fact that the document itself has wrong: no step finds it
-# - a limit set by feel. Too low, and good rows about one article go as copies; too high, and copies with a few letters changed stay
+# - a fact wrong in the document itself: no step finds it
+# - a limit for near copies, set by feel. Too low, and good rows about one article go as copies; too high, and slightly changed copies stay
 #
-# **Predict first**: how wide is the safe stretch?
+# The last can be drawn. **Predict first**: how wide is the safe stretch?
 
-# %% [markdown] lang="zh" of="fd7de7af"
-# 大多是悄悄错的：
+# %% [markdown] lang="zh" of="dcd4daae"
+# 下面几种毛病，都不会报错：
 #
-# - 先划分、**后**清洗：训练行的副本留在了测试集里
+# - 先划分、**后**清洗，而且各洗各的：训练行的副本留在了测试集里
 # - 没人看过的掩码
 # - 文档本身写错了的事实：哪一步都查不出来
-# - 凭感觉定的界限。太低，讲同一条法条的正常行会被当成副本；太高，改了几个字的副本会漏网
+# - 凭感觉定的“近似”界限。太低，讲同一条法条的正常行会被当成副本；太高，改了几个字的副本会漏网
 #
-# **先猜一猜**：安全的范围有多宽？
+# 最后一种画得出来。**先猜一猜**：安全的范围有多宽？
 
 # %%
 first = {row["id"]: n for n, row in enumerate(dirty) if row["labels"] != ["exact_duplicate"]}
@@ -820,22 +820,22 @@ plots.curves(
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - Every format goes to messages and back without loss; what cannot be converted is refused, with its name.
+# - Formats turn into messages and back without loss; what cannot is refused, never dropped.
 # - The template's markers decide what is learned. Look at one coloured row.
 # - Packing is safe with positions alone; a mask of ones lets rows see each other.
 # - Make data by program from its source; mark the cleaner with labels.
-# - Split by what is new at work, or the test praises memory.
+# - Split by what is new at work, or the test rewards memory.
 #
-# **Next**: [04 SFT](04_sft.ipynb) trains on these rows. What you passed so far:
+# **Next**: [04, SFT](04_sft.ipynb) trains on these rows. What you passed so far:
 
-# %% [markdown] lang="zh" of="2b891360"
-# - 各种格式都能与 messages 无损互转；转不了的要指明，并拒绝。
+# %% [markdown] lang="zh" of="42a89139"
+# - 各种格式都能与 messages 无损互转；转不了的就拒绝，绝不悄悄丢掉。
 # - 学什么由模板里的标记决定。先看一行着色的数据。
 # - 打包时只给位置就是安全的；给了全 1 掩码，行与行就会互相看见。
 # - 用程序从源文档生成数据；用标签给清洗打分。
 # - 上线后什么是新的，就按什么划分；否则测试只会夸奖死记硬背。
 #
-# **下一课**：[04 SFT](04_sft.ipynb) 用这些数据训练。你目前通过的练习：
+# **下一课**：[04 监督式微调](04_sft.ipynb)，就用这些数据来训练。你目前通过的练习：
 
 # %%
 from helpers.checks import progress

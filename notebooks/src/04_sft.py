@@ -71,15 +71,20 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from helpers import claims, plots, widgets
+from helpers.checks import progress
 from helpers.claims import claim
 from helpers.data import own_rows, select, to_dataset, world
-from helpers.env import resolve, root, set_seed, threads
+from helpers.env import PROFILES, resolve, root, set_seed, threads
 from helpers.exercises import nb04
 from helpers.metrics import answer_losses, encode, forgetting, score_notices
 from helpers.models import chat_prompt, generate, load, load_adapter, parameter_counts, save_adapter
 from helpers.stats import share, share_difference
 
 setup = resolve(PROFILE, MODEL)
+small = setup._replace(dtype="float32")  # what sections 5, 7 and 9 train whole
+if setup.profile == "gpu" and MODEL is None:  # 7B in float32, with its optimizer: 120 GB
+    small = small._replace(model=PROFILES["t4"])
+full_lr, lora_lr = (3e-3, 1e-2) if setup.use_cpu else (2e-5, 2e-4)  # a tiny model bears more
 claims.start("04_sft", setup.profile, SEED)
 threads()
 set_seed(SEED)
@@ -90,14 +95,14 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # ## 1. Why: the clerk who knows no form ｜ 为什么：不懂公文格式的书记员
 
 # %% [markdown] lang="en"
-# An incident comes in, in everyday words. The city wants an **official notice** out of it: a fixed form, official terms, and the right numbers.
+# A report of an incident comes in, in everyday words. The invented city of Lingxi wants an **official notice** made from it: a fixed form, official terms, and the right numbers.
 #
-# Xiaoxi has been to primary school: it reads, copies and counts. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer we want; the medical school of notebook 00.
+# Xiaoxi, the course's small model, has been to primary school: it reads, copies and adds. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer we want: the medical school of notebook 00.
 
-# %% [markdown] lang="zh" of="af383161"
-# 一条事件报告进来，说的是大白话；市里要的是一份**正式通知书**：格式固定、用语正式、数字无误。
+# %% [markdown] lang="zh" of="3f4b1911"
+# 一条事件报告进来，说的是大白话；虚构的灵溪市要据此出一份**正式通知书**：格式固定、用语正式、数字无误。
 #
-# 小溪读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督式微调**给它看一对对的“提示和标准答案”，这就是 notebook 00 里说的医学院。
+# 小溪（课程自带的小模型）读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督式微调**（SFT）就是给它看一对对的“提示和标准答案”，也就是 notebook 00 里说的医学院。
 
 # %%
 model, tokenizer = load(setup)
@@ -107,10 +112,10 @@ for message in example["messages"]:
     print(f"--- {message['role']}\n{message['content']}\n")
 
 # %% [markdown] lang="en"
-# **The test.** Incidents that no training row holds, under articles that no training row mentions. Each stands twice: `closed` has the incident alone, `opened` has three articles in the prompt, one of which applies. So *style* (form, terms) and *knowledge* (numbers) can be told apart.
+# **The test.** Incidents that no training row (one example) holds, under articles that no training row mentions. Each stands twice: `closed` (closed book) has the incident alone, `opened` (open book) has three articles in the prompt, one of which applies. So *style* (form, terms) and *knowledge* (numbers) can be told apart.
 
-# %% [markdown] lang="zh" of="7bfe1b27"
-# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed` 只给事件，`opened` 另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。
+# %% [markdown] lang="zh" of="c6e56ff4"
+# **测试**。测试用的事件不在训练集里（训练集的一行就是一个例子），涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件，`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。
 
 # %%
 n_test = 8 if setup.smoke else 120
@@ -118,14 +123,17 @@ unseen = select(world("eval"), task="notice", split="unseen")
 closed = select(unseen, context=False)[:n_test]
 stems = {row["id"][:9]: row for row in unseen if len(row["context"]) == 3}
 opened = [stems[row["id"][:9]] for row in closed]
+valid = select(unseen, context=False)[n_test:][
+    : n_test // 2
+]  # to watch while training, never to test
 print(f"{len(train_rows)} rows to train on, {len(closed)} incidents to test on")
 print(opened[0]["messages"][0]["content"])
 
 # %% [markdown] lang="en"
-# **Predict first.** What will the base model write for `Write the notice.`? A notice? An answer to some other question? Nothing?
+# **Predict first.** What will the base model, not fine-tuned yet, write for `Write the notice.`? A notice? An answer to some other question? Nothing?
 
-# %% [markdown] lang="zh" of="cd8f0c60"
-# **先猜一猜**。看到 `Write the notice.`，基座模型会写什么？一份通知书？答非所问？还是什么都不写？
+# %% [markdown] lang="zh" of="1290d780"
+# **先猜一猜**。看到 `Write the notice.`，还没微调过的基座模型会写什么？一份通知书？答非所问？还是什么都不写？
 
 
 # %%
@@ -138,6 +146,12 @@ def answer(model, rows):
 
 texts = {"before": answer(model, opened)}
 print(texts["before"][0])
+
+# %% [markdown] lang="en"
+# The scores, each all or nothing for a notice: `form` (header, labels and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything). The numbers in brackets are 95 % intervals, by Wilson's formula: it also suits shares near 0 or 100 %.
+
+# %% [markdown] lang="zh" of="9058da02"
+# 各项分数，每份通知书要么全对、要么算错：`form`（标题、标签和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确）。方括号里是 95 % 区间，用 Wilson 公式计算，比例接近 0 或 100 % 时也适用。
 
 
 # %%
@@ -152,28 +166,22 @@ for name, value in before["opened"].items():
     print(f"{name:6} {value}")
 claim("sft_form_before", before["closed"]["form"])
 
-# %% [markdown] lang="en"
-# The scores, each all or nothing for a notice: `form` (header, labels and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything). The numbers in brackets are 95 % Wilson intervals.
-
-# %% [markdown] lang="zh" of="d1998893"
-# 各项分数，每份通知书要么全对、要么算错：`form`（标题、标签和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确）。方括号里是 95 % 的 Wilson 区间。
-
 # %% [markdown]
 # ## 2. What counts in the loss ｜ 哪些词元计入损失
 
 # %% [markdown] lang="en"
-# SFT minimises the mean surprise at the tokens of the answer, given all before them:
+# SFT minimises the mean surprise at the tokens of the answer $y$, given the prompt $x$ and the answer so far:
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# The prompt $x$ is read but not trained on: its labels are `-100`, which the loss skips. That choice is the **loss mask**. The end token counts, or the model would never learn to stop.
+# The prompt is read but not trained on. **Labels** are the tokens that the model should predict; over the prompt they are `-100`, which the loss skips. That choice is the **loss mask**. The end token counts, or the model would never learn to stop.
 
-# %% [markdown] lang="zh" of="b8b2a796"
-# SFT 要让模型对答案里每个词元的“意外程度”尽量小：
+# %% [markdown] lang="zh" of="c888916c"
+# 模型看着提示 $x$ 和答案里已经写出的部分，预测答案 $y$ 的下一个词元。SFT 要让它的“意外程度”平均下来尽量小：
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# 提示 $x$ 只读不练：它的标签是 `-100`，计算损失时会跳过。这就是**损失掩码**。结束符要计入损失，否则模型永远学不会停。
+# 提示只读不练。**标签**就是模型该预测的词元；提示部分的标签一律写成 `-100`，计算损失时会跳过。这就是**损失掩码**。结束符要计入损失，否则模型永远学不会停。
 
 
 # %%
@@ -217,10 +225,10 @@ nb04.labels(labels)
 # ## 3. The smallest example: a loop of your own ｜ 最小的例子：自己写的循环
 
 # %% [markdown] lang="en"
-# What a trainer does for you, in twenty lines: cut the rows into batches of like length, pad them, take the loss where a label counts, step the optimizer, lower the rate. One trick makes it fast on a CPU: logits are computed **only where a label is**, not for the whole prompt.
+# What a trainer does for you fits into two short functions: put rows of like length into one batch, pad them, take the loss where a label counts, step the optimizer, lower the learning rate. One trick makes it fast on a CPU: logits (a score for each possible next token) are computed **only where a label is**, not for the whole prompt.
 
-# %% [markdown] lang="zh" of="aead05b0"
-# 训练器替你做的事，二十行就能写完：把长度相近的行分到同一批，补齐，在有标签处算损失，走一步优化器，再降低学习率。在 CPU 上有个提速诀窍：**只在有标签的位置**算 logits，不必给整个提示都算一遍。
+# %% [markdown] lang="zh" of="be501697"
+# 训练器替你做的事，两个短函数就写得下：把长度相近的行分到同一批，填充到一样长，在有标签处算损失，让优化器走一步，再降低学习率。在 CPU 上有个提速诀窍：logits（给每个可能的下一个词元打的分）**只在有标签的位置**算，不必给整个提示都算一遍。
 
 
 # %%
@@ -239,7 +247,7 @@ def batches(rows, size, rng):
 
 
 # %%
-def fit(model, rows, lr, num_epochs, batch_size=16, make=batches):
+def fit(model, rows, lr, num_epochs, batch_size=16, make=batches, after_epoch=None):
     """Train the weights that want a gradient; return the loss of each step."""
     rng, losses = torch.Generator().manual_seed(SEED), []
     rows = [encode(tokenizer, row["messages"]) for row in rows]  # (ids, mask) each
@@ -260,27 +268,29 @@ def fit(model, rows, lr, num_epochs, batch_size=16, make=batches):
             optimizer.step()
             optimizer.zero_grad()
             losses.append(loss.item())
+        if after_epoch:
+            after_epoch()
     return losses
 
 
 # %% [markdown] lang="en"
-# Try it on sixteen rows, all weights free, until it knows them by heart. If a model **cannot overfit sixteen rows**, something is broken: the cheapest test there is, before every long run. Expected: a loss below 0.1.
+# Try it on sixteen rows, training all weights, until the model knows them by heart: it overfits. If a model **cannot overfit sixteen rows**, something is broken: the cheapest test there is, before every long run. Expected: a loss below 0.1.
 
-# %% [markdown] lang="zh" of="6dd6f632"
-# 先拿十六行来试，全部权重都放开，练到背得出来为止。如果模型连**十六行都过拟合不了**，就一定有哪里坏了：这是最便宜的检查，每次长跑之前都该做。预期：损失低于 0.1。
+# %% [markdown] lang="zh" of="0d97b098"
+# 先拿十六行来试，所有权重都参与训练，练到背得出来，也就是过拟合。如果模型连**十六行都过拟合不了**，就一定有哪里坏了：这是最便宜的检查，每次长时间训练之前都该做。预期：损失低于 0.1。
 
 # %%
 first = train_rows[:16]
-losses = fit(model, first, lr=2e-3, num_epochs=2 if setup.smoke else 30)
+losses = fit(model, first, lr=full_lr, num_epochs=2 if setup.smoke else 30)
 print(f"loss {losses[0]:.2f} → {losses[-1]:.3f}")
 print(answer(model.eval(), first[:1])[0])
 claim("sft_overfit_16", losses[-1])
 
 # %% [markdown] lang="en"
-# **Exercise 2** (easy, 5 minutes). The seeds' recipe: batches of 4, gradients accumulated over 4 batches, 3 epochs, `warmup_steps=100`. Write `optimizer_steps`, then say what such a warm-up does to our rows.
+# **Exercise 2** (easy, 5 minutes). The recipe in the notes that this course grew from: batches of 4, gradients accumulated over 4 batches before each step, 3 epochs (passes over all rows), `warmup_steps=100` (the steps in which the rate climbs from zero). Write `optimizer_steps`, then say what such a warm-up does to our rows.
 
-# %% [markdown] lang="zh" of="432a4838"
-# **练习 2**（容易，5 分钟）。种子文档的配方：每批 4 行，梯度累积 4 批，3 轮，`warmup_steps=100`。写出 `optimizer_steps`，再想想：对我们这点数据，这样的预热意味着什么？
+# %% [markdown] lang="zh" of="520f2dd7"
+# **练习 2**（容易，5 分钟）。本课程最初的讲义给的配方：每批 4 行，梯度累积 4 批才走一步，3 轮（每轮把所有行过一遍），`warmup_steps=100`（预热：头这么多步里，学习率从零慢慢升上去）。写出 `optimizer_steps`，再想想：对我们这点数据，这样的预热意味着什么？
 
 
 # %% tags=["exercise"]
@@ -310,9 +320,9 @@ nb04.optimizer_steps(optimizer_steps)
 # ## 4. The real run: TRL and LoRA ｜ 正式训练：TRL 与 LoRA
 
 # %% [markdown] lang="en"
-# The seeds' code was right once. TRL has moved on; each line below fails today:
+# TRL is Hugging Face's library for training language models. The notes' code was right once; TRL has moved on, and each line below should change:
 #
-# | in the seeds | today |
+# | in the notes | today |
 # |---|---|
 # | `TrainingArguments(...)` | `SFTConfig(...)` |
 # | `SFTTrainer(tokenizer=...)` | `processing_class=` |
@@ -320,20 +330,20 @@ nb04.optimizer_steps(optimizer_steps)
 # | `bf16=True` | only on a GPU of 2020 or later |
 # | `print(model.print_trainable_parameters())` | prints `None`: it prints by itself |
 #
-# See for yourself:
+# Two of them, tried:
 
-# %% [markdown] lang="zh" of="170b722d"
-# 种子文档里的代码当年是对的，但 TRL 变了，下面每一行如今都会出错：
+# %% [markdown] lang="zh" of="e50f08c2"
+# TRL 是 Hugging Face 的语言模型训练库。讲义里的代码当年是对的，但 TRL 变了，下面每一行如今都该改：
 #
-# | 种子文档 | 现在 |
+# | 讲义 | 现在 |
 # |---|---|
 # | `TrainingArguments(...)` | `SFTConfig(...)` |
 # | `SFTTrainer(tokenizer=...)` | `processing_class=` |
 # | `SFTTrainer(max_seq_length=2048)` | `SFTConfig(max_length=2048)` |
-# | `bf16=True` | 只适用于 2020 年以后的 GPU |
+# | `bf16=True` | 只适用于 2020 年及以后的 GPU |
 # | `print(model.print_trainable_parameters())` | 会多打印 `None`：它自己就会打印 |
 #
-# 亲眼看看：
+# 试试其中两行：
 
 # %%
 for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
@@ -343,21 +353,21 @@ for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
         print(f"TypeError: {error}")
 
 # %% [markdown] lang="en"
-# **LoRA** freezes the model and learns two thin matrices beside each big one (notebook 02). The seeds put them on `q_proj` and `v_proj` alone; we put them on every linear layer; notebook 02 compares the two.
+# **LoRA** freezes the model and learns two thin matrices beside each big one; their thin side, `r`, is the **rank**, and together they are the **adapter**. The notes put them on `q_proj` and `v_proj` alone, two of the matrices of attention; we put them on every linear layer; notebook 02 compares the two.
 #
-# **Predict first.** What share of the weights is trained? The seeds say about 0.1 %, or "less than 1 %".
+# **Predict first.** What share of the weights is trained? The notes say about 0.1 %, or "less than 1 %".
 
-# %% [markdown] lang="zh" of="c0ac4909"
-# **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵（见 notebook 02）。种子文档只加在 `q_proj` 和 `v_proj` 上；我们加在所有线性层上；两种做法在 notebook 02 里比较过。
+# %% [markdown] lang="zh" of="293f9177"
+# **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵。小矩阵的窄边 `r` 叫作**秩**，所有小矩阵合起来就是**适配器**。讲义只加在 `q_proj` 和 `v_proj`（注意力里的两种矩阵）上；我们加在所有线性层上；两种做法在 notebook 02 里比较。
 #
-# **先猜一猜**。参与训练的权重占多大比例？种子文档说约 0.1 %，或“不到 1 %”。
+# **先猜一猜**。参与训练的权重占多大比例？讲义说约 0.1 %，或“不到 1 %”。
 
 # %%
 model, tokenizer = load(setup)
 lora = LoraConfig(
     r=16,  # the rank of the two thin matrices
     lora_alpha=32,  # their product is scaled by alpha / r = 2
-    target_modules="all-linear",  # the seeds: only q_proj and v_proj
+    target_modules="all-linear",  # the notes: only q_proj and v_proj
     task_type="CAUSAL_LM",
 )
 adapted = get_peft_model(model, lora)
@@ -366,17 +376,16 @@ print(f"{trainable:,} of {total:,}")
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
-# The share is large because Xiaoxi is small: LoRA grows with a layer's width, the layer with its square. The same `r=16` on a 7B model is about 0.5 % (notebook 02 counts it).
+# The share is large because Xiaoxi is small: LoRA's matrices grow with a layer's width, the layer itself with its square. The same `r=16` on a 7B model is about 0.5 % (notebook 02 counts it).
 
-# %% [markdown] lang="zh" of="c02c831e"
+# %% [markdown] lang="zh" of="aa3b17b8"
 # 比例偏大，是因为小溪很小：LoRA 的参数量随层宽线性增长，而层本身按平方增长。同样的 `r=16`，放到 7B 模型上只占约 0.5 %（notebook 02 会算）。
 
 # %%
-eval_rows = select(world("eval"), task="notice", split="unseen")[: 8 if setup.smoke else 80]
 config = SFTConfig(
     output_dir=str(root() / "build" / "runs" / "sft"),
     assistant_only_loss=True,  # the loss mask of section 2
-    learning_rate=1e-2 if setup.use_cpu else 2e-4,  # a tiny model bears large rates
+    learning_rate=lora_lr,
     num_train_epochs=1 if setup.smoke else 4,
     per_device_train_batch_size=16,
     per_device_eval_batch_size=16,
@@ -389,7 +398,7 @@ config = SFTConfig(
     bf16=setup.bf16,  # False on a CPU and on a T4
     fp16=setup.fp16,
     use_cpu=setup.use_cpu,
-    gradient_checkpointing=not setup.use_cpu,  # saves GPU memory, costs CPU time
+    gradient_checkpointing=not setup.use_cpu,  # saves GPU memory, costs time
     optim="adamw_torch_fused",
     dataloader_pin_memory=not setup.use_cpu,
     disable_tqdm=True,
@@ -402,7 +411,7 @@ trainer = SFTTrainer(
     model=adapted,
     args=config,
     train_dataset=to_dataset(train_rows),
-    eval_dataset=to_dataset(eval_rows),
+    eval_dataset=to_dataset(valid),
     processing_class=tokenizer,
 )
 for weight in trainer.model.parameters():  # a T4's GradScaler wants float32 (notebook 05)
@@ -427,12 +436,12 @@ plots.curves(
 )
 
 # %% [markdown] lang="en"
-# The loss on unseen articles cannot reach zero: fines and points of a law that nobody showed are a lottery. What can be learned is the form. So look at answers, not only at a loss.
+# The loss on unseen articles cannot reach zero: where the prompt holds no article, its fine and points are a lottery. What can be learned is the form. So look at answers, not only at a loss.
 #
 # **Predict first**, for incidents under unseen articles: which of `form`, `conduct`, `term` and `facts` will be high when the prompt holds no article? And with three articles?
 
-# %% [markdown] lang="zh" of="db78529c"
-# 未见法条上的损失降不到零：没人给看过的罚款和记分，只能靠蒙。能学会的是格式。所以要看答案，不要只看损失。
+# %% [markdown] lang="zh" of="d84f31af"
+# 未见法条上的损失降不到零：提示里没给法条时，罚款和记分只能靠蒙。能学会的是格式。所以要看答案，不要只看损失。
 #
 # **先猜一猜**：对未见法条下的事件，提示里不给法条时，`form`、`conduct`、`term`、`facts` 哪几项会高？给三条法条时又如何？
 
@@ -464,10 +473,10 @@ claim("sft_facts_opened", after["opened"]["facts"])
 fig
 
 # %% [markdown] lang="en"
-# Read the bars. The **form** came with training: from nothing to about half without articles, and nearly always with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles come from the text, too: closed book, Xiaoxi writes terms that it learned for other articles. It has the terms of its 64 articles by heart, not the parts that they are made of.
+# Read the bars. The **form** came with training: from nothing to about half without articles, and nearly always with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles come from the text, too: closed book, Xiaoxi writes terms that it learned for other articles. It has the terms of its 64 articles by heart, each as a whole; it cannot build a new one from their parts.
 
-# %% [markdown] lang="zh" of="afdf992a"
-# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时几乎全对。**事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**也来自文本：闭卷时，小溪写的是为别的法条学来的术语。它把 64 条法条的术语整个背了下来，没有学会拼出术语的各个部分。
+# %% [markdown] lang="zh" of="6f85af58"
+# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时几乎全对。**事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**也来自文本：闭卷时，小溪写的是为别的法条学来的术语。它把 64 条法条的术语整个背了下来，却没学会用其中的零件拼出新术语。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.
@@ -499,7 +508,7 @@ same = answer(again, closed[:20]) == texts["closed"][:20]
 print(f"{size / 1024:.0f} KB, same answers after loading ｜ 加载后答案相同: {same}")
 
 # %% [markdown] lang="en"
-# An adapter is a small folder: weights and a configuration. On Colab you download it so:
+# An adapter is a small folder: weights and a configuration. It works only together with its base model. On Colab you download it so:
 #
 # ```python
 # import shutil
@@ -507,8 +516,8 @@ print(f"{size / 1024:.0f} KB, same answers after loading ｜ 加载后答案相�
 # files.download(shutil.make_archive("notice", "zip", folder))
 # ```
 
-# %% [markdown] lang="zh" of="50f5aa6d"
-# 适配器只是一个小文件夹：权重加配置。在 Colab 上这样下载：
+# %% [markdown] lang="zh" of="26816890"
+# 适配器只是一个小文件夹：权重加配置。要配上它的基座模型才能用。在 Colab 上这样下载：
 #
 # ```python
 # import shutil
@@ -517,10 +526,10 @@ print(f"{size / 1024:.0f} KB, same answers after loading ｜ 加载后答案相�
 # ```
 
 # %% [markdown] lang="en"
-# **Your own data.** Set `DATA` at the top to the path of your file, in any format of notebook 03; the same trainer then learns your rows and keeps an adapter of its own. Bad lines are named and left out.
+# **Your own data.** Set `DATA` at the top to the path of your file, in any format of notebook 03, and run again: the same trainer then learns your rows and saves an adapter of its own. Bad lines are named and left out.
 
-# %% [markdown] lang="zh" of="8f3e2fbe"
-# **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，notebook 03 讲过的格式都行；同一个训练器就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。
+# %% [markdown] lang="zh" of="a12870a1"
+# **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，notebook 03 讲过的格式都行，再运行一遍：同一个训练器就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。
 
 # %%
 if DATA:
@@ -538,15 +547,15 @@ if DATA:
 # ## 5. All weights, or LoRA ｜ 全参数，还是 LoRA
 
 # %% [markdown] lang="en"
-# The seeds say of **full fine-tuning**: best result, highest cost. Same rows, same number of epochs, our loop of section 3. Its learning rate must be lower: every weight moves.
+# The notes say of **full fine-tuning**, which trains all weights: best result, highest cost. Here its result is tested (its cost in notebook 02): same rows, same number of epochs, our loop of section 3. Its learning rate must be lower: every weight moves.
 
-# %% [markdown] lang="zh" of="c67ae39f"
-# 种子文档说**全参数微调**“效果最好但成本最高”。同样的数据、同样的轮数，用第 3 节的循环来练。它的学习率要低一些，因为每个权重都会动。
+# %% [markdown] lang="zh" of="02f5ca85"
+# 讲义说**全参数微调**（训练所有权重）“效果最好但成本最高”。这里检验效果（成本见 notebook 02）：同样的数据、同样的轮数，用第 3 节的循环来练。它的学习率要低一些，因为每个权重都会动。
 
 # %%
-full, _ = load(setup, dtype="float32")
+full, _ = load(small)
 set_seed(SEED)
-full_losses = fit(full, train_rows, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=4)
+full_losses = fit(full, train_rows, lr=full_lr, num_epochs=4)
 texts["full"] = answer(full.eval(), opened)
 full_marks = marks(texts["full"], opened)
 fig = plots.grid(
@@ -563,14 +572,14 @@ fig
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
 
 # %% [markdown] lang="en"
-# The seeds advise a rate of 1e-5 to 5e-5 and 3 to 5 epochs. Rates depend on the model and on what is trained, so measure: the same LoRA, one epoch on the rows without articles, at five rates.
+# The notes advise a rate of 1e-5 to 5e-5 and 3 to 5 epochs. The right rate depends on the model and on what is trained, so measure: the same LoRA, one epoch on the rows without articles, at five rates.
 #
-# **Predict first**: where is the valley, and what happens at its right edge?
+# **Predict first**: where is the valley of the loss, and what happens at the right end?
 
-# %% [markdown] lang="zh" of="8a085ae8"
-# 种子文档建议学习率 1e-5 到 5e-5，训练 3 到 5 轮。合适的学习率取决于模型，也取决于练什么，所以要测：同样的 LoRA，只用不带法条的行，练一轮，试五个学习率。
+# %% [markdown] lang="zh" of="537ff3d7"
+# 讲义建议学习率 1e-5 到 5e-5，训练 3 到 5 轮。合适的学习率取决于模型，也取决于练什么，所以要测：同样的 LoRA，只用不带法条的行，练一轮，试五个学习率。
 #
-# **先猜一猜**：谷底在哪里？最右边会怎样？
+# **先猜一猜**：损失的谷底在哪里？最右端会怎样？
 
 
 # %%
@@ -582,12 +591,13 @@ def held_loss(model, rows):
 
 short = select(train_rows, context=False)
 rates = [2e-5, 1e-2] if setup.smoke else [2e-5, 1e-3, 1e-2, 5e-2, 1.0]
+rates = rates if setup.use_cpu else [2e-6, 2e-5, 2e-4, 2e-3, 5e-2]
 found = []
 for lr in rates:
     set_seed(SEED)
     trial = get_peft_model(load(setup)[0], lora)
     fit(trial, short, lr=lr, num_epochs=1)
-    found.append(held_loss(trial, closed[:60]))
+    found.append(held_loss(trial, valid))
     print(f"lr {lr:g}: {found[-1]:.3f}")
 
 # %%
@@ -602,20 +612,26 @@ claim("sft_rate_of_seeds", found[0] - min(found))
 fig
 
 # %% [markdown] lang="en"
-# And **epochs**: train all weights on 48 rows, many times over. **Predict first**: how will the two curves part?
+# And **epochs**: train all weights on 48 rows, many times over, and watch the loss on these rows and on unseen ones. **Predict first**: how will the two curves part?
 
-# %% [markdown] lang="zh" of="8c0f0d99"
-# 再看**轮数**：拿 48 行，全部权重反复练很多遍。**先猜一猜**：两条曲线会怎样分开？
+# %% [markdown] lang="zh" of="e37e8f3c"
+# 再看**轮数**：拿 48 行，全部权重反复练很多遍，同时看这些行上和未见过的行上的损失。**先猜一猜**：两条曲线会怎样分开？
 
 # %%
-few, eager = short[:48], load(setup, dtype="float32")[0]
-set_seed(SEED)
-rounds, on_train, on_held = [], [], []
-for n in range(2 if setup.smoke else 20):
-    fit(eager, few, lr=3e-3, num_epochs=1)
-    rounds.append(n + 1)
+few, eager = short[:48], load(small)[0]
+on_train, on_held = [], []
+
+
+def watch():
+    """Note the loss on the rows trained on and on others; go on training."""
     on_train.append(held_loss(eager, few))
-    on_held.append(held_loss(eager, closed[:60]))
+    on_held.append(held_loss(eager, valid))
+    eager.train()
+
+
+set_seed(SEED)
+fit(eager, few, lr=full_lr, num_epochs=2 if setup.smoke else 20, after_epoch=watch)
+rounds = range(1, len(on_held) + 1)
 fig = plots.curves(
     {"its 48 rows ｜ 这 48 行": (rounds, on_train), "unseen ｜ 未见过的": (rounds, on_held)},
     "Overfitting: better on its rows, worse on all others ｜ 过拟合：背熟了自己的，答错了别的",
@@ -626,27 +642,27 @@ claim("sft_overfitting", on_held[-1] - min(on_held))
 fig
 
 # %% [markdown] lang="en"
-# The model learns its 48 rows' fines by heart and then states wrong numbers with conviction. So the advice "watch the validation loss" is right, and `load_best_model_at_end` acts on it.
+# The model learns its 48 rows' fines by heart and then states wrong numbers with conviction. So the notes' advice "watch the validation loss" (the loss on rows kept out of training) is right, and the trainer's `load_best_model_at_end` acts on it: it goes back to where that loss was lowest.
 
-# %% [markdown] lang="zh" of="a36f6166"
-# 模型把这 48 行的罚款背了下来，于是对别的事件也言之凿凿地写错数字。所以“盯住验证集损失”这条建议是对的；`load_best_model_at_end` 会自动照办。
+# %% [markdown] lang="zh" of="463ec83b"
+# 模型把这 48 行的罚款背了下来，于是对别的事件也言之凿凿地写错数字。所以讲义的建议“监控验证集损失”（留出来不参与训练的行上的损失）是对的；训练器的 `load_best_model_at_end` 会自动照办，退回这个损失最低的时候。
 
 # %% [markdown]
 # ## 7. What it forgot ｜ 它忘了什么
 
 # %% [markdown] lang="en"
-# Medical school can make you forget your times tables. **Catastrophic forgetting**: while notices are learned, sums, words and lists are overwritten. Measured on 150 questions of primary school, exact answers only. The remedy of the seeds is to mix in some general data: **replay**.
+# Medical school can make you forget your times tables: **catastrophic forgetting**. While notices are learned, sums, words and lists are overwritten. We measure it on 150 questions of primary school, exact answers only. The notes' remedy is to mix in some general data: **replay**.
 
-# %% [markdown] lang="zh" of="0c5ace07"
-# 读了医学院，可能连乘法口诀都忘了，这就是**灾难性遗忘**：学写通知书时，算术、词汇、列表被覆盖掉了。我们用 150 道小学题来测，答案完全一致才算对。种子文档的对策是混入一部分通用数据，即**重放**（replay）。
+# %% [markdown] lang="zh" of="3c62d74d"
+# 读了医学院，可能连乘法口诀都忘了，这就是**灾难性遗忘**：学写通知书时，算术、词汇、列表被覆盖掉了。我们用 150 道小学题来测，一字不差才算对。讲义的对策是混入一部分通用数据，即**重放**（replay）。
 
 # %%
 general = world("general")
 measure = select(general, use="measure")[: 20 if setup.smoke else None]
 replay = select(general, use="replay")
-mixed, _ = load(setup, dtype="float32")
+mixed, _ = load(small)
 set_seed(SEED)
-fit(mixed, train_rows + replay, lr=3e-3 if setup.use_cpu else 2e-5, num_epochs=4)
+fit(mixed, train_rows + replay, lr=full_lr, num_epochs=4)
 mixed_form = marks(answer(mixed.eval(), closed), closed)["form"]
 print(f"form with replay ｜ 加重放后的格式: {mixed_form}")
 
@@ -684,15 +700,15 @@ plots.grid(
 # ## 8. Kill it, resume it ｜ 中断与恢复
 
 # %% [markdown] lang="en"
-# Colab disconnects; laptops sleep. A checkpoint holds the weights, the optimizer, the schedule and the random state. If all four come back, a resumed run gives **the same losses** as an unbroken one. Twelve steps unbroken; then twelve with a kill after step 6.
+# Colab disconnects; laptops sleep. A checkpoint holds the weights, the optimizer, the schedule of the learning rate and the random state. If all four come back, a resumed run gives **the same losses** as an unbroken one. The test: twelve steps unbroken; then twelve more from the start, killed after step 6 and resumed.
 
-# %% [markdown] lang="zh" of="1dc88a15"
-# Colab 会断线，笔记本会休眠。检查点里存着权重、优化器、学习率进度和随机状态；四样都恢复，续跑的损失就与不中断时**完全相同**。先不中断跑十二步；再跑一次，第 6 步后杀掉。
+# %% [markdown] lang="zh" of="475eb273"
+# Colab 会断线，笔记本会休眠。检查点里存着权重、优化器、学习率进度和随机状态；四样都恢复，续跑的损失就与不中断时**完全相同**。先不中断跑十二步；再从头跑一次，第 6 步后杀掉，然后恢复，跑完十二步。
 
 
 # %%
 class Kill(TrainerCallback):
-    """Stop the training after step 6, as a power cut would."""
+    """Stop the training right after the checkpoint of step 6."""
 
     def on_step_end(self, args, state, control, **rest):
         """Ask to stop once the checkpoint of step 6 is due."""
@@ -741,31 +757,31 @@ claim("sft_resume", largest)
 # Six mistakes that people really make. Each is made here on purpose, small and quick, beside a healthy run on the same rows. **Learn the symptoms** (in italics): most raise no error at all.
 
 # %% [markdown] lang="zh" of="48e4ca6e"
-# 六个真实常见的错误。这里故意各犯一次，规模很小，旁边放一个用同样数据的正常训练。**记住症状**（斜体字）：它们大多不会报任何错。
+# 六个真实常见的错误。这里故意各犯一次，规模很小，并和用同样数据的正常训练放在一起对比。**记住症状**（斜体字）：它们大多不会报任何错。
 
 # %% [markdown] lang="en"
-# 1. **Mask all zero**: no `{% generation %}` markers, or `max_length` cut the answer off. *The loss is `nan`, or 0, from the first step.*
+# 1. **Mask all zero**: the chat template has no `{% generation %}` to mark the assistant's words, or `max_length` cut the answer off. *The loss is `nan`, or 0, from the first step.*
 # 2. **Pad token = end token**: padding is masked, so the end is, too. *Good losses, good notices, and then it does not stop.*
 # 3. **Wrong template**: trained on one chat format, asked in another. *A healthy loss, and a model that seems never trained.*
 
-# %% [markdown] lang="zh" of="9fe7c293"
-# 1. **掩码全零**：模板缺 `{% generation %}` 标记，或 `max_length` 把答案截掉了。*从第一步起损失就是 `nan` 或 0。*
+# %% [markdown] lang="zh" of="1a8f05ae"
+# 1. **掩码全零**：对话模板里没有用 `{% generation %}` 标出助手说的话，或 `max_length` 把答案截掉了。*从第一步起损失就是 `nan` 或 0。*
 # 2. **填充符 = 结束符**：填充要屏蔽，结束符也跟着被屏蔽。*损失好看，通知书也像样，就是停不下来。*
 # 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失很健康，模型却像没训练过。*
 
 # %% [markdown] lang="en"
-# 4. **Rate × 100**. *The loss jumps up within a few steps and stays there.*
-# 5. **Trained on the prompt**: no mask, so it learns to write reports, too. *The loss can't be compared; the answers get a part of the learning.*
-# 6. **Two BOS**: the template writes one, the tokenizer another. *Hardly any symptom: look at the ids.* Xiaoxi has no BOS; its first token is doubled by hand.
+# 4. **Rate × 100**. *The loss jumps up within a few steps and stays up.*
+# 5. **Trained on the prompt**: no mask, so it learns to write reports, too. *The loss can't be compared; the answers get only a part of the learning.*
+# 6. **Two BOS** (start tokens): the template writes one, the tokenizer another. *Hardly any symptom: look at the ids.* Xiaoxi has none: its first token is doubled.
 #
-# **Predict first**: which two of the six leave the form as good as it was?
+# **Predict first**: which two write forms as well as the healthy run?
 
-# %% [markdown] lang="zh" of="cec9fd50"
+# %% [markdown] lang="zh" of="fa04df20"
 # 4. **学习率 × 100**。*几步之内损失就跳上去，再也下不来。*
 # 5. **连提示一起训练**：忘了加掩码，模型把报告也学着写。*损失不再可比，答案只分到一部分“学习力气”。*
-# 6. **两个 BOS**：模板写了起始符，分词器又加一个。*几乎没有症状：要看编号。*小溪没有 BOS，这里手工把第一个词元写两遍。
+# 6. **两个 BOS**（起始符）：模板写了一个，分词器又加一个。*几乎没有症状：要看编号*。小溪没有 BOS，这里手工把第一个词元写两遍。
 #
-# **先猜一猜**：六个里面，哪两个不影响格式？
+# **先猜一猜**：六个里面，哪两个的格式和正常训练一样好？
 
 
 # %%
@@ -780,10 +796,10 @@ def show(name, texts, losses):
     print(f"{name}: loss {first:.2f} → {last:.2f}, form {exhibits[name]['marks']['form']}")
 
 
-def trained(make=batches, lr=3e-3):
+def trained(make=batches, lr=full_lr):
     """Train all weights for two epochs in a given way; return the model and its losses."""
     set_seed(SEED)
-    model = load(setup, dtype="float32")[0]
+    model = load(small)[0]
     return model, fit(model, room, lr=lr, num_epochs=2, make=make)
 
 
@@ -821,7 +837,7 @@ broken = {
     "1 mask all zero ｜ 掩码全零": {"make": no_labels},
     "2 pad = end ｜ 填充符 = 结束符": {"make": no_end},
     "3 wrong template ｜ 模板不一致": None,
-    "4 rate × 100 ｜ 学习率 × 100": {"lr": 0.3},
+    "4 rate × 100 ｜ 学习率 × 100": {"lr": 100 * full_lr},
     "5 trained on prompt ｜ 连提示一起训练": {"make": whole_row},
     "6 two BOS ｜ 两个 BOS": None,
 }
@@ -858,16 +874,16 @@ plots.grid(
 # - B: each answer is right and then goes on with another user's turn
 # - C: the loss falls to 0.2; asked in production, it answers like the base model
 # - D: the loss is 3 at step 5 and 8 at step 10
-# - E: the loss starts higher than a colleague's on the same data and counts four times as many tokens
+# - E: the loss can't be compared with a colleague's on the same data: it counts four times as many tokens
 
-# %% [markdown] lang="zh" of="6354b2d4"
-# **练习 3**（中等，5 分钟）。五位病人，请说出各自最像 1 到 6 号中的哪件展品：`diagnosis = {"A": 2, ...}`。
+# %% [markdown] lang="zh" of="783875ec"
+# **练习 3**（中等，5 分钟）。五位病人，请说出各自最像 1 到 6 号展品中的哪一件：`diagnosis = {"A": 2, ...}`。
 #
 # - A：从第一步起损失就是 `nan`
 # - B：答案都对，但答完接着写起下一位用户的话
-# - C：损失降到 0.2；上线后提问，回答却和基座模型一样
+# - C：损失降到 0.2；上线后向它提问，回答却和基座模型一样
 # - D：第 5 步损失为 3，第 10 步为 8
-# - E：数据和同事的一样，起始损失却更高，计入损失的词元是同事的四倍
+# - E：数据和同事的一样，损失却没法比：计入损失的词元是同事的四倍
 
 # %% tags=["exercise"]
 diagnosis = ...
@@ -885,9 +901,9 @@ nb04.diagnosis(diagnosis)
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 4** (medium, 5 minutes). You may add **one** thing for the clerk's office: `"more epochs"`, `"a larger rank"`, `"the article in the prompt"` or `"a lower rate"`. Which of them raises `facts` on unseen articles? Set `remedy`.
+# **Exercise 4** (medium, 5 minutes). You may give the clerk **one** thing: `"more epochs"`, `"a larger rank"`, `"the article in the prompt"` or `"a lower rate"`. Which of them raises `facts` on unseen articles? Set `remedy`.
 
-# %% [markdown] lang="zh" of="36c57bc4"
+# %% [markdown] lang="zh" of="02d9f69e"
 # **练习 4**（中等，5 分钟）。你只能给书记员加**一样**东西：`"more epochs"`、`"a larger rank"`、`"the article in the prompt"` 或 `"a lower rate"`。哪一样能提高未见法条上的 `facts`？请给 `remedy` 赋值。
 
 # %% tags=["exercise"]
@@ -912,21 +928,19 @@ nb04.remedy(remedy)
 # - SFT teaches the **form**, even for what the model never saw; facts and terms come from the prompt.
 # - Loss mask, template and end token decide what is learned; mistakes there are silent.
 # - Here full fine-tuning stays ahead of LoRA, which trains few weights.
-# - Watch held-out answers: overfitting means confident wrong numbers.
-# - Replay keeps primary school alive. A checkpoint keeps a night's work alive.
+# - Watch held-out answers, not just losses: overfitting means confident wrong numbers.
+# - Replay keeps primary school alive, a checkpoint a night's work.
 #
-# **Next**: [05 QLoRA](05_qlora.ipynb) fits a model four times as large into memory. You passed:
+# **Next**: [05 QLoRA](05_qlora.ipynb) fits four times the model into the same memory. Passed so far:
 
-# %% [markdown] lang="zh" of="840a6db5"
+# %% [markdown] lang="zh" of="cf8715ec"
 # - SFT 教会的是**格式**，没见过的情形也会用；事实和术语来自提示里的文本。
 # - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多悄无声息。
-# - 在这里，全参数微调仍领先于 LoRA；LoRA 只动一小部分权重，学习率也更高。
-# - 要看留出题的答案，不要只看训练损失。过拟合的样子是：言之凿凿，数字全错。
+# - 在这里，全参数微调仍领先于只训练一小部分权重的 LoRA。
+# - 要看留出题的答案，不要只看损失。过拟合的样子是：言之凿凿，数字全错。
 # - 重放保住小学的功课，检查点保住一夜的成果。
 #
 # **下一课**：[05 QLoRA](05_qlora.ipynb) 让同样的内存装下四倍大的模型。你目前通过的练习：
 
 # %%
-from helpers.checks import progress
-
 progress("04")
