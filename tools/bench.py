@@ -332,7 +332,9 @@ def clean_run(args):
     clock, cpu = timed(lambda: found.extend(clean(rows, held_out, code)["fault"][:]))
     figures = {"seconds": round(clock, 2), "cpu_seconds": round(cpu, 2)}
     figures |= {"peak_gb": round(peak_memory_gb(), 3), "peak_gb_before": round(before, 3)}
-    return {"rows": len(rows), "faults": len(rows) - found.count(""), **figures}
+    copies = len(rows) - len({row["id"] for row in rows})
+    faults = len(rows) - found.count("")
+    return {"rows": len(rows), "copies": copies, "faults": faults, **figures}
 
 
 def made_rows(n, seed):

@@ -1,7 +1,8 @@
 """Print the ledger of claims with the last measured values, and write the README's tables.
 
 `--seeds 0 1 2 3 4` runs the lessons once with each seed and prints the least and the greatest
-value of each claim, for an author who sets a range.
+value of each claim, for an author who sets a range. The values are kept in build/seeds/claims.json
+and join those that stand there, so that seeds can be run in parts.
 """
 
 from __future__ import annotations
@@ -74,26 +75,28 @@ def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
 
 
 def try_seeds(root: Path, names: list[str], seeds: list[int], profile: str) -> int:
-    """Run lessons with several seeds; print each claim's least and greatest value."""
-    found: dict[str, list[float]] = {}
+    """Run lessons with several seeds; print each claim's least and greatest value so far."""
+    target = root / "build" / "seeds" / "claims.json"
+    found = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
     for path in sources(root, names):
         for seed in seeds:
             run = run_one(path, root / "build" / "seeds" / str(seed), profile=profile, seed=seed)
             if not run.ok:
                 raise CourseError(en=run.error, zh=f"种子 {seed} 运行失败", where=path.stem)
             for row in run.claims:
-                found.setdefault(row["id"], []).append(row["value"])
-    target = root / "build" / "seeds" / "claims.json"
-    target.write_text(json.dumps({"seeds": seeds, "values": found}, indent=1), encoding="utf-8")
-    ledger = {c.id: c for c in report.claims_of(root)}
+                found.setdefault(row["id"], {})[str(seed)] = row["value"]
+            target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            say(f"{path.stem}, seed {seed}: done", f"{path.stem}，种子 {seed}：完成")
     bad = 0
-    for name, values in found.items():
-        claim = ledger[name]
+    for claim in report.claims_of(root, names or None):
+        values = list(found.get(claim.id, {}).values())
+        if not values:
+            continue
         good = all(claim.holds(v) is not False for v in values)
         bad += not good
         low, high = (shown(f(values), claim.unit) for f in (min, max))
         seen = f"{low} … {high} (n = {len(values)})"
-        print(f"{'✅' if good else '❌'} {name}: {seen}, {report.bounds(claim)}")
+        print(f"{'✅' if good else '❌'} {claim.id}: {seen}, {report.bounds(claim)}")
     return int(bad > 0)
 
 

@@ -250,7 +250,7 @@ def recall(rng: random.Random, size: int, vocabulary: int) -> tuple[list[int], l
 class Course(NamedTuple):
     """How long a run is, where in the course it begins, and the learning rate's way."""
 
-    steps: int = 7000
+    steps: int = 12_000
     seed: int = 0
     since: float = 0.0  # from 0 to 1; above 0 it goes on with a model that has done its drill
     peak: float = 3e-3  # the highest learning rate

@@ -24,14 +24,18 @@ def pick_profile(answer):
     yield (
         answer((8, 0)) == "gpu",
         "(8, 0) itself is enough for bfloat16: >= and not >",
-        "(8, 0) 本身就够了：要用 >=，不是 >",
+        "(8, 0) 本身就支持 bfloat16：要用 >=，不是 >",
     )
     yield (
         answer((12, 0)) == "gpu" and answer((10, 3)) == "gpu",
         "(12, 0) is newer than (8, 0): compare tuples of numbers, not text or the second number",
         "(12, 0) 比 (8, 0) 新：要按数字元组比较，不要按文字或只看第二个数",
     )
-    yield answer((8, 9)) == "gpu", '(8, 9) is Ada, newer than Ampere: "gpu"', '(8, 9) 应为 "gpu"'
+    yield (
+        answer((8, 9)) == "gpu",
+        '(8, 9) is Ada, newer than Ampere: "gpu"',
+        '(8, 9) 是 Ada，比 Ampere 新：应为 "gpu"',
+    )
 
 
 @exercise("00.2", "What the last sign calls for", "最后一个符号引出什么")

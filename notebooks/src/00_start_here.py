@@ -61,6 +61,7 @@ MODEL = None  # a hub id or a folder, in place of the profile's model
 SEED = 0
 
 # %%
+import math
 import random
 import string
 import time
@@ -639,19 +640,19 @@ fig = plots.curves(
     "step ｜ 步",
     "loss, nats per sign ｜ 损失",
 )
-fig.axes[0].axhline(4.13, color="#666666", linestyle=":")
+fig.axes[0].axhline(math.log(len(SIGNS)), color="#666666", linestyle=":")
 fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", size=9)
 fig
 
 # %% [markdown] lang="en"
 # So it was the first head that took so long, and at too high a rate the two never lock together. What is left of the loss is luck: nobody knows where the next piece begins.
 #
-# Xiaoxi's school began the same way, gift included, then went on to reading: an hour on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
+# Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
 
 # %% [markdown] lang="zh" of="0eefa3d4"
 # 可见费时间的正是第一个注意力头；学习率太高，步子太大，两个头就一直扣不上。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
 #
-# 小溪的小学也是这样开头的，同样收到了这份礼物，然后才学阅读，在双核 CPU 上花了一个小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
+# 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
 
 # %% [markdown]
 # ## 6. Hardware, time, cost ｜ 硬件、时间、花费

@@ -27,7 +27,7 @@
 # | **`tiny`** | 5 分钟，1.7 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
 
-# %%
+# %% tags=["bootstrap"]
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
 # 找到课程文件夹；在 Colab 和 Kaggle 上则先下载。每个 notebook 都用同一个单元格。
 import os

@@ -144,3 +144,41 @@ def test_held_out_labels_are_never_taught():
     forms = [school.make_form(rng, "en") for _ in range(500)]
     assert not any(f.labels["plate"] in last for f in forms)
     assert all(school.make_form(rng, "en", held_out=True).labels["plate"] in last for _ in range(9))
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_form_tells_the_conduct_before_the_term(lang):
+    for n in range(200):
+        form = school.make_form(random.Random(n), lang, held_out=n % 2 == 0)
+        assert form.fields.index("conduct") < form.fields.index("term")
+        assert len(set(form.labels.values())) == len(form.labels)
+
+
+def test_a_run_goes_on_from_a_model(tmp_path, small):
+    short_course(tmp_path / "first", steps=4)
+    pretrain.export(tmp_path / "first", tmp_path / "model")
+    course = pretrain.Course(3, seed=1, since=0.5)
+    folder = tmp_path / "second"
+    losses = pretrain.train(course, folder, compiled=False, start=tmp_path / "model")
+    state = torch.load(folder / "state.pt", weights_only=True)
+    assert len(losses) == state["step"] == 3
+    assert state["tokens"] > torch.load(tmp_path / "first" / "state.pt")["tokens"]
+    before, _, _ = pretrain.begin(tmp_path / "look", course, tmp_path / "model")
+    moved = before.model.embed_tokens.weight - state["model"]["model.embed_tokens.weight"]
+    assert 0 < moved.abs().max() < 0.1  # three steps away from where the first run ended
+
+
+def test_going_on_skips_the_drill(tokenizer):
+    fast = tokenizer.backend_tokenizer
+    course = pretrain.Course(100, since=0.5)
+    assert pretrain.batch(course, 0, fast)[0].shape[1] in pretrain.LENGTHS
+
+
+def test_a_start_that_is_no_xiaoxi_is_refused(tmp_path, small):
+    from safetensors.torch import save_file
+
+    short_course(tmp_path / "first", steps=1)
+    pretrain.export(tmp_path / "first", tmp_path / "model")
+    save_file({"other": torch.zeros(1)}, tmp_path / "model" / "model.safetensors")
+    with pytest.raises(SystemExit, match="not a Xiaoxi"):
+        pretrain.begin(tmp_path / "second", pretrain.Course(1), tmp_path / "model")
