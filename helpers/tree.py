@@ -1,4 +1,4 @@
-"""The decision tree of the course notes as data: walk it, draw it, write it as Mermaid; and its mend."""
+"""The course notes' decision tree as data: walk it, draw it, write it as Mermaid; and its mend."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

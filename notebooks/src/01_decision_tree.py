@@ -810,7 +810,7 @@ nb01.break_even(break_even)
 # - The search is a part of the system: measure its recall first.
 # - Decide by a test on your own cases, not by somebody's percentage.
 #
-# **Next**: [03, what to feed a model](03_data_preparation.ipynb), or straight to [04, SFT](04_sft.ipynb).
+# **Next**: [02, LoRA math](02_lora_math.ipynb), or straight to [03, what to feed a model](03_data_preparation.ipynb).
 
 # %% [markdown] lang="zh" of="2c5b8df3"
 # - 两个问题每次都要问：缺**事实**吗？缺**风格**吗？各有各的办法。
@@ -819,7 +819,7 @@ nb01.break_even(break_even)
 # - 检索也是系统的一部分：先测它的召回率。
 # - 拿自己的案例测一测再决定，别听信不知谁写下的百分比。
 #
-# **下一课**：[03 数据准备](03_data_preparation.ipynb)；也可以直接去 [04 监督式微调](04_sft.ipynb)。
+# **下一课**：[02 LoRA 的数学](02_lora_math.ipynb)；也可以直接去 [03 数据准备](03_data_preparation.ipynb)。
 
 # %%
 progress("01")

@@ -13,7 +13,7 @@ from helpers.zoo import METHODS, adapt, bottleneck
 from tests.toys import random_qwen2, toy_tokenizer
 from tools.nbkit.source import read_source
 
-LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "drafts" / "02_lora_math.py"
+LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "src" / "02_lora_math.py"
 NEW = ("full", "lora", "rslora", "dora", "adapter", "prefix", "ia3", "prompt")
 
 
