@@ -37,16 +37,17 @@ FOLDER = root() / "data" / "sweeps"
 N_TEST, N_VALID, NEW = 60, 60, 96  # incidents to test on, to validate on; tokens of an answer
 
 SHAPE = {"targets": "all-linear", "r": 8, "alpha": 16, "dropout": 0.0, "rows": 320, "epochs": 2}
-# the best of grid "zoo_rates", by the loss on held-out incidents under articles trained on
+# the best of grid "zoo_rates", by the loss on held-out incidents under articles trained on; of two
+# within a hundredth of a nat the lower rate (prefix tuning might still gain above the highest)
 BEST = {
-    "full": 3e-3, "lora": 1e-2, "rslora": 1e-2, "dora": 1e-2, "qlora": 1e-2, "adapter": 1e-2,
-    "prefix": 1e-1, "ia3": 1e-1, "prompt": 1e-1,
+    "full": 3e-3, "lora": 1e-2, "rslora": 1e-2, "dora": 1e-2, "qlora": 3e-2, "adapter": 1e-2,
+    "prefix": 1.0, "ia3": 3e-1, "prompt": 3e-2,
 }  # fmt: skip
 SIZES = {"full": 0, "ia3": 0, "prefix": 16, "prompt": 16, "adapter": 32}  # others: r = 8
 SCALED = ("lora", "rslora", "dora", "qlora")  # the methods that have an alpha
-RATES = (1e-5, 5e-5, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-TRIED = {"full": (1e-3, 3e-3, 1e-2), "prefix": (3e-2, 1e-1, 3e-1), "ia3": (3e-2, 1e-1, 3e-1)}
-TRIED |= {"prompt": (3e-2, 1e-1, 3e-1)}  # others: 3e-3, 1e-2, 3e-2
+RATES = (1e-5, 5e-5, 1e-3, 3e-3, 1e-2, 3e-2)
+TRIED = {"full": (1e-3, 3e-3, 1e-2), "prompt": (1e-2, 3e-2, 1e-1, 3e-1)}
+TRIED |= dict.fromkeys(("prefix", "ia3"), (3e-2, 1e-1, 3e-1, 1.0))  # others: 3e-3, 1e-2, 3e-2
 QUIET = round(16 / math.sqrt(8), 4)  # rsLoRA's alpha that is as loud at r = 8 as LoRA's 16
 NOTES_OWN = {"targets": "qv", "alpha": 32, "dropout": 0.1}  # the configuration in the course notes
 
@@ -61,7 +62,7 @@ def config(method: str, lr: float | None = None, **changes: Any) -> Row:
 
 
 def zoo_rates() -> list[Row]:
-    """Return each method at three rates, for seed 0: where does it learn best?"""
+    """Return each method at three or four rates, for seed 0: where does it learn best?"""
     return [config(m, lr) for m in BEST for lr in TRIED.get(m, (3e-3, 1e-2, 3e-2))]
 
 
@@ -80,7 +81,7 @@ GRIDS: dict[str, list[Row]] = {
     + [config("lora", alpha=alpha) for alpha in (4, 64, 256)],
     "zoo_rates": zoo_rates(),
 }
-SEEDS = {"zoo_rates": (0,), "zoo": (0, 1, 2)}  # others: two
+SEEDS = {"zoo": (0, 1, 2)}  # others: one; `--seeds` takes more
 
 
 # --- one run ------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ def wanted(grids: list[str], seeds: list[int] | None, base: str) -> list[tuple[s
     """Return (grid, settings) of all runs, the first seed of each grid before any second one."""
     order = []
     for grid in grids:
-        for i, seed in enumerate(seeds or SEEDS.get(grid, (0, 1))):
+        for i, seed in enumerate(seeds or SEEDS.get(grid, (0,))):
             order += [(i, grid, {"base": base, **c, "seed": seed}) for c in GRIDS[grid]]
     order.sort(key=lambda run: run[0])  # a stable sort: grids and settings keep their order
     return [(grid, settings) for _, grid, settings in order]
@@ -358,7 +359,7 @@ def listing(folder: Path) -> None:
     """Print the grids, with how many of their runs are recorded for this base model."""
     base = sweeps.fingerprint()
     for grid, configs in GRIDS.items():
-        n = len(configs) * len(SEEDS.get(grid, (0, 1)))
+        n = len(configs) * len(SEEDS.get(grid, (0,)))
         rows = [r for r in recorded(folder / f"{grid}.jsonl") if belongs(r, grid, base)]
         print(f"{grid:10} {len(rows):3} / {n:3}")
 

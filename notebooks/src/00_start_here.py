@@ -103,7 +103,7 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 #
 # Ten lessons test that arrow: what goes into the model, what does not, what it costs. Where the notes are wrong or out of date, a measurement shows it. One of them ends in "practice: needs a GPU, paused". Here nothing pauses: **every lesson trains, on any laptop**.
 
-# %% [markdown] lang="zh" of="87358a2b"
+# %% [markdown] lang="zh" of="a40a847d"
 # **微调**，就是把一个预训练好的模型拿来，用你自己的例子再练一练。这门课由五份讲义发展而来，讲义里是这样画的：
 #
 # ```
@@ -649,7 +649,7 @@ fig
 #
 # Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
 
-# %% [markdown] lang="zh" of="0eefa3d4"
+# %% [markdown] lang="zh" of="726f8955"
 # 可见费时间的正是第一个注意力头；学习率太高，步子太大，两个头就一直扣不上。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
 #
 # 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。

@@ -95,7 +95,7 @@ set_seed(SEED)
 #
 # The notes that this course grew from offer a decision tree. We walk it, then do what is rarely done: **try all the ways on the same incidents** and count.
 
-# %% [markdown] lang="zh" of="8d3e385d"
+# %% [markdown] lang="zh" of="3a89d486"
 # 模型答错了，有三种办法：改**提示词**（把要求说清楚，或附上几个样例，即*少样本*），给它一份文本去查（**RAG**），或者训练它（**微调**）。三者代价不同，可人们常常一上来就拿最贵的。
 #
 # 本课程最初的讲义给了一棵决策树。这一课先照着走一遍，再做一件很少有人做的事：**同一批事件，每种做法都试一遍**，数数谁对了多少。
@@ -397,10 +397,10 @@ set_seed(SEED)
 student, _ = load(setup)
 if not setup.use_cpu:  # all weights of a large model would not fit beside the optimizer
     student = get_peft_model(student, lora)
-rate = 3e-3 if setup.use_cpu else 2e-4  # a tiny model bears large rates
+rate = 2e-3 if setup.use_cpu else 2e-4  # a tiny model bears large rates
 where = {"seed": SEED, "device": setup.device}
 started = time.perf_counter()
-fit(student, tokenizer, lessons, lr=rate, num_epochs=1 if setup.smoke else 4, **where)
+fit(student, tokenizer, lessons, lr=rate, num_epochs=1 if setup.smoke else 6, **where)
 train_seconds = time.perf_counter() - started
 say(f"{len(lessons)} rows, {train_seconds:.0f} s", f"{len(lessons)} 行，{train_seconds:.0f} 秒")
 
@@ -812,7 +812,7 @@ nb01.break_even(break_even)
 #
 # **Next**: [02, LoRA math](02_lora_math.ipynb), or straight to [03, what to feed a model](03_data_preparation.ipynb).
 
-# %% [markdown] lang="zh" of="2c5b8df3"
+# %% [markdown] lang="zh" of="9e5ac991"
 # - 两个问题每次都要问：缺**事实**吗？缺**风格**吗？各有各的办法。
 # - 会变的事实放进索引：法规一修订，换索引只要一瞬间。
 # - 格式要靠练；练过之后，没见过的情形也会写。

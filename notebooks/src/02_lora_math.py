@@ -16,7 +16,7 @@
 # | **`tiny`** | 4 minutes, under 2.5 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="dbc8730b"
+# %% [markdown] lang="zh" of="79fc2ca7"
 # | | |
 # |---|---|
 # | **你将** | 用二十行写出一个 LoRA 层，与常用库 PEFT 的完全一致 |
@@ -103,7 +103,7 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 #
 # $W$ stays **frozen**; $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$; what $\alpha/r$ does, section 5 shows. Below: one layer, to scale.
 
-# %% [markdown] lang="zh" of="c5064251"
+# %% [markdown] lang="zh" of="8f68bb90"
 # 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。本课程最初的讲义打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
@@ -180,7 +180,7 @@ def wrap(model, r=8, alpha=16):
 #
 # **Predict first**: to how many decimal places will the two agree?
 
-# %% [markdown] lang="zh" of="5ccf2a42"
+# %% [markdown] lang="zh" of="ba1d2c10"
 # 这是真正的 LoRA 吗？另取一份模型，在所有线性层上加 PEFT 的 LoRA，让两个模型用相同的 $A$ 和 $B$（取随机数：全零证明不了什么），再比较输出，以及每个 $A$、$B$ 的梯度。全部用双精度来算，这样差别若超过 $10^{-6}$，就一定是写错了，而不是舍入误差。
 #
 # **先猜一猜**：两边能对上小数点后多少位？
@@ -206,7 +206,7 @@ claim("lora_peft_gradients", max(gaps))
 # %% [markdown] lang="en"
 # **Merging**: after training, add the note to the page. The merged layer is a plain matrix: no extra work when the model answers, no trace of LoRA. The outputs are the same up to rounding; in single precision, as this lesson runs, to $10^{-5}$ of the largest output.
 
-# %% [markdown] lang="zh" of="8dddfe4e"
+# %% [markdown] lang="zh" of="a60cc313"
 # **合并**：训练完，把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。合并前后的输出只差舍入误差；这一课用单精度，差别不超过最大输出的 $10^{-5}$。
 
 
@@ -232,7 +232,7 @@ claim("lora_merge", ((unmerged - merged).abs().max() / unmerged.abs().max()).ite
 #
 # **Predict first**: the course notes put `r=8` on `q_proj` and `v_proj` (queries, values), and say "~0.1 %", or "less than 1 %". Which comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 of 0.5B, 1.5B, 7B?
 
-# %% [markdown] lang="zh" of="b2b340ae"
+# %% [markdown] lang="zh" of="507fdef5"
 # 一层要 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块里，注意力有四个线性层，MLP（逐个处理词元）有三个；Qwen2.5 的几个注意力头共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
 #
 # **先猜一猜**：讲义取 `r=8`，只加在 `q_proj` 和 `v_proj`（查询和值）上，说 LoRA 只训练“约 0.1 %”或“不到 1 %”的权重。哪个模型最接近“约 0.1 %”：小溪，还是 Qwen2.5 的 0.5B、1.5B、7B？
@@ -288,7 +288,7 @@ fig
 #
 # Here is their own code, to the letter but for the base model. **Predict first**: what is printed after the colon?
 
-# %% [markdown] lang="zh" of="fc36c221"
+# %% [markdown] lang="zh" of="e3dbcb06"
 # 可见不说模型宽度，占比就说明不了什么：LoRA 随宽度线性增长，层本身按宽度的平方增长。讲义说的 0.1 %，对应的是 0.5B；7B 只有它的三分之一，小溪则超过 1 %。
 #
 # 下面是讲义里的原始代码，只换了基座模型。**先猜一猜**：冒号后面会打印出什么？
@@ -374,7 +374,7 @@ plots.curves(
 #
 # Now the real run, with our layer, scored before and after. A **hash** over the frozen weights changes if a single bit does. Expected: the same before and after, another once merged.
 
-# %% [markdown] lang="zh" of="fbeb41fc"
+# %% [markdown] lang="zh" of="360b2ff1"
 # $B = 0$ 时便利贴是空白的，模型从原来的样子出发。设 $G$ 为损失 $L$ 对 $W'$ 的梯度，则
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
@@ -432,7 +432,7 @@ for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
 #
 # **Predict first**: rate and `alpha` are kept, both ways are equally loud at rank 8. How does each one's loss change as the rank grows to 64?
 
-# %% [markdown] lang="zh" of="3d754e29"
+# %% [markdown] lang="zh" of="e6f72402"
 # $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？$BA$ 是 $r$ 项之和，除以 $r$，本意是换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，于是改用 $\alpha/\sqrt r$。
 #
 # **先猜一猜**：学习率和 `alpha` 都不变，两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
@@ -457,7 +457,7 @@ claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
 fig
 
 # %% [markdown] lang="en"
-# Each point is a recorded run or a mean of some (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
+# Each point is one recorded run (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
 #
@@ -465,8 +465,8 @@ fig
 #
 # The norm is taken row by row; $m$ starts equal to it. In six lines, held against PEFT's:
 
-# %% [markdown] lang="zh" of="51cdf4a6"
-# 图上每个点是一次训练记录，或几次的平均（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
+# %% [markdown] lang="zh" of="5127205f"
+# 图上每个点是一次训练记录（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
 #
@@ -526,7 +526,7 @@ nb02.new_alpha(new_alpha)
 #
 # **Predict first**: of at most 128 parts, how much do the first 8 hold? In random matrices of these shapes it is about 17 %.
 
-# %% [markdown] lang="zh" of="96e33258"
+# %% [markdown] lang="zh" of="7499b12a"
 # LoRA 赌的是 $\Delta W$ 很“瘦”，也就是秩很低。来看一个真的：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个占全部平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
 #
 # **先猜一猜**：最多 128 个这样的矩阵里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
@@ -558,7 +558,7 @@ noise = torch.stack([energy(torch.randn(delta.shape)) for delta in wide])
 #
 # **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
 
-# %% [markdown] lang="zh" of="a08c92dd"
+# %% [markdown] lang="zh" of="c48a7798"
 # 平方和占得多，不等于答案就对。那就**动手截断**：每个矩阵的改动只保留秩 $r$，词嵌入也不例外（偏置和归一化的参数是向量，原样保留），再测一遍模型。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。
 #
 # **先猜一猜**：128 个秩只留 8 个，学到的东西还在吗？
@@ -630,12 +630,12 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, two or three random seeds. `loss`: new incidents under articles trained on; `all` (every line right): under articles never seen; both with three articles in the prompt. Dots are means, whiskers reach from the worst run to the best.
+# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, one random seed; the zoo of section 8 has three. `loss`: new incidents under articles trained on; `all` (every line right): under articles never seen; both with three articles in the prompt. Where there are several seeds, a dot is the mean, and whiskers reach from the worst run to the best.
 #
 # **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
 
-# %% [markdown] lang="zh" of="c973a3ae"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，两三个随机种子。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。点是平均值，误差线从最差的一次画到最好的一次。
+# %% [markdown] lang="zh" of="d6eff877"
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，一个随机种子（第 8 节的动物园用三个）。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。有几个种子时，点是平均值，误差线从最差的一次画到最好的一次。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
@@ -661,7 +661,7 @@ fig
 #
 # Next: the notes advise rank 8 to 64 (the band). Each rank is tried at three rates, `alpha=16` always. **Predict first**: how much is lost at rank 1? Is 64 better than 8? And must the rate change with the rank?
 
-# %% [markdown] lang="zh" of="782a0f1f"
+# %% [markdown] lang="zh" of="7abb7fce"
 # 讲义给的学习率，适合对大几千倍的模型做全参数微调；[在那些模型上的测量](https://thinkingmachines.ai/blog/lora/)也表明，LoRA 需要大约十倍的学习率。小模型还能用更高的。要带走的是方法，不是数字：**按三倍一档去试**。
 #
 # 再看秩：讲义建议 8 到 64（图中的色带）。每个秩试三个学习率，`alpha=16` 不变。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？换了秩，学习率要跟着换吗？
@@ -691,7 +691,7 @@ fig
 # %% [markdown] lang="en"
 # And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and 5e-5, the highest rate of theirs. **Predict first**: for a similar number of weights (the figure counts them), is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
 
-# %% [markdown] lang="zh" of="1f2ecafd"
+# %% [markdown] lang="zh" of="8f7796c9"
 # 那**加在哪里**呢？讲义把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1；图中最后一条全照这样设，学习率也取讲义里最高的 5e-5。**先猜一猜**：权重数相近时（图里数出来了），是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
 
 # %%
@@ -749,7 +749,7 @@ widgets.explore(
 # %% [markdown] lang="en"
 # Besides LoRA, rsLoRA and DoRA: **QLoRA**, LoRA on a base compressed to 4 bits (notebook 05); a **prefix** of learned keys and values in front of each layer's own; a **soft prompt** of learned embeddings in front of the text; **IA3**, which adds no matrix and only scales what some layers compute; and the **bottleneck adapter**, the oldest, which PEFT does not have. That one we write by hand:
 
-# %% [markdown] lang="zh" of="fc818f36"
+# %% [markdown] lang="zh" of="17d0890e"
 # 除了 LoRA、rsLoRA 和 DoRA，还有：**QLoRA**，先把基座压缩到 4 比特，再加 LoRA（notebook 05）；**前缀**，在每层的键和值前面接上一段学出来的；**软提示**，在文字前面接上一段学出来的嵌入；**IA3**，不加矩阵，只把某些层算出的数放大或缩小；以及资格最老、PEFT 里却没有的**瓶颈适配器**。最后这个我们手写：
 
 
@@ -789,7 +789,7 @@ print("all right ｜ 全对:", marks(bottled)["all"])
 #
 # `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained. `forgetting` is how many percentage points of general skills (sums, words, lists) were lost (notebook 04).
 
-# %% [markdown] lang="zh" of="0bfafd43"
+# %% [markdown] lang="zh" of="edff0d86"
 # 九种方法，数据同第 7 节，各三个随机种子，学习率取各自试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
 # `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少。`forgetting` 是通用能力（算术、词汇、列表）的正确率降了多少个百分点（见 notebook 04）。
@@ -814,7 +814,7 @@ panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable
 # %% [markdown] lang="en"
 # Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
 
-# %% [markdown] lang="zh" of="85951be5"
+# %% [markdown] lang="zh" of="6695cb9d"
 # 内存：LoRA 省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里不过 16 MB，淹没在**激活值**（为反向传播保留的中间结果）里；换成 7B，就是 90 GB。占比呢？把讲义的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
 
 # %%
@@ -843,7 +843,7 @@ claim("lora_adapter_7b", on_7b["adapter"])
 #
 # We make the mistake of the last row here, on purpose. No error is raised:
 
-# %% [markdown] lang="zh" of="34f4379d"
+# %% [markdown] lang="zh" of="ae6e157f"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | 损失一动不动 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |

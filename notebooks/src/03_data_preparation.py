@@ -559,7 +559,7 @@ plots.grid(
 #
 # Does it scale? A row is compared with the few that share a band, so time grows about as the rows do (`tools/bench.py --clean`). Watch how many rows go: a generator with few sentence shapes repeats itself, and near copies that nobody put in go, too.
 
-# %% [markdown] lang="zh" of="2c9c2c70"
+# %% [markdown] lang="zh" of="af7d643d"
 # 别被分数晃了眼：这些毛病是程序放进去的，我们的规则正好摸透了它的套路。真实的电话和副本花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
 #
 # 行数多了呢？每一行只跟有一段相同的少数几行比，所以用时大致随行数增长（`tools/bench.py --clean`）。留意去掉了多少行：生成程序的句式有限，行数一多就会说重样的话，没人特意放进去的近似副本也会被去掉。
@@ -792,7 +792,7 @@ print(own_file(DATA or messy))
 #
 # The last can be drawn. (Our generator kept good rows below 0.6 of each other: there the safe stretch begins by design.) **Predict first**: how wide is it?
 
-# %% [markdown] lang="zh" of="dcd4daae"
+# %% [markdown] lang="zh" of="f1729294"
 # 下面几种毛病，都不会报错：
 #
 # - 先划分、**后**清洗，而且各洗各的：训练行的副本留在了测试集里

@@ -62,6 +62,7 @@ SEED = 0
 DATA = None  # the path of a file of your own (notebook 03, section 8)
 
 # %%
+import random
 from dataclasses import replace
 from shutil import rmtree
 
@@ -76,6 +77,7 @@ from helpers.claims import claim
 from helpers.data import own_rows, select, to_dataset, world
 from helpers.env import PROFILES, resolve, root, set_seed, threads
 from helpers.exercises import nb04
+from helpers.lingxi.rows import make_notice
 from helpers.metrics import answer_losses, encode, forgetting, score_notices
 from helpers.models import chat_prompt, generate, load, load_adapter, parameter_counts, save_adapter
 from helpers.stats import share, share_difference
@@ -386,7 +388,7 @@ config = SFTConfig(
     output_dir=str(root() / "build" / "runs" / "sft"),
     assistant_only_loss=True,  # the loss mask of section 2
     learning_rate=lora_lr,
-    num_train_epochs=1 if setup.smoke else 4,
+    num_train_epochs=1 if setup.smoke else 8,
     per_device_train_batch_size=16,
     per_device_eval_batch_size=16,
     train_sampling_strategy="group_by_length",  # less padding
@@ -438,16 +440,27 @@ plots.curves(
 # %% [markdown] lang="en"
 # The loss on unseen articles cannot reach zero: where the prompt holds no article, its fine and points are a lottery. What can be learned is the form. So look at answers, not only at a loss.
 #
-# **Predict first**, for incidents under unseen articles: which of `form`, `conduct`, `term` and `facts` will be high when the prompt holds no article? And with three articles?
+# Three tests now: unseen articles without (`closed`) and with three articles in the prompt (`opened`), and, without, new incidents under the 64 articles that were **practised** (`familiar`).
+#
+# **Predict first**: which of `form`, `conduct`, `term` and `facts` will be high in each?
 
-# %% [markdown] lang="zh" of="d84f31af"
+# %% [markdown] lang="zh" of="92f74b2d"
 # 未见法条上的损失降不到零：提示里没给法条时，罚款和记分只能靠蒙。能学会的是格式。所以要看答案，不要只看损失。
 #
-# **先猜一猜**：对未见法条下的事件，提示里不给法条时，`form`、`conduct`、`term`、`facts` 哪几项会高？给三条法条时又如何？
+# 这回有三种测试：未见法条，提示里不给法条（`closed`）或给三条（`opened`）；再加一种，**练过**的 64 条法条下的新事件，也不给法条（`familiar`）。
+#
+# **先猜一猜**：`form`、`conduct`、`term`、`facts` 这几项，在三种测试里各有哪些会高？
 
 # %%
-texts["closed"], texts["opened"] = answer(adapted.eval(), closed), answer(adapted, opened)
-after = {"closed": marks(texts["closed"], closed), "opened": marks(texts["opened"], opened)}
+rng, practised = random.Random(SEED), select(world("code"), split="seen")
+familiar = [
+    make_notice(rng, lang, page, [], f"LX{rng.randrange(10_000):04d}")
+    for page in practised[: 4 if setup.smoke else None]
+    for lang in ("en", "zh")
+]
+tests = {"closed": closed, "familiar": familiar, "opened": opened}
+texts |= {name: answer(adapted.eval(), rows) for name, rows in tests.items()}
+after = {name: marks(texts[name], rows) for name, rows in tests.items()}
 names = {
     "form": "form ｜ 格式",
     "conduct": "conduct ｜ 违法事实",
@@ -460,6 +473,7 @@ fig = plots.bars(
         names[name]: {
             "before, with articles ｜ 训练前，给法条": before["opened"][name],
             "after, no article ｜ 训练后，不给法条": after["closed"][name],
+            "the same, article practised ｜ 同上，法条练过": after["familiar"][name],
             "after, with articles ｜ 训练后，给法条": after["opened"][name],
         }
         for name in names
@@ -467,7 +481,10 @@ fig = plots.bars(
     "Fine-tuning teaches the form, the text brings facts ｜ 微调教会格式，文本带来事实",
 )
 claim("sft_form_after", after["closed"]["form"])
+claim("sft_form_familiar", after["familiar"]["form"])
 claim("sft_term_after", after["closed"]["term"])
+claim("sft_term_familiar", after["familiar"]["term"])
+claim("sft_term_opened", after["opened"]["term"])
 claim("sft_facts_closed", after["closed"]["facts"])
 claim("sft_facts_opened", after["opened"]["facts"])
 fig
@@ -555,7 +572,7 @@ if DATA:
 # %%
 full, _ = load(small)
 set_seed(SEED)
-full_losses = fit(full, train_rows, lr=full_lr, num_epochs=4)
+full_losses = fit(full, train_rows, lr=full_lr, num_epochs=1 if setup.smoke else 6)
 texts["full"] = answer(full.eval(), opened)
 full_marks = marks(texts["full"], opened)
 fig = plots.grid(
@@ -662,7 +679,7 @@ measure = select(general, use="measure")[: 20 if setup.smoke else None]
 replay = select(general, use="replay")
 mixed, _ = load(small)
 set_seed(SEED)
-fit(mixed, train_rows + replay, lr=full_lr, num_epochs=4)
+fit(mixed, train_rows + replay, lr=full_lr, num_epochs=1 if setup.smoke else 6)
 mixed_form = marks(answer(mixed.eval(), closed), closed)["form"]
 print(f"form with replay ｜ 加重放后的格式: {mixed_form}")
 
