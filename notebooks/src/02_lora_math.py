@@ -91,7 +91,6 @@ if setup.profile == "gpu" and MODEL is None:  # section 6 trains all weights: 7B
 claims.start("02_lora_math", setup.profile, SEED)
 threads()
 set_seed(SEED)
-print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 
 # %% [markdown]
 # ## 1. Why: a sticky note on a frozen page ｜ 为什么：贴在书页上的便利贴
@@ -428,11 +427,11 @@ for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
 # ## 5. How loud is a note: α/r, rsLoRA, DoRA ｜ 便利贴的“音量”：α/r、rsLoRA 与 DoRA
 
 # %% [markdown] lang="en"
-# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so, at first, twice $\alpha$ works much like twice the rate. And $1/r$? $BA$ is a sum of $r$ products. Dividing by $r$ is meant to let you change the rank and keep the rate. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and takes $\alpha/\sqrt r$.
+# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so, at first, twice $\alpha$ works much like twice the rate. And $1/r$? $BA$ is a sum of $r$ products; divided by $r$, the rank may change while the rate stays. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and takes $\alpha/\sqrt r$.
 #
 # **Predict first**: rate and `alpha` are kept, both ways are equally loud at rank 8. How does each one's loss change as the rank grows to 64?
 
-# %% [markdown] lang="zh" of="e6f72402"
+# %% [markdown] lang="zh" of="eb0851d5"
 # $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？$BA$ 是 $r$ 项之和，除以 $r$，本意是换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，于是改用 $\alpha/\sqrt r$。
 #
 # **先猜一猜**：学习率和 `alpha` 都不变，两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
@@ -465,7 +464,7 @@ fig
 #
 # The norm is taken row by row; $m$ starts equal to it. In six lines, held against PEFT's:
 
-# %% [markdown] lang="zh" of="5127205f"
+# %% [markdown] lang="zh" of="ea2d724c"
 # 图上每个点是一次训练记录（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
@@ -630,12 +629,12 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# One run proves little, and many take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, one random seed; the zoo of section 8 has three. `loss`: new incidents under articles trained on; `all` (every line right): under articles never seen; both with three articles in the prompt. Where there are several seeds, a dot is the mean, and whiskers reach from the worst run to the best.
+# Many runs take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, one random seed (section 8: three, with whiskers from the worst run to the best). `loss`: new incidents under articles trained on; `all` (every line right): under articles never seen; both with three articles in the prompt.
 #
 # **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
 
-# %% [markdown] lang="zh" of="d6eff877"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，一个随机种子（第 8 节的动物园用三个）。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。有几个种子时，点是平均值，误差线从最差的一次画到最好的一次。
+# %% [markdown] lang="zh" of="c54070a3"
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，一个随机种子（第 8 节用三个，误差线从最差的一次画到最好的一次）。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
@@ -659,9 +658,9 @@ fig
 # %% [markdown] lang="en"
 # The rates in the notes suit full fine-tuning of models thousands of times as large; [measured on those](https://thinkingmachines.ai/blog/lora/), too, LoRA wants about ten times the rate. A tiny model bears higher ones still. Take from this the method, not the number: **try rates in steps of three**.
 #
-# Next: the notes advise rank 8 to 64 (the band). Each rank is tried at three rates, `alpha=16` always. **Predict first**: how much is lost at rank 1? Is 64 better than 8? And must the rate change with the rank?
+# Next: the notes advise rank 8 to 64 (the band). Each rank at three rates, `alpha=16`. **Predict first**: how much is lost at rank 1? Is 64 better than 8? Must the rate change?
 
-# %% [markdown] lang="zh" of="7abb7fce"
+# %% [markdown] lang="zh" of="b7042935"
 # 讲义给的学习率，适合对大几千倍的模型做全参数微调；[在那些模型上的测量](https://thinkingmachines.ai/blog/lora/)也表明，LoRA 需要大约十倍的学习率。小模型还能用更高的。要带走的是方法，不是数字：**按三倍一档去试**。
 #
 # 再看秩：讲义建议 8 到 64（图中的色带）。每个秩试三个学习率，`alpha=16` 不变。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？换了秩，学习率要跟着换吗？

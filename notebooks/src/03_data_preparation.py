@@ -557,12 +557,12 @@ plots.grid(
 # %% [markdown] lang="en"
 # Do not be dazzled: a program put these faults in, and our rules know its habits. Real telephone numbers and real copies are more inventive. On your data, label a hundred rows by hand and mark your cleaner the same way.
 #
-# Does it scale? A row is compared with the few that share a band, so time grows about as the rows do (`tools/bench.py --clean`). Watch how many rows go: a generator with few sentence shapes repeats itself, and near copies that nobody put in go, too.
+# Does it scale? A row is compared with the few that share a band, so time grows about as the rows do (`tools/bench.py --clean`). More rows go than copies were put in: a generator repeats itself.
 
-# %% [markdown] lang="zh" of="af7d643d"
+# %% [markdown] lang="zh" of="f2b7fc57"
 # 别被分数晃了眼：这些毛病是程序放进去的，我们的规则正好摸透了它的套路。真实的电话和副本花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
 #
-# 行数多了呢？每一行只跟有一段相同的少数几行比，所以用时大致随行数增长（`tools/bench.py --clean`）。留意去掉了多少行：生成程序的句式有限，行数一多就会说重样的话，没人特意放进去的近似副本也会被去掉。
+# 行数多了呢？每一行只跟有一段相同的少数几行比，所以用时大致随行数增长（`tools/bench.py --clean`）。去掉的行会比放进去的副本多：生成程序说多了会重样。
 
 # %%
 bench = json.loads((root() / "data" / "sweeps" / "cleaning.json").read_text("utf-8"))["runs"]
@@ -788,11 +788,11 @@ print(own_file(DATA or messy))
 # - cleaning **after** splitting, each part alone: a copy of a training row sits in the test
 # - a mask that nobody looked at
 # - a fact wrong in the document itself: no step finds it
-# - a limit for near copies, set by feel. Too low, and good rows about one article go as copies; too high, and slightly changed copies stay
+# - a limit for near copies, set by feel. Too low, and good rows go as copies; too high, and changed copies stay
 #
-# The last can be drawn. (Our generator kept good rows below 0.6 of each other: there the safe stretch begins by design.) **Predict first**: how wide is it?
+# The last can be drawn. (Good rows here stay below 0.6.) **Predict first**: how wide is the safe stretch?
 
-# %% [markdown] lang="zh" of="f1729294"
+# %% [markdown] lang="zh" of="372383be"
 # 下面几种毛病，都不会报错：
 #
 # - 先划分、**后**清洗，而且各洗各的：训练行的副本留在了测试集里
@@ -800,7 +800,7 @@ print(own_file(DATA or messy))
 # - 文档本身写错了的事实：哪一步都查不出来
 # - 凭感觉定的“近似”界限。太低，讲同一条法条的正常行会被当成副本；太高，改了几个字的副本会漏网
 #
-# 最后一种画得出来。（生成这份文件的程序特意让正常行之间的相似度低于 0.6，所以安全范围从哪里开始，是事先安排好的。）**先猜一猜**：它有多宽？
+# 最后一种画得出来。（这份文件特意让正常行之间的相似度低于 0.6。）**先猜一猜**：安全的范围有多宽？
 
 # %%
 first = {row["id"]: n for n, row in enumerate(dirty) if row["labels"] != ["exact_duplicate"]}

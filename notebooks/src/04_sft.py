@@ -459,6 +459,8 @@ familiar = [
     for lang in ("en", "zh")
 ]
 tests = {"closed": closed, "familiar": familiar, "opened": opened}
+
+# %%
 texts |= {name: answer(adapted.eval(), rows) for name, rows in tests.items()}
 after = {name: marks(texts[name], rows) for name, rows in tests.items()}
 names = {
@@ -490,10 +492,10 @@ claim("sft_facts_opened", after["opened"]["facts"])
 fig
 
 # %% [markdown] lang="en"
-# Read the bars. The **form** came with training: from nothing to about half without articles, and nearly always with them. The **facts** come only where the text is in the prompt: notebook 08 builds on that. The **terms** of unseen articles come from the text, too: closed book, Xiaoxi writes terms that it learned for other articles. It has the terms of its 64 articles by heart, each as a whole; it cannot build a new one from their parts.
+# Read the bars. The **form** came with training: from nothing to most notices without an article, and nearly all with three. The **terms** of practised articles are known by heart; those of others are read off the text, and without it most are wrong. The **facts** come only with the text: even of practised articles hardly a number has stuck. So training brought style and words, the text brings numbers: notebook 08 builds on that.
 
-# %% [markdown] lang="zh" of="6f85af58"
-# 看柱子。**格式**是训练带来的：不给法条时从零升到一半左右，给法条时几乎全对。**事实**只在提示里有文本时才出现：notebook 08 由此展开。未见法条的**术语**也来自文本：闭卷时，小溪写的是为别的法条学来的术语。它把 64 条法条的术语整个背了下来，却没学会用其中的零件拼出新术语。
+# %% [markdown] lang="zh" of="61f63e64"
+# 看柱子。**格式**是训练带来的：从零升到不给法条也大多写得对，给三条法条时几乎全对。**术语**呢，练过的法条背得出来；没见过的要从文本里抄，没有文本就大多写错。**事实**只在提示里有文本时才出现：就连练过的法条，数字也没记住几个。所以，训练带来的是文风和用语，数字要靠文本：notebook 08 由此展开。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.
@@ -564,10 +566,14 @@ if DATA:
 # ## 5. All weights, or LoRA ｜ 全参数，还是 LoRA
 
 # %% [markdown] lang="en"
-# The notes say of **full fine-tuning**, which trains all weights: best result, highest cost. Here its result is tested (its cost in notebook 02): same rows, same number of epochs, our loop of section 3. Its learning rate must be lower: every weight moves.
+# The notes say of **full fine-tuning**, which trains all weights: best result, highest cost. Here its result is tested (its cost in notebook 02): same rows, six epochs instead of eight, our loop of section 3. Its learning rate must be lower: every weight moves. Both recipes were the best of a few, on new incidents under practised articles; the test incidents chose nothing.
+#
+# **Predict first**: which writes more notices that are all right, and by how much?
 
-# %% [markdown] lang="zh" of="02f5ca85"
-# 讲义说**全参数微调**（训练所有权重）“效果最好但成本最高”。这里检验效果（成本见 notebook 02）：同样的数据、同样的轮数，用第 3 节的循环来练。它的学习率要低一些，因为每个权重都会动。
+# %% [markdown] lang="zh" of="014c6e7d"
+# 讲义说**全参数微调**（训练所有权重）“效果最好但成本最高”。这里检验效果（成本见 notebook 02）：同样的数据，练六轮（LoRA 是八轮），用第 3 节的循环。它的学习率要低一些，因为每个权重都会动。两套参数都是在练过的法条的新事件上试了几种、挑出来的，没有用测试题来挑。
+#
+# **先猜一猜**：哪一种全对的通知书更多？多多少？
 
 # %%
 full, _ = load(small)
@@ -584,6 +590,12 @@ fig = plots.grid(
 lora_all, full_all = (score_notices(texts[way], opened)["all"] for way in ("opened", "full"))
 claim("sft_full_minus_lora", share_difference(lora_all, full_all))
 fig
+
+# %% [markdown] lang="en"
+# The printed interval holds zero, or comes near it: with a few more epochs and a rate of its own, LoRA keeps up here. A comparison at *one* rate for both would have said something else; notebook 02 shows how much a rate decides.
+
+# %% [markdown] lang="zh" of="54776d8e"
+# 打印出来的区间包含零，或者离零不远：多练几轮、用自己的学习率，LoRA 在这里跟得上。如果两边用*同一个*学习率来比，结论就不一样了；学习率有多要紧，notebook 02 有图。
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
@@ -627,6 +639,12 @@ fig = plots.curves(
 )
 claim("sft_rate_of_seeds", found[0] - min(found))
 fig
+
+# %% [markdown] lang="en"
+# The advised rate barely moves this model, the valley lies hundreds of times higher, and at the right end the loss is worse than before training. Three lines of code find that out; advice from another model cannot.
+
+# %% [markdown] lang="zh" of="956e0627"
+# 讲义建议的学习率几乎推不动这个模型，谷底要高几百倍；到了最右端，损失比不训练还差。三行代码就测得出来；照搬别的模型的建议，是得不到的。
 
 # %% [markdown] lang="en"
 # And **epochs**: train all weights on 48 rows, many times over, and watch the loss on these rows and on unseen ones. **Predict first**: how will the two curves part?
@@ -713,6 +731,12 @@ plots.grid(
     "Exact answers by task (%) ｜ 各类题目的正确率（%）",
 )
 
+# %% [markdown] lang="en"
+# The lesson in notices wiped out most of primary school, with LoRA, too: at rates this high the base is frozen and its *skills* are not, since every layer's output is bent. Old rows mixed in bring a large part back, and cost the form nothing that could be measured.
+
+# %% [markdown] lang="zh" of="22fae635"
+# 学写通知书，把小学的功课冲掉了大半，LoRA 也不例外：基座的权重虽然冻结，可学习率这么高，每一层的输出都被带偏，*本领*照样会丢。混入一部分旧数据，就找回来一大半，格式也没有测得出的损失。
+
 # %% [markdown]
 # ## 8. Kill it, resume it ｜ 中断与恢复
 
@@ -791,14 +815,14 @@ claim("sft_resume", largest)
 # 5. **Trained on the prompt**: no mask, so it learns to write reports, too. *The loss can't be compared; the answers get only a part of the learning.*
 # 6. **Two BOS** (start tokens): the template writes one, the tokenizer another. *Hardly any symptom: look at the ids.* Xiaoxi has none: its first token is doubled.
 #
-# **Predict first**: which two write forms as well as the healthy run?
+# 3 and 6 ask the healthy model otherwise. **Predict first**: which of the six keeps the form?
 
-# %% [markdown] lang="zh" of="fa04df20"
+# %% [markdown] lang="zh" of="98f985a2"
 # 4. **学习率 × 100**。*几步之内损失就跳上去，再也下不来。*
 # 5. **连提示一起训练**：忘了加掩码，模型把报告也学着写。*损失不再可比，答案只分到一部分“学习力气”。*
 # 6. **两个 BOS**（起始符）：模板写了一个，分词器又加一个。*几乎没有症状：要看编号*。小溪没有 BOS，这里手工把第一个词元写两遍。
 #
-# **先猜一猜**：六个里面，哪两个的格式和正常训练一样好？
+# 第 3、6 件只是换一种方式去问健康的模型。**先猜一猜**：六个里面，哪一个写格式的本领和正常的一样好？
 
 
 # %%
@@ -881,6 +905,12 @@ plots.grid(
     "The museum: 40 incidents, three articles each (%) ｜ 博物馆：40 个事件，各给三条法条（%）",
 )
 
+# %% [markdown] lang="en"
+# Did you find it? Only two BOS left the form alone. Of the other five, the losses give away the first and the fourth, no more: so **read answers** before you trust a curve.
+
+# %% [markdown] lang="zh" of="90eec8c3"
+# 猜对了吗？只有两个 BOS 没影响格式。其余五个里，光看损失，只有第一个和第四个看得出来。所以**先读答案**，再信曲线。
+
 # %% [markdown]
 # ## 10. Exercises ｜ 练习
 
@@ -942,18 +972,18 @@ nb04.remedy(remedy)
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - SFT teaches the **form**, even for what the model never saw; facts and terms come from the prompt.
+# - SFT teaches **form** and practised terms; facts, and terms never practised, come from the prompt.
 # - Loss mask, template and end token decide what is learned; mistakes there are silent.
-# - Here full fine-tuning stays ahead of LoRA, which trains few weights.
+# - With its own rate and a few more epochs LoRA keeps up with full fine-tuning here.
 # - Watch held-out answers, not just losses: overfitting means confident wrong numbers.
 # - Replay keeps primary school alive, a checkpoint a night's work.
 #
 # **Next**: [05 QLoRA](05_qlora.ipynb) fits four times the model into the same memory. Passed so far:
 
-# %% [markdown] lang="zh" of="cf8715ec"
-# - SFT 教会的是**格式**，没见过的情形也会用；事实和术语来自提示里的文本。
+# %% [markdown] lang="zh" of="a1422675"
+# - SFT 教会的是**格式**和练过的术语；事实和没练过的术语，来自提示里的文本。
 # - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多悄无声息。
-# - 在这里，全参数微调仍领先于只训练一小部分权重的 LoRA。
+# - 在这里，用自己的学习率、多练几轮，LoRA 跟得上全参数微调。
 # - 要看留出题的答案，不要只看损失。过拟合的样子是：言之凿凿，数字全错。
 # - 重放保住小学的功课，检查点保住一夜的成果。
 #
