@@ -456,7 +456,7 @@ claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
 fig
 
 # %% [markdown] lang="en"
-# Each point is one recorded run (section 7). A **flat** line means that the rate may stay when the rank changes. An `alpha` too large breaks the model, as a rate too high does.
+# Each point is one recorded run (section 7). Left: louder is better, until it breaks. Right: under $\alpha/r$ the line is **flat** from rank 8 on, so the rate may stay, and the added rank buys little; $\alpha/\sqrt r$ lets it speak.
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
 #
@@ -464,8 +464,8 @@ fig
 #
 # The norm is taken row by row; $m$ starts equal to it. In six lines, held against PEFT's:
 
-# %% [markdown] lang="zh" of="ea2d724c"
-# 图上每个点是一次训练记录（见第 7 节）。线是**平**的，就说明换秩不用重调学习率。`alpha` 太大，和学习率太高一样，会毁掉模型。
+# %% [markdown] lang="zh" of="96e8e782"
+# 图上每个点是一次训练记录（见第 7 节）。左图：越响学得越快，响过了头就毁掉模型。右图：用 $\alpha/r$，秩 8 以后线是**平**的，学习率不用重调，可加大的秩也没换来多少；$\alpha/\sqrt r$ 才让大的秩出得了声。
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
 #
@@ -688,6 +688,12 @@ claim("lora_rank_one_rate", max(at_best.values()) / min(at_best.values()))
 fig
 
 # %% [markdown] lang="en"
+# Below rank 8 something is lost here; above it, little is won. The best rate hardly moves: small ranks break at 3e-2, large ones bear it. One run each: don't read much into neighbours.
+
+# %% [markdown] lang="zh" of="04ac61e6"
+# 在这里，秩小于 8 会吃亏，大于 8 好处不多。最佳学习率几乎不动：3e-2 会毁掉小的秩，大的秩却受得住。每个点只有一次训练，相邻两点的高低别太当真。
+
+# %% [markdown] lang="en"
 # And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and 5e-5, the highest rate of theirs. **Predict first**: for a similar number of weights (the figure counts them), is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
 
 # %% [markdown] lang="zh" of="8f7796c9"
@@ -811,10 +817,16 @@ columns = {
 panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable", "state"))
 
 # %% [markdown] lang="en"
-# Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
+# After these forty steps all weights are ahead, and rsLoRA, which is louder, comes level. But look at the last panel: **whoever learned as much forgot as much**. LoRA "forgets less" here because it has learned less. Prefix, soft prompt and IA3 write no form in this time; the paper of the [soft prompt](https://arxiv.org/abs/2104.08691) says itself that it needs a large model. And LoRA takes *more* memory than all weights. Why? (Seconds: one core, two runs side by side.)
 
-# %% [markdown] lang="zh" of="6695cb9d"
-# 内存：LoRA 省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里不过 16 MB，淹没在**激活值**（为反向传播保留的中间结果）里；换成 7B，就是 90 GB。占比呢？把讲义的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
+# %% [markdown] lang="zh" of="10d313dd"
+# 走完这四十步，全参数领先，音量更大的 rsLoRA 与它持平。再看最后一栏：**学得一样多的，忘得也一样多**。LoRA 在这里“忘得少”，是因为学得少。前缀、软提示和 IA3 在这点时间里一份格式都写不出；提出[软提示](https://arxiv.org/abs/2104.08691)的论文自己也说，它要靠大模型。内存呢，LoRA 用得反而比全参数*多*。为什么？（秒数：每次训练占一个核，两个同时跑。）
+
+# %% [markdown] lang="en"
+# Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass, to which LoRA's side ways add their own; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
+
+# %% [markdown] lang="zh" of="6a85389b"
+# 内存：LoRA 省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里不过 16 MB，淹没在**激活值**（为反向传播保留的中间结果）里，而 LoRA 的支路还要多存一些激活值；换成 7B，能省 90 GB。占比呢？把讲义的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
 
 # %%
 NOTES_SAY = {"lora": "~0.1 %", "qlora": "~0.1 %", "prefix": "~0.1 %", "adapter": "~1-5 %"}
@@ -837,17 +849,17 @@ claim("lora_adapter_7b", on_7b["adapter"])
 # |---|---|---|
 # | the loss does not move at all | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
 # | a bad answer before training | $B$ is not zero | start $B$ at zero |
-# | rank up, result down | `alpha` kept, so $\alpha/r$ fell | raise `alpha` too, or rsLoRA |
+# | rank up, nothing gained | `alpha` kept, so $\alpha/r$ fell | raise `alpha` too, or rsLoRA |
 # | good in training, odd when merged | $\alpha/r$ left out, or merged twice | compare outputs before you ship |
 #
 # We make the mistake of the last row here, on purpose. No error is raised:
 
-# %% [markdown] lang="zh" of="ae6e157f"
+# %% [markdown] lang="zh" of="dbf9f0bf"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | 损失一动不动 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
 # | 还没训练就答得很差 | $B$ 不是零 | 让 $B$ 从零开始 |
-# | 秩调大，效果变差 | `alpha` 没变，$\alpha/r$ 变小了 | `alpha` 一起调大，或用 rsLoRA |
+# | 秩调大了，没有收获 | `alpha` 没变，$\alpha/r$ 变小了 | `alpha` 一起调大，或用 rsLoRA |
 # | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
 #
 # 最后一行的错误，这里故意犯一次，程序什么都不会报：
@@ -878,15 +890,15 @@ plots.bars(bad, "Merging, right and wrong: the loss ｜ 合并的对与错：损
 #
 # - A: no weight has moved after 500 steps
 # - B: the loss falls, but very slowly; three times the rate, and all is well
-# - C: rank 64 learns worse than rank 8, same data, same rate
+# - C: rank 64 learns no better than rank 8, same data, same rate
 # - D: fine in the notebook, half-trained in production
 
-# %% [markdown] lang="zh" of="bbfaa15a"
+# %% [markdown] lang="zh" of="249940e2"
 # **练习 3**（容易，5 分钟）。四位同事，四种原因：`1` 两个矩阵都从零开始，`2` 秩调大了而 `alpha` 没变，`3` 合并时漏了 $\alpha/r$，`4` 用了全参数微调的学习率。请写 `causes = {"A": 1, ...}`。
 #
 # - A：走了 500 步，权重一个都没动
 # - B：损失在降，但很慢；学习率提到三倍就好了
-# - C：同样的数据和学习率，秩 64 反而不如秩 8
+# - C：同样的数据和学习率，秩 64 学得并不比秩 8 好
 # - D：在 notebook 里好好的，上线后像只训练了一半
 
 # %% tags=["exercise"]
@@ -910,17 +922,17 @@ nb02.causes(causes)
 # %% [markdown] lang="en"
 # - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ from zero: twenty lines, and mergeable without a trace.
 # - Its share of the weights depends on the model's width: count it.
-# - A real change of the weights is thin, though not as thin as one thinks: cut it and measure.
-# - Rate first, places next, rank last. `alpha` goes with the rank.
-# - What LoRA saves is optimizer state: most memory at 7B, next to nothing at our size.
+# - A real change of the weights is thin, though less than one thinks: cut it and measure.
+# - Rate first, places next, rank last; a larger rank needs a larger `alpha`.
+# - LoRA saves optimizer state: most memory at 7B, nothing at our size.
 #
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). What you passed so far:
 
-# %% [markdown] lang="zh" of="7d242121"
+# %% [markdown] lang="zh" of="a1b4963e"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；二十行就能写完，合并后不留痕迹。
 # - 它占多大比例，取决于模型有多宽：自己数一数。
 # - 真实的权重改动确实“瘦”，但没有想象的那么瘦：截断了测一测才知道。
-# - 先定学习率，再定加在哪里，最后才是秩。`alpha` 要跟着秩走。
+# - 先定学习率，再定加在哪里，最后才是秩；秩大了，`alpha` 也要大，才听得见。
 # - LoRA 省的是优化器状态：在 7B 上这是大头，在我们这个规模上几乎为零。
 #
 # **下一课**：[03 数据准备](03_data_preparation.ipynb)。你目前通过的练习：
