@@ -340,14 +340,14 @@ examples = {lang: select(train_reports, lang=lang)[:2] for lang in LANGS}
 EMPTY = {lang: form.format(**dict.fromkeys(FIELDS, "___")) for lang, form in FORM.items()}
 
 
-def ask(row, form=False, shots=False, rag=False):
+def ask(row, form=False, shots=False, rag=False, among=index):
     """Return the messages that put an incident, or a question, to a model in one of the ways."""
     lang, task = row["lang"], row["messages"][0]["content"]
     task = f"{EMPTY[lang]}\n{task}" if form else task
     shown = examples[lang] if shots else []
     turns = [turn for one in shown for turn in one["messages"]]
     turns.append({"role": "user", "content": task})
-    hits = index[lang].search(query(row), k=3) if rag else []
+    hits = among[lang].search(query(row), k=3) if rag else []
     texts = [code[one["article"]][lang]["text"] for one in shown if rag] + [
         hit.text for hit in hits
     ]
@@ -385,13 +385,31 @@ say(
 # **先猜一猜**：对训练里从没出现过的法条（**未见法条**），哪种做法能写对格式？哪种能写对事实？哪种两样都行？不给法条时，微调过的模型会在 `Fine:`（罚款）后面写什么？
 
 # %% [markdown] lang="en"
-# First the training, once, live: all weights of the tiny model (on a GPU only the few of LoRA, notebook 02), on the notices, questions and dialogues of `train.jsonl`; its refusals wait for notebook 06. Half of the rows have three articles in the prompt, half have none. Why? A model should be **trained as it will be used**, and here it is used both ways. Notebook 04 teaches how to train.
+# First the training, live: all weights of the tiny model (on a GPU the few of LoRA, notebook 02), on the notices, questions and dialogues of `train.jsonl`; its refusals wait for notebook 06. Half of the rows have three articles in the prompt, half have none. Why? A model should be **trained as it will be used**, and here it is used both ways. So the three are what **our search finds** among the practised articles: they look alike. (Notebook 04 teaches how to train.)
 
-# %% [markdown] lang="zh" of="4556a05b"
-# 先训练，只练一次，当场练：小模型练全部权重（GPU 上只练 LoRA 那一小部分，见 notebook 02），用的是 `train.jsonl` 里的通知书、提问和对话；其中的拒答留到 notebook 06。一半的行在提示里带三条法条，一半不带。为什么？因为**怎么用就怎么练**，而这里两种用法都有。训练的方法见 notebook 04。
+# %% [markdown] lang="zh" of="adf989de"
+# 先训练，只练一次，当场练：小模型练全部权重（GPU 上只练 LoRA 那一小部分，见 notebook 02），用的是 `train.jsonl` 里的通知书、提问和对话；其中的拒答留到 notebook 06。一半的行在提示里带三条法条，一半不带。为什么？因为**怎么用就怎么练**，而这里两种用法都有。所以这三条也用**我们的检索**从练过的法条里找：找出来的往往很像。（训练的方法见 notebook 04。）
+
 
 # %%
-lessons = [row for row in world("train") if row["task"] != "refusal"][: 16 if setup.smoke else None]
+trained_on = {name: page for name, page in code.items() if page["split"] == "seen"}
+practice = {
+    lang: Index({n: page[lang]["text"] for n, page in trained_on.items()}) for lang in LANGS
+}
+
+
+def as_used(row):
+    """Return a training row; if it has articles, with those that the search finds instead."""
+    if not row["context"]:
+        return row
+    first, *rest = row["messages"]
+    bare = row | {"messages": [first | {"content": first["content"].rpartition("\n\n")[2]}]}
+    return row | {"messages": [*ask(bare, rag=True, among=practice), *rest]}
+
+
+# %%
+lessons = [as_used(row) for row in world("train") if row["task"] != "refusal"]
+lessons = lessons[: 16 if setup.smoke else None]
 lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
 set_seed(SEED)
 student, _ = load(setup)
