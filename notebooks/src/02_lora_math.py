@@ -721,6 +721,12 @@ panels(
     "Where to put it ｜ 加在哪里",
 )  # fmt: skip
 
+# %% [markdown] lang="en"
+# In this time, attention alone learns no form; the MLP's layers carry it. All as in the notes, the model stays what it was: that rate is for models thousands of times as large.
+
+# %% [markdown] lang="zh" of="079fee83"
+# 在这点时间里，光加在注意力上学不会格式，主要靠 MLP 那几层。全照讲义来，模型几乎没动：那样的学习率，是给大几千倍的模型用的。
+
 
 # %%
 def knobs(measure, lr, r):
@@ -731,7 +737,8 @@ def knobs(measure, lr, r):
     labels = {"lr": "learning rate ｜ 学习率", "r": "rank ｜ 秩"}
     for ax, (field, mine) in zip(axes, (("lr", lr), ("r", r)), strict=True):
         found = sweeps.by(rows[field], field, measure)
-        title = f"{field} = {mine:g}: {found[mine]}" if mine in found else f"{field} = {mine:g}"
+        value = found[mine].value * (100 if unit == "share" else 1)
+        title = f"{field} = {mine:g}: {value:.3g}"
         series = {"LoRA": (list(found), list(found.values()))}
         plots.curves(series, title, labels[field], sweeps.NAMES[measure], unit, True, ax=ax)
         ax.axvline(mine, color="#D55E00", linestyle=":")
@@ -790,14 +797,14 @@ fit(bottled, tokenizer, train_rows, lr=lr, num_epochs=2, seed=SEED, device=setup
 print("all right ｜ 全对:", marks(bottled)["all"])
 
 # %% [markdown] lang="en"
-# All nine on the rows of section 7, three random seeds each, every method at the best of the rates tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
+# All nine on the rows of section 7, three random seeds each, each at the best rate tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
 #
-# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained. `forgetting` is how many percentage points of general skills (sums, words, lists) were lost (notebook 04).
+# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained (one core, two runs side by side; so are the seconds). `forgetting` is how many percentage points of general skills (sums, words, lists) were lost (notebook 04).
 
-# %% [markdown] lang="zh" of="edff0d86"
+# %% [markdown] lang="zh" of="ee78afb8"
 # 九种方法，数据同第 7 节，各三个随机种子，学习率取各自试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
-# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少。`forgetting` 是通用能力（算术、词汇、列表）的正确率降了多少个百分点（见 notebook 04）。
+# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少（每次训练占一个核，两个同时跑；秒数也是这样量的）。`forgetting` 是通用能力（算术、词汇、列表）的正确率降了多少个百分点（见 notebook 04）。
 
 # %%
 zoo = sweeps.read("zoo")
@@ -817,10 +824,10 @@ columns = {
 panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable", "state"))
 
 # %% [markdown] lang="en"
-# After these forty steps all weights are ahead, and rsLoRA, which is louder, comes level. But look at the last panel: **whoever learned as much forgot as much**. LoRA "forgets less" here because it has learned less. Prefix, soft prompt and IA3 write no form in this time; the paper of the [soft prompt](https://arxiv.org/abs/2104.08691) says itself that it needs a large model. And LoRA takes *more* memory than all weights. Why? (Seconds: one core, two runs side by side.)
+# After these forty steps all weights are ahead, and rsLoRA, which is louder, nearly comes level. But **none that learned the notices kept its school**: rsLoRA forgot as much as all weights; LoRA "forgets less" because it moved less; QLoRA, at its high rate, forgot most. Prefix, soft prompt and IA3 write no form in this time; the paper of the [soft prompt](https://arxiv.org/abs/2104.08691) says itself that it needs a large model. LoRA takes *more* memory than all weights. Why?
 
-# %% [markdown] lang="zh" of="10d313dd"
-# 走完这四十步，全参数领先，音量更大的 rsLoRA 与它持平。再看最后一栏：**学得一样多的，忘得也一样多**。LoRA 在这里“忘得少”，是因为学得少。前缀、软提示和 IA3 在这点时间里一份格式都写不出；提出[软提示](https://arxiv.org/abs/2104.08691)的论文自己也说，它要靠大模型。内存呢，LoRA 用得反而比全参数*多*。为什么？（秒数：每次训练占一个核，两个同时跑。）
+# %% [markdown] lang="zh" of="6ca679e2"
+# 走完这四十步，全参数领先，音量更大的 rsLoRA 快追平了。可是，**学会了通知书的，没有一个保住小学的功课**：rsLoRA 忘得和全参数一样多；LoRA“忘得少”，是因为动得少；QLoRA 学习率高，忘得最多。前缀、软提示和 IA3 在这点时间里一份格式都写不出；提出[软提示](https://arxiv.org/abs/2104.08691)的论文自己也说，它要靠大模型。LoRA 用的内存反而比全参数*多*。为什么？
 
 # %% [markdown] lang="en"
 # Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass, to which LoRA's side ways add their own; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
