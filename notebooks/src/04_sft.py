@@ -492,10 +492,10 @@ claim("sft_facts_opened", after["opened"]["facts"])
 fig
 
 # %% [markdown] lang="en"
-# Read the bars. The **form** came with training: from nothing to most notices without an article, and nearly all with three. The **terms** of practised articles are known by heart; those of others are read off the text, and without it most are wrong. The **facts** come only with the text: even of practised articles hardly a number has stuck. So training brought style and words, the text brings numbers: notebook 08 builds on that.
+# Read the bars. The **form** came with training: from nothing to most notices without an article, and nearly all with three. The **terms** of practised articles are mostly known by heart; those of others are read off the text, and without it most are wrong. The **facts** come only with the text: even of practised articles hardly a number has stuck. So training brought style and words, the text brings numbers: notebook 08 builds on that.
 
-# %% [markdown] lang="zh" of="61f63e64"
-# 看柱子。**格式**是训练带来的：从零升到不给法条也大多写得对，给三条法条时几乎全对。**术语**呢，练过的法条背得出来；没见过的要从文本里抄，没有文本就大多写错。**事实**只在提示里有文本时才出现：就连练过的法条，数字也没记住几个。所以，训练带来的是文风和用语，数字要靠文本：notebook 08 由此展开。
+# %% [markdown] lang="zh" of="8166b065"
+# 看柱子。**格式**是训练带来的：从零升到不给法条也大多写得对，给三条法条时几乎全对。**术语**呢，练过的法条大多背得出来；没见过的要从文本里抄，没有文本就大多写错。**事实**只在提示里有文本时才出现：就连练过的法条，数字也没记住几个。所以，训练带来的是文风和用语，数字要靠文本：notebook 08 由此展开。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.
