@@ -13,10 +13,10 @@
 # | | compare prompt, RAG and fine-tuning on the same 260 incidents |
 # | | count what an amended law costs each of them |
 # | **Before** | notebook 00 |
-# | **`tiny`** | 3 minutes, 1.2 GB, any laptop |
+# | **`tiny`** | 3 minutes, 1.4 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="e57e22a5"
+# %% [markdown] lang="zh" of="d149ee34"
 # | | |
 # |---|---|
 # | **你将** | 走一遍决策树，找出它在哪里会指错路 |
@@ -24,7 +24,7 @@
 # | | 用同样的 260 个事件比较提示词、RAG 和微调 |
 # | | 算清法规一修订，各种做法要付出多少 |
 # | **先学** | notebook 00 |
-# | **`tiny`** | 3 分钟，1.2 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | 3 分钟，1.4 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
 
 # %% tags=["bootstrap"]

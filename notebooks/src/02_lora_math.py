@@ -13,10 +13,10 @@
 # | | see how much rank a real change of the weights needs |
 # | | choose method, rank and rate from recorded runs |
 # | **Before** | notebook 00; matrices and gradients |
-# | **`tiny`** | 4 minutes, under 2.5 GB, any laptop |
+# | **`tiny`** | 2 minutes, 1.5 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="79fc2ca7"
+# %% [markdown] lang="zh" of="98787761"
 # | | |
 # |---|---|
 # | **你将** | 用二十行写出一个 LoRA 层，与常用库 PEFT 的完全一致 |
@@ -24,7 +24,7 @@
 # | | 看清一次真实的权重变化究竟需要多大的秩 |
 # | | 根据训练记录选择方法、秩和学习率 |
 # | **先学** | notebook 00；矩阵与梯度 |
-# | **`tiny`** | 4 分钟，内存不到 2.5 GB，任何笔记本电脑 |
+# | **`tiny`** | 2 分钟，1.5 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
 
 # %% tags=["bootstrap"]

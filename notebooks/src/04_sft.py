@@ -13,10 +13,10 @@
 # | | stop, resume, save and load a training run |
 # | | recognise six broken runs by their symptoms |
 # | **Before** | notebook 00; helpful: 02 for LoRA |
-# | **`tiny`** | 5 minutes, 1.7 GB, any laptop |
+# | **`tiny`** | 6 minutes, 1.7 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="e0f87c22"
+# %% [markdown] lang="zh" of="16a4b333"
 # | | |
 # |---|---|
 # | **你将** | 先用自己写的循环训练，再用 TRL 和 LoRA 训练 |
@@ -24,7 +24,7 @@
 # | | 中断、恢复、保存、加载一次训练 |
 # | | 凭症状认出六种训坏了的情形 |
 # | **先学** | notebook 00；最好也看过 02 的 LoRA |
-# | **`tiny`** | 5 分钟，1.7 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | 6 分钟，1.7 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
 
 # %% tags=["bootstrap"]
@@ -492,10 +492,10 @@ claim("sft_facts_opened", after["opened"]["facts"])
 fig
 
 # %% [markdown] lang="en"
-# Read the bars. The **form** came with training: from nothing to most notices without an article, and nearly all with three. The **terms** of practised articles are mostly known by heart; those of others are read off the text, and without it most are wrong. The **facts** come only with the text: even of practised articles hardly a number has stuck. So training brought style and words, the text brings numbers: notebook 08 builds on that.
+# Read the bars. The **form** came with training: from nothing to most notices without an article, and nearly all with three. **Conduct** and **terms** the base could read off the text before; what training adds is that the terms of practised articles are now mostly known by heart. The **facts** come only with the text: even of practised articles hardly a number has stuck. Training brought style and words, the text brings numbers: notebook 08 builds on that.
 
-# %% [markdown] lang="zh" of="8166b065"
-# 看柱子。**格式**是训练带来的：从零升到不给法条也大多写得对，给三条法条时几乎全对。**术语**呢，练过的法条大多背得出来；没见过的要从文本里抄，没有文本就大多写错。**事实**只在提示里有文本时才出现：就连练过的法条，数字也没记住几个。所以，训练带来的是文风和用语，数字要靠文本：notebook 08 由此展开。
+# %% [markdown] lang="zh" of="701ff9df"
+# 看柱子。**格式**是训练带来的：从零升到不给法条也大多写得对，给三条法条时几乎全对。**违法事实**和**术语**，有文本时基座本来就读得出；训练添上的，是练过的法条，术语大多背得出来。**事实**只在提示里有文本时才出现：就连练过的法条，数字也没记住几个。训练带来的是文风和用语，数字要靠文本：notebook 08 由此展开。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.
@@ -669,7 +669,7 @@ fit(eager, few, lr=full_lr, num_epochs=2 if setup.smoke else 15, after_epoch=wat
 rounds = range(1, len(on_held) + 1)
 fig = plots.curves(
     {"its 48 rows ｜ 这 48 行": (rounds, on_train), "unseen ｜ 未见过的": (rounds, on_held)},
-    "Overfitting: better on its rows, worse on all others ｜ 过拟合：背熟了自己的，答错了别的",
+    "Overfitting: ever better on its rows, not on others ｜ 过拟合：自己的越背越熟，别的不见长进",
     "epochs ｜ 轮数",
     "loss ｜ 损失",
 )
@@ -677,10 +677,10 @@ claim("sft_overfitting", on_held[-1] - min(on_held))
 fig
 
 # %% [markdown] lang="en"
-# The model learns its 48 rows' fines by heart and then states wrong numbers with conviction. So the notes' advice "watch the validation loss" (the loss on rows kept out of training) is right, and the trainer's `load_best_model_at_end` acts on it: it goes back to where that loss was lowest.
+# After some nine epochs the loss on its own rows still falls, while on others it creeps up: all that it learns now are the numbers of its 48 rows. So the notes' advice "watch the validation loss" (the loss on rows kept out of training) is right, and the trainer's `load_best_model_at_end` acts on it: it goes back to where that loss was lowest.
 
-# %% [markdown] lang="zh" of="463ec83b"
-# 模型把这 48 行的罚款背了下来，于是对别的事件也言之凿凿地写错数字。所以讲义的建议“监控验证集损失”（留出来不参与训练的行上的损失）是对的；训练器的 `load_best_model_at_end` 会自动照办，退回这个损失最低的时候。
+# %% [markdown] lang="zh" of="388cc0dd"
+# 大约第九轮以后，自己那几行的损失还在降，别的行却慢慢升高：这时学进去的，只剩这 48 行的数字。所以讲义的建议“监控验证集损失”（留出来不参与训练的行上的损失）是对的；训练器的 `load_best_model_at_end` 会自动照办，退回这个损失最低的时候。
 
 # %% [markdown]
 # ## 7. What it forgot ｜ 它忘了什么
@@ -732,10 +732,10 @@ plots.grid(
 )
 
 # %% [markdown] lang="en"
-# The lesson in notices wiped out most of primary school, with LoRA, too: at rates this high the base is frozen and its *skills* are not, since every layer's output is bent. Old rows mixed in bring a large part back, and cost the form nothing that could be measured.
+# The lesson in notices wiped out most of primary school, with LoRA, too: at rates this high the base is frozen and its *skills* are not, since every layer's output is bent. Old rows mixed in bring some of it back: with one old row to three new ones, about a quarter. More would need more of them.
 
-# %% [markdown] lang="zh" of="22fae635"
-# 学写通知书，把小学的功课冲掉了大半，LoRA 也不例外：基座的权重虽然冻结，可学习率这么高，每一层的输出都被带偏，*本领*照样会丢。混入一部分旧数据，就找回来一大半，格式也没有测得出的损失。
+# %% [markdown] lang="zh" of="2a6ae66b"
+# 学写通知书，把小学的功课冲掉了大半，LoRA 也不例外：基座的权重虽然冻结，可学习率这么高，每一层的输出都被带偏，*本领*照样会丢。混入旧数据（新旧约三比一），能找回来一些，大约四分之一；想多找回，就要多混。
 
 # %% [markdown]
 # ## 8. Kill it, resume it ｜ 中断与恢复
@@ -976,16 +976,16 @@ nb04.remedy(remedy)
 # - Loss mask, template and end token decide what is learned; mistakes there are silent.
 # - At a rate and an `alpha` of its own, LoRA keeps up with full fine-tuning here.
 # - Watch held-out answers, not just losses: overfitting means confident wrong numbers.
-# - Replay keeps primary school alive, a checkpoint a night's work.
+# - Replay saves part of primary school, a checkpoint a night's work.
 #
 # **Next**: [05 QLoRA](05_qlora.ipynb) fits four times the model into the same memory. Passed so far:
 
-# %% [markdown] lang="zh" of="9e6d059e"
+# %% [markdown] lang="zh" of="fbc8a539"
 # - SFT 教会的是**格式**和练过的术语；事实和没练过的术语，来自提示里的文本。
 # - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多悄无声息。
 # - 在这里，学习率和 `alpha` 选得合适，LoRA 就跟得上全参数微调。
 # - 要看留出题的答案，不要只看损失。过拟合的样子是：言之凿凿，数字全错。
-# - 重放保住小学的功课，检查点保住一夜的成果。
+# - 重放能保住一部分小学功课，检查点保住一夜的成果。
 #
 # **下一课**：[05 QLoRA](05_qlora.ipynb) 让同样的内存装下四倍大的模型。你目前通过的练习：
 
