@@ -283,7 +283,7 @@ def fit(model, rows, lr, num_epochs, batch_size=16, make=batches, after_epoch=No
 
 # %%
 first = train_rows[:16]
-losses = fit(model, first, lr=full_lr, num_epochs=2 if setup.smoke else 20)
+losses = fit(model, first, lr=full_lr, num_epochs=2 if setup.smoke else 30)
 print(f"loss {losses[0]:.2f} → {losses[-1]:.3f}")
 print(answer(model.eval(), first[:1])[0])
 claim("sft_overfit_16", losses[-1])
