@@ -2,7 +2,8 @@
 
 `--seeds 0 1 2 3 4` runs the lessons once with each seed and prints the least and the greatest
 value of each claim, for an author who sets a range. The values are kept in build/seeds/claims.json
-and join those that stand there, so that seeds can be run in parts.
+and join those that stand there, so that seeds can be run in parts; those of another model, other
+data or another state of the lesson are dropped.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers.env import CourseError, say
 from helpers.ledger import VERDICTS, Claim, shown
+from helpers.sweeps import fingerprint
 from tools.nbkit import report
 from tools.nbkit.run import read_results, run_one
-from tools.nbkit.source import notebook_path, read_notebook, sources
+from tools.nbkit.source import code_hash, notebook_path, read_notebook, read_source, sources
 
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
@@ -79,19 +81,25 @@ def try_seeds(root: Path, names: list[str], seeds: list[int], profile: str) -> i
     target = root / "build" / "seeds" / "claims.json"
     found = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
     for path in sources(root, names):
+        state = f"{fingerprint()}-{code_hash(read_source(path))}"
+        for name in [
+            n for n, f in found.items() if f["lesson"] == path.stem and f["state"] != state
+        ]:
+            del found[name]
         for seed in seeds:
             run = run_one(path, root / "build" / "seeds" / str(seed), profile=profile, seed=seed)
             if not run.ok:
                 raise CourseError(en=run.error, zh=f"种子 {seed} 运行失败", where=path.stem)
             for row in run.claims:
-                found.setdefault(row["id"], {})[str(seed)] = row["value"]
+                new = {"lesson": path.stem, "state": state, "values": {}}
+                found.setdefault(row["id"], new)["values"][str(seed)] = row["value"]
             target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             say(f"{path.stem}, seed {seed}: done", f"{path.stem}，种子 {seed}：完成")
     bad = 0
     for claim in report.claims_of(root, names or None):
-        values = list(found.get(claim.id, {}).values())
-        if not values:
+        if claim.id not in found:
             continue
+        values = list(found[claim.id]["values"].values())
         good = all(claim.holds(v) is not False for v in values)
         bad += not good
         low, high = (shown(f(values), claim.unit) for f in (min, max))

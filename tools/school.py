@@ -312,9 +312,11 @@ def make_form(
     labels = {f: rng.choice(names[part]) for f, names in LABELS[lang].items()}
     if not held_out and rng.random() < 0.8:  # any word will do as a label: look at the form
         kept = {name for names in LABELS[lang].values() for name in names[-HELD_OUT:]}
-        words = (any_label(rng, lang) for _ in range(99))
-        fresh = list(dict.fromkeys(w for w in words if w not in kept))
-        labels = dict(zip(labels, fresh, strict=False))
+        words: list[str] = []
+        while len(words) < len(labels):
+            word = any_label(rng, lang)
+            words += [word] if word not in kept and word not in words else []
+        labels = dict(zip(labels, words, strict=True))
     mixed = False
     if fields is None:
         middle = ["article", "fine", "points", "office"]

@@ -462,10 +462,10 @@ ax.legend(loc="upper left", ncols=4)
 fig
 
 # %% [markdown] lang="en"
-# Two things are missing, and each remedy brings one. **Training brings the form**, for articles it never saw too. **The text brings terms and numbers**: from the same three articles the base model reads the official term nearly always, then loses its way in the form. One remedy alone writes no notice that could be sent; together, more than eight in ten are all right. Below: both against each other way, incident by incident; then seen and unseen articles apart.
+# Two things are missing, and each remedy brings one. **Training brings the form**, for articles it never saw too. **The text brings terms and numbers**: from the same three articles the base model reads the official term nine times in ten, then loses its way in the form. One remedy alone writes no notice that could be sent; together, more than eight in ten are all right. Below: both against each other way, incident by incident; then seen and unseen articles apart.
 
-# %% [markdown] lang="zh" of="2321739f"
-# 缺的是两样东西，每种办法只补一样。**训练带来格式**，没见过的法条也会写；**文本带来术语和数字**：面对同样的三条法条，基座模型几乎总能读出正式术语，然后就照着小学里的表格写乱了。单靠一样，一份能寄出去的通知书都写不出；两样合起来，十份里有八份多全对。下面先逐个事件配对，看两样合起来比其他每种做法高出多少；再把见过和未见的法条分开来看。
+# %% [markdown] lang="zh" of="3fad9db2"
+# 缺的是两样东西，每种办法只补一样。**训练带来格式**，没见过的法条也会写；**文本带来术语和数字**：面对同样的三条法条，基座模型十次有九次读得出正式术语，然后就照着小学里的表格写乱了。单靠一样，一份能寄出去的通知书都写不出；两样合起来，十份里有八份多全对。下面先逐个事件配对，看两样合起来比其他每种做法高出多少；再把见过和未见的法条分开来看。
 
 # %%
 margins = {way: share_difference(marks(way, "all"), marks(BOTH, "all")) for way in WAYS}

@@ -165,7 +165,7 @@ def test_a_run_goes_on_from_a_model(tmp_path, small):
     assert state["tokens"] > torch.load(tmp_path / "first" / "state.pt")["tokens"]
     before, _, _ = pretrain.begin(tmp_path / "look", course, tmp_path / "model")
     moved = before.model.embed_tokens.weight - state["model"]["model.embed_tokens.weight"]
-    assert 0 < moved.abs().max() < 0.1  # three steps away from where the first run ended
+    assert 0 < moved.abs().max() < 1e-3  # three small steps; other random weights differ by 0.05
 
 
 def test_going_on_skips_the_drill(tokenizer):
