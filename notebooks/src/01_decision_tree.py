@@ -462,9 +462,9 @@ ax.legend(loc="upper left", ncols=4)
 fig
 
 # %% [markdown] lang="en"
-# Two things are missing, and each remedy brings one. **Training brings the form**, for articles it never saw too. **The text brings terms and numbers**: from the same three articles the base model reads the official term nine times in ten, then loses its way in the form. One remedy alone writes no notice that could be sent; together, more than eight in ten are all right. Below: both against each other way, incident by incident; then seen and unseen articles apart.
+# Two things are missing, and each remedy brings one. **Training brings the form**, for articles it never saw too. **The text brings terms and numbers**: from the same three articles the base reads the term nine times in ten, then gets lost in the form. One remedy alone writes no notice that could be sent; together, more than eight in ten are all right. Below: both against each other way, incident by incident; then seen and unseen articles apart.
 
-# %% [markdown] lang="zh" of="3fad9db2"
+# %% [markdown] lang="zh" of="e8950022"
 # 缺的是两样东西，每种办法只补一样。**训练带来格式**，没见过的法条也会写；**文本带来术语和数字**：面对同样的三条法条，基座模型十次有九次读得出正式术语，然后就照着小学里的表格写乱了。单靠一样，一份能寄出去的通知书都写不出；两样合起来，十份里有八份多全对。下面先逐个事件配对，看两样合起来比其他每种做法高出多少；再把见过和未见的法条分开来看。
 
 # %%
@@ -562,10 +562,10 @@ rows = [
 table([*header, TUNED, BOTH], rows)
 
 # %% [markdown] lang="en"
-# *Questions*: given the articles, the untrained model answers about eight in ten, and training adds nothing: the notes are right. *Form*: no example in the prompt brings it, training does: right again. *Terms*: here the text wins; training alone knows less than half. *Dialogue*: the untrained model already answers about half; on 24 questions the trained one can't be told from it. Memory is a matter of what your program sends.
+# *Questions*: given the articles, the untrained model answers about eight in ten, and training adds nothing: the notes are right. *Form*: no example in the prompt brings it, training does: right again. *Terms*: the text wins; training alone knows half. *Dialogue*: the untrained model answers about half, the trained one more, on 24 questions only. Memory begins with what your program sends.
 
-# %% [markdown] lang="zh" of="fee93d21"
-# *提问*：给了法条，没训练过的模型十题答对约八题，训练没有帮助：讲义说得对。*格式*：提示里放样例也不行，训练才行：又说对了。*术语*：在这里是文本占上风，光靠训练，对的不到一半。*对话*：没训练过的模型已经能答对约一半；只有 24 道题，分不出训练有没有用。能不能“记住”，要看你的程序发了什么过去。
+# %% [markdown] lang="zh" of="ec0f84ea"
+# *提问*：给了法条，没训练过的模型十题答对约八题，训练没有帮助：讲义说得对。*格式*：提示里放样例也不行，训练才行：又说对了。*术语*：在这里是文本占上风，光靠训练，只对一半。*对话*：没训练过的模型能答对约一半，训练过的多一些，不过一共只有 24 道题。能不能“记住”，先要看你的程序发了什么过去。
 
 # %% [markdown]
 # ## 4. The amendment ｜ 法规修订了
