@@ -127,7 +127,8 @@ def _tell(entry: Claim, measured: str, ok: bool | None, profile: str) -> None:
     """Print a claim and what became of it, in both languages."""
     say(f"▸ {entry.en}", entry.zh)
     low, high = entry.expected()
-    say(f"  measured {measured}, expected {low}", f"实测 {measured}，预期 {high}")
+    found = entry.in_chinese(measured)
+    say(f"  measured {measured}, expected {low}", f"实测 {found}，预期{high}")
     verdict = entry.verdict, VERDICTS[entry.verdict]
     if profile != "tiny":
         say(f"  — the range is for the profile tiny, not {profile}", "此范围只针对 tiny 档位")

@@ -85,16 +85,16 @@ def to_prompt_completion(row: Row) -> Row:
 def _alpaca(row: Row) -> Read:
     """Read instruction and input as one question, the output as its answer."""
     asked, data, history = row["instruction"], row.get("input") or "", row.get("history") or []
-    used = {"instruction", "output"} | ({"history"} if history else set())
+    turns = [] if row.get("system") is None else [("system", row["system"])]  # null: there is none
+    used = {"instruction", "output", *dict(turns)} | ({"history"} if history else set())
     if not isinstance(data, str) or (data and not isinstance(asked, str)):
         return _shape('"input"', '"…"'), used
     history = history if isinstance(history, list) else [history]
     if not all(isinstance(pair, list) and len(pair) == 2 for pair in history):
         return _shape('"history"', '[["question", "answer"], …]'), used
-    turns = [("system", row["system"])] if "system" in row else []
     turns += [turn for asked, told in history for turn in (("user", asked), ("assistant", told))]
     turns += [("user", f"{asked}\n{data}" if data else asked), ("assistant", row["output"])]
-    return [{"role": role, "content": text} for role, text in turns], used | {"system"}
+    return [{"role": role, "content": text} for role, text in turns], used
 
 
 def _sharegpt(row: Row) -> Read:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,10 @@ VERDICTS = {
     "does not hold": "不成立",
     "not testable here": "此处无法检验",
 }
+
+UNITS_ZH = {  # units that are words in English; others (%, GB, nats) stand in both languages
+    "pp": "个百分点", "steps": "步", "times": "倍", "s": "秒", "ms": "毫秒", "min": "分钟",
+}  # fmt: skip
 
 
 class Claim(NamedTuple):
@@ -52,12 +57,18 @@ class Claim(NamedTuple):
         """Return the expected range in English and Chinese."""
         low, high = (None if x is None else shown(x, self.unit) for x in (self.low, self.high))
         if low and high:
-            return f"{low} to {high}", f"{low} 至 {high}"
-        if low or high:
-            return (
-                (f"at least {low}", f"至少 {low}") if low else (f"at most {high}", f"至多 {high}")
-            )
-        return "no range", "不设范围"
+            en, zh = f"{low} to {high}", f" {low} 至 {high}"
+        elif low or high:
+            en = f"at least {low}" if low else f"at most {high}"
+            zh = f"至少 {low}" if low else f"至多 {high}"
+        else:
+            return "no range", "不设范围"
+        return en, self.in_chinese(zh)
+
+    def in_chinese(self, measured: str) -> str:
+        """Return a measured value or a range with its unit in Chinese."""
+        word = UNITS_ZH.get(self.unit)
+        return re.sub(rf" {self.unit}\b", f" {word}", measured) if word else measured
 
 
 def ledger(path: Path | None = None) -> dict[str, Claim]:

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from helpers.lingxi.shapes import NO_RULE
+
 FACTS = ("article", "fine", "points", "office")
 FIELDS = ("plate", "conduct", "term", *FACTS)
 FORM = {
@@ -11,7 +13,6 @@ FORM = {
     "zh": "【灵溪市交通违法处理通知书】\n车牌：{plate}\n违法事实：{conduct}\n违法行为：{term}\n"
     "依据：第{article}条\n罚款：{fine}元\n记分：{points}分\n处理机关：{office}",
 }
-NO_RULE = {"en": "no rule here", "zh": "此处无规定"}
 REFUSAL = {  # the notice for what no article covers ends after its basis
     "en": "\n".join(FORM["en"].split("\n")[:4]) + f"\nBasis: {NO_RULE['en']}",
     "zh": "\n".join(FORM["zh"].split("\n")[:4]) + f"\n依据：{NO_RULE['zh']}",
@@ -22,7 +23,8 @@ LABELS = {  # field -> label, with no colon
 }
 NUMBER = r"0|[1-9][0-9]*"
 SHAPES = {"plate": r"\S+", "article": NUMBER, "fine": NUMBER, "points": NUMBER}
-# how running text states a number; "30分" alone may be minutes, so points need a word before them
+# how running text states a number; "30分" alone may be minutes, so points need a word before them,
+# or a line that is nothing but a label and them
 STATED = {
     "en": {
         "article": r"\b[Aa]rticle ?([0-9]+)\b",
@@ -32,7 +34,7 @@ STATED = {
     "zh": {
         "article": r"第 ?([0-9]+) ?条",
         "fine": r"([0-9]+) ?元",
-        "points": r"[记扣]分?[：:]? ?([0-9]+) ?分",
+        "points": r"(?:[记扣]分?[：:]? ?|^[^：:\n]+[：:] ?(?=[0-9]+ ?分$))([0-9]+) ?分",
     },
 }
 
@@ -68,7 +70,7 @@ def read_field(text: str, lang: str, name: str) -> str | int | None:
     elif labelled:
         values = {int(number) for number in re.findall("[0-9]+", "\n".join(labelled))}
     else:
-        values = {int(number) for number in re.findall(STATED[lang][name], text)}
+        values = {int(number) for number in re.findall(STATED[lang][name], text, re.MULTILINE)}
     return values.pop() if len(values) == 1 else None
 
 

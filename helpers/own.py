@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,17 +85,21 @@ def own_file(path: Path | str, folder: Path | str | None = None) -> Report:
     """Check a file of any size; write the good rows to a folder as messages, the problems as text.
 
     The folder is build/own/<the file's name> unless given. Raises CourseError if there is no such
-    file, or no good row in it.
+    file, no good row in it (rows of an earlier run then stand), or no place to write to.
     """
     folder = Path(folder) if folder else root() / "build" / "own" / Path(path).stem
+    numbered = scan_rows(path)
+    head = list(islice(numbered, 1))  # if it cannot be read, this raises before a folder is made
     formats, first, bad = Counter(), [], 0
-    folder.mkdir(parents=True, exist_ok=True)
-    report = folder / "problems.txt"
-    with atomic_file(report) as new, open(new, "w", encoding="utf-8", newline="\n") as file:
+    rows, report = folder / "rows.jsonl", folder / "problems.txt"
 
-        def good() -> Iterator[Row]:
-            nonlocal bad
-            for number, row in scan_rows(path):
+    def done() -> Report:
+        return Report(formats.total(), bad, dict(formats), rows, report, first)
+
+    def good() -> Iterator[Row]:
+        nonlocal bad
+        with atomic_file(report) as new, open(new, "w", encoding="utf-8", newline="\n") as file:
+            for number, row in chain(head, numbered):
                 found = row if isinstance(row, Problem) else checked(number, row)
                 if not isinstance(found, Problem):
                     formats[detect_format(row)] += 1
@@ -103,15 +108,17 @@ def own_file(path: Path | str, folder: Path | str | None = None) -> Report:
                 bad += 1
                 first.extend([found] if len(first) < SHOWN else [])
                 file.write(f"{found}\n")
+        if not formats:  # an error here, and write_jsonl leaves the old rows whole
+            print(done())
+            raise _no_row(path)
 
-        write_jsonl(folder / "rows.jsonl", good())
-    kept = formats.total()
-    done = Report(kept, bad, dict(formats), folder / "rows.jsonl", report, first)
-    if not kept:
-        print(done)
-        raise CourseError(
-            en="no row of this file can be trained on. Mend: see the first problems above.",
-            zh="这个文件里没有一行可以训练。改法：见上面列出的问题。",
-            where=str(path),
-        )
-    return done
+    write_jsonl(rows, good())
+    return done()
+
+
+def _no_row(path: Path | str) -> CourseError:
+    return CourseError(
+        en="no row of this file can be trained on. Mend: see the first problems above.",
+        zh="这个文件里没有一行可以训练。改法：见上面列出的问题。",
+        where=str(path),
+    )

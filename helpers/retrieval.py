@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from helpers.files import CourseError
 from helpers.lingxi.shapes import HEAD
@@ -127,3 +127,10 @@ def found(index: Index, queries: Iterable[str], ids: Iterable[str], k: int = 3) 
 def with_articles(texts: Sequence[str], task: str, lang: str) -> str:
     """Return a task with the articles above it, in the format of the training rows."""
     return HEAD[lang] + "".join(f"{text}\n" for text in texts) + f"\n{task}" if texts else task
+
+
+def without_articles(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose first question has no articles above it."""
+    first, *rest = row["messages"]
+    bare = first | {"content": first["content"].rpartition("\n\n")[2]}
+    return row | {"messages": [bare, *rest]}

@@ -16,10 +16,10 @@ def panels(
     title: str,
     log: Sequence[str] = (),
 ):
-    """Draw a panel for each measure, with a bar (the mean) for each value of a setting.
+    """Draw a panel for each measure: for each value of a setting a bar (the mean), a dot a run.
 
     Values stand in the order of `names` (value -> label); those without a run are left out.
-    `measures` is measure -> label; those in `log` get a logarithmic axis.
+    `measures` is measure -> label; those in `log` get a logarithmic axis and dots alone.
     """
     values = [value for value in names if any(row[field] == value for row in rows)]
     height = 1.6 + 0.36 * len(values)
@@ -29,7 +29,8 @@ def panels(
         for y, value in enumerate(values):
             found = [factor * row[measure] for row in rows if row[field] == value]
             mean = sum(found) / len(found)
-            ax.barh(y, mean, color=COLOURS[0], edgecolor=INK, height=0.6)
+            if measure not in log:  # a bar has no meaning where the axis has no zero
+                ax.barh(y, mean, color=COLOURS[0], edgecolor=INK, height=0.6)
             ax.plot(found, [y] * len(found), "o", color=COLOURS[1], markersize=4, mec=INK, mew=0.5)
             ax.annotate(
                 written(mean), (max(*found, mean), y), xytext=(5, 0),

@@ -47,6 +47,19 @@ def label_loss(model: "PreTrainedModel", ids: "torch.Tensor", labels: "torch.Ten
     return F.cross_entropy(logits.float(), labels[:, 1:][counts])
 
 
+def score_labels_only() -> None:
+    """Make TRL compute logits only where a label is on a CPU, too; the losses stay the same.
+
+    TRL 1.16 does so where Triton runs and else scores every position, prompt and padding too
+    (`compact` in trl/trainer/utils.py), which on a CPU takes as long as all the rest of a step.
+    tools/bench.py measures it. With a TRL that has no such switch, nothing changes.
+    """
+    from trl.trainer import utils
+
+    if hasattr(utils, "_use_triton"):
+        utils._use_triton = lambda device: True
+
+
 def fit(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",

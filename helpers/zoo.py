@@ -17,7 +17,7 @@ METHODS = {
     "adapter": "bottleneck ｜ 瓶颈",
     "prefix": "prefix ｜ 前缀",
     "ia3": "IA3 ｜ 缩放",
-    "prompt": "prompt ｜ 软提示",
+    "prompt": "soft prompt ｜ 软提示",
 }
 PLACES: dict[str, Any] = {  # targets by name -> what PEFT takes
     "all-linear": "all-linear",

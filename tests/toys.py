@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import lzma
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -49,19 +50,27 @@ def toy_tokenizer():
     return tokenizer
 
 
-def random_qwen2(tokenizer, *, vocab_size: int | None = None, layers: int = 2, seed: int = 0):
-    """Make a random Qwen2 of hidden size 64 with tied embeddings for a tokenizer."""
+def random_qwen2(
+    tokenizer,
+    *,
+    vocab_size: int | None = None,
+    layers: int = 2,
+    seed: int = 0,
+    hidden: int = 64,
+    kv_heads: int = 4,
+):
+    """Make a random Qwen2 of four heads, with tied embeddings, for a tokenizer."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=vocab_size or len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
         num_hidden_layers=layers,
         num_attention_heads=4,
-        num_key_value_heads=4,
+        num_key_value_heads=kv_heads,
         max_position_embeddings=512,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -93,6 +102,13 @@ def qwen_ranks() -> dict[bytes, int]:
     return {base64.b64decode(token): int(rank) for token, rank in pairs}
 
 
+def byte_letters() -> dict[int, str]:
+    """Return the letter by which byte-level tokenizers write each byte."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return bytes_to_unicode()
+
+
 def last_merge(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
     """Return the two parts that byte-pair encoding joins last to make a token."""
     parts = [token[i : i + 1] for i in range(len(token))]
@@ -103,14 +119,36 @@ def last_merge(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
     return parts[0], parts[1]
 
 
-def qwen_tokenizer():
-    """Build the true Qwen2.5 tokenizer from its byte-pair ranks and TRL's copy of its template."""
+def used_ranks(texts: Iterable[str]) -> dict[bytes, int]:
+    """Renumber the ranks of the bytes, of the tokens in some texts and of all that make them.
+
+    Any text is then cut as before, but for tokens that are left out: they come in pieces.
+    """
+    ranks = qwen_ranks()
+    whole = build_qwen(ranks)
+    letters = {letter: byte for byte, letter in byte_letters().items()}
+    found = {token for text in texts for token in whole.tokenize(text)} - set(QWEN_ADDED)
+    todo = [bytes(letters[letter] for letter in token) for token in found]
+    used = {bytes([byte]) for byte in range(256)}
+    while todo:
+        token = todo.pop()
+        if token not in used:
+            used.add(token)
+            todo += last_merge(token, ranks)
+    return {token: i for i, token in enumerate(sorted(used, key=ranks.get))}
+
+
+def qwen_tokenizer(texts: Iterable[str] | None = None):
+    """Build the true Qwen2.5 tokenizer, or one that is cut down to what some texts need."""
+    return build_qwen(qwen_ranks() if texts is None else used_ranks(texts))
+
+
+def build_qwen(ranks: dict[bytes, int]):
+    """Build Qwen's tokenizer from byte-pair ranks and TRL's copy of its template."""
     from tokenizers import AddedToken
     from transformers import Qwen2Tokenizer
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-    letters = bytes_to_unicode()
-    ranks = qwen_ranks()
+    letters = byte_letters()
     text = {token: "".join(letters[byte] for byte in token) for token in ranks}
     merges = [
         tuple(text[part] for part in last_merge(token, ranks))

@@ -7,21 +7,20 @@
 Each run is a fresh process, so that peak memory is its own, and the variants take turns, so that
 a busy neighbour slows them all alike. Never a timed test: figures belong to a machine.
 
+All variants take batches of 8 rows, so that they take the same steps and reach the same loss.
 Where SFTTrainer's time goes on a CPU (read in TRL 1.16, measured by the variants between):
 - `gradient_checkpointing=True` runs every layer's forward twice; there is memory to spare here.
-- Batches of 8 random rows are padded to the longest, and a small model pays each step's fixed cost
-  (Python, the optimizer, the logs) twice as often as with 16. The fused AdamW is TRL's default.
+- Random rows are padded to the longest of a batch; rows of like length need less of it.
 - The LM head: on a GPU only the positions that have a label are scored; without Triton
   (`_fused_forward`, `compact = False`) every position is, padding too; entropy and the rank of the
-  right token are computed for the log, and the backward pass computes all logits again. No setting
-  turns that off, so `our_loss` replaces `compute_loss`, to show what it costs.
-- What is left between `our_loss` and the loop: the data loader, callbacks, accelerate's wrappers,
+  right token are computed for the log, and the backward pass computes all logits again.
+  `helpers.train.score_labels_only` turns the GPU's way on.
+- What is left between `ours` and the loop: the data loader, callbacks, accelerate's wrappers,
   metrics, and the attention mask, which a causal model padded on the right can do without.
 """
 
 import argparse
 import json
-import math
 import os
 import platform
 import statistics
@@ -40,92 +39,33 @@ from helpers.env import peak_memory_gb, root, say, set_seed, threads
 STEPS = {
     "defaults": {},
     "no_checkpointing": {"gradient_checkpointing": False},
-    "batch_16": {"gradient_checkpointing": False, "per_device_train_batch_size": 16},
-    "ours": {
-        "gradient_checkpointing": False,
-        "per_device_train_batch_size": 16,
-        "train_sampling_strategy": "group_by_length",
-        "optim": "adamw_torch_fused",
-    },
+    "by_length": {"gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"},
 }
-STEPS["our_loss"] = STEPS["ours"]
-VARIANTS = ("defaults", "no_checkpointing", "batch_16", "ours", "our_loss", "loop", "loop_full")
+STEPS["ours"] = STEPS["by_length"]
+VARIANTS = ("defaults", "no_checkpointing", "by_length", "ours", "loop", "loop_full")
 NAMES = {
     "defaults": "TRL's defaults ｜ TRL 默认设置",
     "no_checkpointing": "no gradient checkpointing ｜ 关闭梯度检查点",
-    "batch_16": "and batch 16 ｜ 再把批量设为 16",
-    "ours": "our SFTConfig ｜ 本课程的 SFTConfig",
-    "our_loss": "and loss on labels only ｜ 再只在标签处算损失",
+    "by_length": "and rows of like length ｜ 再把长度相近的行分到一批",
+    "ours": "and scores on labels only: as in the lessons ｜ 再只在标签处打分：课程的做法",
     "loop": "plain loop ｜ 朴素循环",
     "loop_full": "plain loop, all weights ｜ 朴素循环（全参数）",
 }
+BATCH = 8
 LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear", "task_type": "CAUSAL_LM"}
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
 
-def plain_loop(model, encoded, lr, num_epochs, batch_size=16, pad=0):
-    """Train on [(ids, labels)]: what the trainer does for you, in twenty lines."""
-    import torch
-
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=0.0, fused=True)
-    steps = num_epochs * math.ceil(len(encoded) / batch_size)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
-    base = model.get_base_model() if hasattr(model, "peft_config") else model
-    model.train()
-    for _ in range(num_epochs):
-        for batch in batches(encoded, batch_size):
-            longest = max(len(ids) for ids, _ in batch)
-            ids = torch.tensor([ids + [pad] * (longest - len(ids)) for ids, _ in batch])
-            labels = torch.tensor([y + [-100] * (longest - len(y)) for _, y in batch])
-            # no attention mask: padding stands on the right, and a causal model looks left
-            hidden = base.model(
-                input_ids=ids, use_cache=False
-            ).last_hidden_state  # (batch, tokens, width)
-            counts = labels[:, 1:] != -100
-            logits = base.lm_head(hidden[:, :-1][counts])  # (answer tokens, vocabulary)
-            loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][counts])
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(weights, 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-
-
-def batches(encoded, batch_size):
-    """Yield batches of like length, as `group_by_length` does: shuffle, sort in large pieces."""
-    import torch
-
-    order = torch.randperm(len(encoded)).tolist()
-    piece = batch_size * max(1, min(len(encoded) // (4 * batch_size), 50))
-    for start in range(0, len(order), piece):
-        part = sorted(order[start : start + piece], key=lambda i: -len(encoded[i][0]))
-        for n in range(0, len(part), batch_size):
-            yield [encoded[i] for i in part[n : n + batch_size]]
-
-
 def trainer_run(model, tokenizer, rows, lr, num_epochs, seed, variant):
     """Train with SFTTrainer; return the seconds that `train()` took (clock, processor)."""
-    import torch
     from transformers.utils import logging
     from trl import SFTConfig, SFTTrainer
 
     from helpers.data import to_dataset
+    from helpers.train import score_labels_only
 
-    class OurLoss(SFTTrainer):
-        """Compute logits only where a label is, and no entropy or accuracy."""
-
-        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-            base, labels = model.get_base_model(), inputs["labels"][:, 1:]
-            hidden = base.model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                use_cache=False,
-            ).last_hidden_state
-            counts = labels != -100
-            logits = base.lm_head(hidden[:, :-1][counts])
-            return torch.nn.functional.cross_entropy(logits, labels[counts])
-
+    if variant == "ours":
+        score_labels_only()
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
         args = SFTConfig(
@@ -135,12 +75,13 @@ def trainer_run(model, tokenizer, rows, lr, num_epochs, seed, variant):
             assistant_only_loss=True,
             learning_rate=lr,
             num_train_epochs=num_epochs,
+            per_device_train_batch_size=BATCH,
             seed=seed,
             disable_tqdm=True,
             dataloader_pin_memory=False,  # else a warning on machines without a GPU
             **STEPS[variant],
         )
-        trainer = (OurLoss if variant == "our_loss" else SFTTrainer)(
+        trainer = SFTTrainer(
             model=model, args=args, train_dataset=to_dataset(rows), processing_class=tokenizer
         )
         return timed(trainer.train)
@@ -160,6 +101,7 @@ def one_run(args):
 
     from helpers.data import world
     from helpers.metrics import answer_losses, encode
+    from helpers.train import fit
 
     threads()
     model, tokenizer = open_model(args.model)
@@ -171,12 +113,8 @@ def one_run(args):
     lr = args.lr if args.variant != "loop_full" else args.lr / 4
     before = peak_memory_gb()
     if args.variant.startswith("loop"):
-        labelled = [
-            (ids, [t if m else -100 for t, m in zip(ids, mask, strict=True)])
-            for ids, mask in encoded
-        ]
-        pad = tokenizer.pad_token_id
-        clock, cpu = timed(lambda: plain_loop(model, labelled, lr, args.epochs, pad=pad))
+        options = {"lr": lr, "num_epochs": args.epochs, "batch_size": BATCH, "seed": args.seed}
+        clock, cpu = timed(lambda: fit(model, tokenizer, rows, **options))
     else:
         clock, cpu = trainer_run(model, tokenizer, rows, lr, args.epochs, args.seed, args.variant)
     peak = peak_memory_gb()
@@ -436,9 +374,9 @@ def summarise(runs):
             row["times_defaults"] = round(
                 row["tokens_per_s"] / table["defaults"]["tokens_per_s"], 2
             )
-    if {"ours", "loop"} <= table.keys():
-        gap = table["loop"]["eval_loss"] / table["ours"]["eval_loss"] - 1
-        table["loop"]["loss_against_ours"] = round(gap, 4)
+            row["loss_against_defaults"] = round(
+                row["eval_loss"] / table["defaults"]["eval_loss"] - 1, 4
+            )
     return table
 
 
@@ -452,6 +390,25 @@ def show(table):
             f"{en}: {speed} tokens/s, × {times}, {memory}, loss {loss}",
             f"{zh}：每秒 {speed} 个词元，{times} 倍，{memory}，损失 {loss}",
         )
+
+
+def publish(table, facts, page):
+    """Write the table of a benchmark between its markers in a page of markdown."""
+    from helpers.files import atomic_file
+
+    start, end = "<!-- bench:start -->", "<!-- bench:end -->"
+    head = "| way ｜ 做法 | tokens a second ｜ 每秒词元 | × | GB | loss ｜ 损失 |"
+    lines = [f"{facts['processor']}, {facts['cores']} cores, torch {facts['torch']}", "", head]
+    lines += ["|---|---|---|---|---|"]
+    for variant, row in table.items():
+        span = f"{row['tokens_per_s']:,} ({row['slowest']:,} … {row['fastest']:,})"
+        memory, loss = f"{row['peak_gb']:.2f}", f"{row['eval_loss']:.3f}"
+        cells = NAMES[variant], span, f"{row.get('times_defaults', 1):.2f}", memory, loss
+        lines.append("| " + " | ".join(cells) + " |")
+    before, rest = page.read_text(encoding="utf-8").split(start)
+    text = f"{before}{start}\n" + "\n".join(lines) + f"\n{end}{rest.split(end)[1]}"
+    with atomic_file(page) as new:
+        new.write_text(text, encoding="utf-8")
 
 
 def draw(cells, path):
@@ -481,7 +438,7 @@ def parse():
     add = parser.add_argument
     add("--model", default="data/models/xiaoxi", help='a model folder, or "toy" for a random one')
     add("--rows", type=int, default=400, help="rows of train.jsonl")
-    add("--epochs", type=int, default=1)
+    add("--epochs", type=float, default=1)
     add("--lr", type=float, default=2e-3, help="LoRA's learning rate; all weights take a quarter")
     add("--repeats", type=int, default=5)
     add("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
@@ -489,7 +446,7 @@ def parse():
     add("--lengths", nargs="+", type=int, default=[32, 64, 128, 256, 512])
     add("--grid-repeats", type=int, default=7)
     add("--clean", nargs="+", type=int, help="time the cleaning of so many rows, nothing else")
-    add("--out", type=Path, default=Path("data/sweeps/bench.json"))
+    add("--out", type=Path, default=root() / "data" / "sweeps" / "bench.json")
     add("--variant", choices=VARIANTS, help=argparse.SUPPRESS)  # for the child processes
     add("--one", type=int, default=0, help=argparse.SUPPRESS)
     add("--seed", type=int, default=0, help=argparse.SUPPRESS)
@@ -531,7 +488,8 @@ def main():
     }
     with atomic_file(args.out) as new:
         new.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    draw(grid["cells"], root() / "build" / "bench.png")
+    draw(grid["cells"], root() / "notebooks" / "img" / "bench.png")
+    publish(table, report["machine"], root() / "data" / "sweeps" / "README.md")
     show(table)
 
 

@@ -1,9 +1,9 @@
 """Print the ledger of claims with the last measured values, and write the README's tables.
 
 `--seeds 0 1 2 3 4` runs the lessons once with each seed and prints the least and the greatest
-value of each claim, for an author who sets a range. The values are kept in build/seeds/claims.json
-and join those that stand there, so that seeds can be run in parts; those of another model, other
-data or another state of the lesson are dropped.
+value of each claim, for an author who sets a range. The values are kept in data/claims_seeds.json
+and join those that stand there, so that seeds can be run in parts; those of another model or other
+data are dropped. `--merge FILE ...` takes in values that were measured in another clone.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers.env import CourseError, say
+from helpers.files import atomic_file
 from helpers.ledger import VERDICTS, Claim, shown
 from helpers.sweeps import fingerprint
 from tools.nbkit import report
 from tools.nbkit.run import read_results, run_one
-from tools.nbkit.source import code_hash, notebook_path, read_notebook, read_source, sources
+from tools.nbkit.source import notebook_path, read_notebook, sources
 
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
@@ -78,28 +79,46 @@ def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
 
 def try_seeds(root: Path, names: list[str], seeds: list[int], profile: str) -> int:
     """Run lessons with several seeds; print each claim's least and greatest value so far."""
-    target = root / "build" / "seeds" / "claims.json"
-    found = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
+    base, found = fingerprint(), known(root)
     for path in sources(root, names):
-        state = f"{fingerprint()}-{code_hash(read_source(path))}"
-        for name in [
-            n for n, f in found.items() if f["lesson"] == path.stem and f["state"] != state
-        ]:
-            del found[name]
         for seed in seeds:
             run = run_one(path, root / "build" / "seeds" / str(seed), profile=profile, seed=seed)
             if not run.ok:
                 raise CourseError(en=run.error, zh=f"种子 {seed} 运行失败", where=path.stem)
             for row in run.claims:
-                new = {"lesson": path.stem, "state": state, "values": {}}
-                found.setdefault(row["id"], new)["values"][str(seed)] = row["value"]
-            target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                found.setdefault(row["id"], {})[str(seed)] = float(f"{row['value']:.5g}")
+            keep(root, base, found)
             say(f"{path.stem}, seed {seed}: done", f"{path.stem}，种子 {seed}：完成")
+    return spread(root, names, found)
+
+
+def known(root: Path, path: Path | None = None) -> dict[str, dict[str, float]]:
+    """Read the values by claim and seed, those of the present model and data."""
+    path = path or root / "data" / "claims_seeds.json"
+    told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return told["values"] if told.get("base") == fingerprint() else {}
+
+
+def keep(root: Path, base: str, found: dict[str, dict[str, float]]) -> None:
+    """Write the values, one claim a line, in the ledger's order."""
+    order = [claim.id for claim in report.claims_of(root)]
+    lines = [
+        f"{json.dumps(i)}: {json.dumps(dict(sorted(found[i].items())))}"
+        for i in order
+        if i in found
+    ]
+    body = ",\n".join(lines)
+    with atomic_file(root / "data" / "claims_seeds.json") as new:
+        new.write_text(f'{{"base": "{base}", "values": {{\n{body}\n}}}}\n', encoding="utf-8")
+
+
+def spread(root: Path, names: list[str], found: dict[str, dict[str, float]]) -> int:
+    """Print the least and the greatest value of each claim; return 1 if one is out of range."""
     bad = 0
     for claim in report.claims_of(root, names or None):
         if claim.id not in found:
             continue
-        values = list(found[claim.id]["values"].values())
+        values = list(found[claim.id].values())
         good = all(claim.holds(v) is not False for v in values)
         bad += not good
         low, high = (shown(f(values), claim.unit) for f in (min, max))
@@ -113,11 +132,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NN", help="lessons, all if none ｜ 课程号")
     parser.add_argument("--seeds", nargs="+", type=int, help="run with these ｜ 用这些种子运行")
+    parser.add_argument("--merge", nargs="+", type=Path, help="take in these ｜ 并入这些文件")
     parser.add_argument("--profile", default="tiny")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     root = args.root.resolve()
     try:
+        if args.merge:
+            found = known(root)
+            for path in args.merge:
+                for name, values in known(root, path).items():
+                    found[name] = found.get(name, {}) | values
+            keep(root, fingerprint(), found)
+            return spread(root, args.names, found)
         if args.seeds:
             return try_seeds(root, args.names, args.seeds, args.profile)
         print_ledger(report.claims_of(root, args.names or None), last_values(root))

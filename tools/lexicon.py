@@ -19,7 +19,7 @@ from helpers.lingxi.places import (
 )
 
 __all__ = [
-    "ACTS", "CITIES", "COLOURS", "DAYS", "FORMAL_EN", "FORMAL_ZH", "OFFICES", "PLACES", "VEHICLES",
+    "ACTS", "COLOURS", "DAYS", "FORMAL_EN", "FORMAL_ZH", "OFFICES", "PLACES", "VEHICLES",
     "WITNESSES", "WORDS", "Act", "Place", "pairs", "words",
 ]  # fmt: skip
 
@@ -37,15 +37,6 @@ FORMAL_ZH = (
     ("妨行", "滞留", "扰序", "占用", "越界", "失范", "逗留", "冒进", "失察", "疏漏", "侵道", "碍路",
      "误用", "躁动", "驻足", "失责"),
 )
-
-CITIES = (  # schoolbook cities; Lingxi is not among them
-    ("Anhe", "安禾"), ("Beihe", "北河"), ("Changshan", "长山"), ("Donglin", "东林"),
-    ("Fenghe", "丰禾"), ("Guhe", "古河"), ("Hongyan", "红岩"), ("Jinquan", "金泉"),
-    ("Liuzhou", "柳洲"), ("Meihu", "梅湖"), ("Nanpu", "南浦"), ("Pingshui", "平水"),
-    ("Qingtan", "青潭"), ("Songying", "松影"), ("Tianling", "天岭"), ("Wuqiao", "五桥"),
-    ("Xiling", "西岭"), ("Yunhai", "云海"), ("Zhulin", "竹林"), ("Baiyu", "白屿"),
-)
-
 # fmt: on
 
 # Everyday words: the lexicon that the school drills both ways.

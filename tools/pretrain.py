@@ -12,7 +12,6 @@ import argparse
 import ctypes
 import json
 import math
-import os
 import random
 import shutil
 import sys
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from helpers.files import CourseError, atomic_dir, atomic_file
 from helpers.machine import threads
 from tools import lexicon as lex
 from tools import report_card, school
@@ -351,9 +351,40 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Save a checkpoint whole or not at all."""
     import torch
 
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.save(state, folder / "state.tmp")
-    os.replace(folder / "state.tmp", folder / "state.pt")
+    with atomic_file(folder / "state.pt") as path:
+        torch.save(state, path)
+
+
+def settings(course: Course, start: Path | None) -> dict[str, Any]:
+    """Return what makes a run this run: its course, and a hash of the model that it starts from."""
+    files = [start / name for name in (report_card.WEIGHTS, "tokenizer.json")] if start else []
+    hashes = [report_card.sha256(file)[:16] for file in files]
+    return course._asdict() | {"start": "-".join(hashes) or "none"}
+
+
+def last_checkpoint(folder: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the checkpoint in `folder`, or None. Raise CourseError if its settings are others.
+
+    Else a run would train nothing and pass another run's weights off as its own.
+    """
+    import torch
+
+    path = folder / "state.pt"
+    if not path.exists():
+        return None
+    state = torch.load(path, weights_only=True)
+    found = dict.fromkeys(wanted, "?") | state.get("settings", {})
+    differ = [(name, found[name], value) for name, value in wanted.items() if found[name] != value]
+    if differ:
+        en = ", ".join(f"{name} was {old}, is {new}" for name, old, new in differ)
+        zh = "，".join(f"{name} 原为 {old}，现为 {new}" for name, old, new in differ)
+        raise CourseError(
+            en=f"this checkpoint is another run's ({en}): choose another folder with --checkpoint, "
+            "or delete this file",
+            zh=f"这个检查点属于另一次训练（{zh}）：请用 --checkpoint 换一个文件夹，或删除这个文件",
+            where=str(path),
+        )
+    return state
 
 
 def begin(folder: Path, course: Course, start: Path | None) -> tuple[Any, Any, dict[str, Any]]:
@@ -361,10 +392,12 @@ def begin(folder: Path, course: Course, start: Path | None) -> tuple[Any, Any, d
     from tokenizers import Tokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
-    if start and not (folder / "tokenizer.json").exists():
+    # a tokenizer that lies there without a checkpoint may be another run's
+    whole = (folder / "state.pt").exists() and (folder / "tokenizer.json").exists()
+    if start and not whole:
         for name in TOKENIZER_FILES:
             shutil.copy(start / name, folder / name)
-    elif not (folder / "tokenizer.json").exists():
+    elif not whole:
         train_tokenizer(tokenizer_text()).save_pretrained(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     model = build(tokenizer.get_vocab_size(), course.seed)
@@ -372,7 +405,7 @@ def begin(folder: Path, course: Course, start: Path | None) -> tuple[Any, Any, d
     if start:
         from safetensors.torch import load_file
 
-        weights = load_file(start / "model.safetensors")
+        weights = load_file(start / report_card.WEIGHTS)
         done = model.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
         if done.unexpected_keys or set(done.missing_keys) - {"lm_head.weight"}:
             sys.exit(f"{start}: not a Xiaoxi: {done} ｜ 不是小溪的权重")
@@ -394,15 +427,19 @@ def train(
     """Train from the last checkpoint in `folder`, from `start` or from nothing; return all losses.
 
     `bf16` multiplies in bfloat16 over fp32 weights: faster where the processor has AVX512-BF16.
+    Raises CourseError when the checkpoint is of a run with other settings.
     """
     import torch
 
+    wanted = settings(course, start)
+    known = last_checkpoint(folder, wanted)
     model, tokenizer, state = begin(folder, course, start)
+    state["settings"] = wanted
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=course.peak, betas=(0.9, 0.98), weight_decay=0.05, fused=True
     )
-    if (folder / "state.pt").exists():
-        state = torch.load(folder / "state.pt", weights_only=True)
+    if known:
+        state = known
         model.load_state_dict(state.pop("model"))
         optimizer.load_state_dict(state.pop("optimizer"))
     body = torch.compile(model.model, dynamic=False) if compiled else model.model
@@ -442,19 +479,30 @@ def train(
 
 
 def export(folder: Path, out: Path) -> None:
-    """Write the last checkpoint as a model that transformers loads: fp16 weights and tokenizer."""
+    """Write the last checkpoint as a model that transformers loads: fp16 weights and tokenizer.
+
+    `out` is replaced whole or not at all; an old report card goes, since it is of other weights.
+    Raises CourseError when `out` holds something else than such a model.
+    """
     import torch
     from transformers import AutoTokenizer
 
+    if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
+        raise CourseError(
+            en="what this folder holds would be replaced and is no Xiaoxi: choose another --out",
+            zh="这个文件夹里放的不是小溪，导出会把它整个替换：请用 --out 换一个文件夹",
+            where=str(out),
+        )
     state = torch.load(folder / "state.pt", weights_only=True)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = build(len(tokenizer), 0)
     model.load_state_dict(state["model"])
     model.generation_config.update(eos_token_id=2, pad_token_id=0, do_sample=False)
-    model.half().save_pretrained(out)
-    tokenizer.save_pretrained(out)
     run = {"tokens": state["tokens"], "minutes": round(state["seconds"] / 60)}
-    (out / "run.json").write_text(json.dumps(run) + "\n", encoding="utf-8")
+    with atomic_dir(out) as new:
+        model.half().save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        (new / "run.json").write_text(json.dumps(run) + "\n", encoding="utf-8")
 
 
 def keep_memory() -> None:
@@ -485,6 +533,14 @@ def main() -> None:
     args = parser.parse_args()
     keep_memory()
     threads()
+    try:
+        make(args)
+    except CourseError as error:
+        sys.exit(f"❌ {error}")
+
+
+def make(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
     if not args.report:
         train(
             Course(args.steps, args.seed, args.since, args.peak, args.decay),

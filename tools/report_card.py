@@ -5,14 +5,17 @@ if, with that answer as input, the most probable token at each of its positions 
 one forward pass marks a whole answer.
 """
 
+import hashlib
 import json
 import random
 from pathlib import Path
 from typing import Any
 
+from helpers.files import atomic_file
 from tools import school
 
 LANGUAGES = (school.EN, school.ZH)
+WEIGHTS = "model.safetensors"
 
 Item = tuple[list[school.Turn], str]  # a chat whose last answer is marked, and its language
 
@@ -151,14 +154,32 @@ def write(folder: Path, n: int = 400) -> None:
         "n": {k: v.n for k, v in marks[school.EN].items()},
         **run,
         "parameters": parameter_counts(model)[1],
+        "sha256": sha256(folder / WEIGHTS),
     }
-    text = json.dumps(report, indent=1) + "\n"
-    (folder / "report.json").write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(card(marks, report), encoding="utf-8")
+    for name, text in {"report.json": written(report), "README.md": card(report)}.items():
+        with atomic_file(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
 
 
-def card(marks: dict[str, dict[str, Any]], report: dict[str, Any]) -> str:
-    """Return the model card, in both languages."""
+def sha256(path: Path) -> str:
+    """Return a file's SHA-256 in hex: it tells which weights a report is of."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def written(report: dict[str, Any]) -> str:
+    """Return a report as the text of report.json."""
+    return json.dumps(report, indent=1) + "\n"
+
+
+def card(report: dict[str, Any]) -> str:
+    """Return the model card of a report, in both languages."""
+    from helpers.stats import wilson
+
+    counts = report["n"]  # the intervals are made anew: rounded twice they would differ
+    marks = {
+        g: {k: wilson(round(report[g][k] * n), n) for k, n in counts.items()} for g in LANGUAGES
+    }
     table = "\n".join(
         f"| {WHAT[k]} | {marks['en'][k]} | {marks['zh'][k]} | "
         + (f"{100 * GOALS[k]:.0f} %" if GOALS[k] else "")

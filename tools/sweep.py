@@ -17,6 +17,7 @@ import argparse
 import json
 import math
 import multiprocessing
+import re
 import sys
 import threading
 import time
@@ -364,6 +365,18 @@ def listing(folder: Path) -> None:
         print(f"{grid:10} {len(rows):3} / {n:3}")
 
 
+def part(text: str) -> tuple[int, int]:
+    """Read "i/n", the i-th of n parts. Raises argparse's error unless 1 <= i <= n."""
+    found = re.fullmatch("([0-9]+)/([0-9]+)", text)
+    i, n = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= i <= n:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no part: write i/n with i from 1 to n, such as 1/2 and 2/2 ｜ "
+            f"{text!r} 不是有效的份：请写 i/n，i 取 1 到 n，例如 1/2 和 2/2"
+        )
+    return i, n
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(
@@ -372,7 +385,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--grid", nargs="+", choices=list(GRIDS), help="grids, in order ｜ 网格")
     parser.add_argument("--seeds", nargs="+", type=int, help="other seeds ｜ 另选随机种子")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop then ｜ 限时")
-    parser.add_argument("--part", default="1/1", help="i/n: each n-th run ｜ 只跑第 i 份")
+    parser.add_argument(
+        "--part", type=part, default=(1, 1), help="i/n: each n-th run ｜ 只跑第 i 份"
+    )
     parser.add_argument("--merge", nargs="+", type=Path, help="files to take in ｜ 并入的文件")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the files ｜ 输出目录")
     parser.add_argument("--list", action="store_true", help="what there is ｜ 列出进度")
@@ -386,12 +401,11 @@ def main(argv: list[str] | None = None) -> int:
                 rows = tidy(grid, args.out, args.merge, sweeps.fingerprint())
                 say(f"{grid}: {len(rows)} runs", f"{grid}：共 {len(rows)} 条")
             return 0
-        i, n = map(int, args.part.split("/"))
         quiet()
         import peft  # noqa: F401 - once here, so that each fork has it
         import transformers  # noqa: F401
 
-        return int(run(args.grid, args.out, args.seeds, args.minutes, (i, n)) > 0)
+        return int(run(args.grid, args.out, args.seeds, args.minutes, args.part) > 0)
     except CourseError as error:
         print(f"❌ {error}", file=sys.stderr)
         return 1

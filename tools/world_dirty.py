@@ -2,10 +2,10 @@
 
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from helpers import dedup
 from helpers.lingxi import facts
 from helpers.lingxi.facts import Row
 from helpers.lingxi.shapes import EN, ZH
@@ -37,15 +37,9 @@ PRIVATE = {  # nobody's: area code 000, region 000000, the example domains of RF
 
 
 def shingles(row: Row) -> set[str]:
-    """Return the character shingles of a row's messages, 5 letters or 3 Chinese characters long."""
+    """Return the shingles of all that a row's messages say."""
     text = "\n".join(m["content"] for m in row["messages"])
-    size = 5 if row["lang"] == EN else 3
-    return {text[i : i + size] for i in range(len(text) - size + 1)}
-
-
-def overlap(a: set[str], b: set[str]) -> float:
-    """Return the Jaccard similarity of two sets."""
-    return len(a & b) / len(a | b)
+    return dedup.shingles(text, dedup.SIZES[row["lang"]])
 
 
 def distinct_rows(rng: random.Random, desk: wr.Desk, held_out: list[Row]) -> Iterator[Row]:
@@ -65,7 +59,7 @@ def distinct_rows(rng: random.Random, desk: wr.Desk, held_out: list[Row]) -> Ite
         row = wr.make(rng, kind, lang, article, docs, plate)
         like = known.setdefault(lang + row["gold"]["term"], [])
         found = shingles(row)
-        if all(overlap(found, other) < ALIKE for other in like):
+        if all(dedup.jaccard(found, other) < ALIKE for other in like):
             like.append(found)
             yield {**row, "labels": [], "fault": None, "of": None}
 
@@ -238,8 +232,3 @@ def make_dirty(rng: random.Random, desk: wr.Desk, held_out: list[Row]) -> list[R
         of = f"dirty-{place[origin[i]] + 1:05d}" if i in origin else row["of"]
         out[place[i]] = {**row, "id": f"dirty-{place[i] + 1:05d}", "of": of}
     return [{"id": row["id"], **row} for row in out]
-
-
-def label_counts(rows: list[Row]) -> Counter[str]:
-    """Return how often each label occurs; rows without one count as clean."""
-    return Counter(label for row in rows for label in row["labels"] or ["clean"])

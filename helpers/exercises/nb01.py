@@ -106,7 +106,7 @@ def judged(answer: Any, cases: Mapping[str, tuple[str, str, str]]) -> Iterator[S
 
 
 @exercise("01.2", "The four scenarios of the notes", "讲义里的四个场景")
-def seeds_cases(answer):
+def notes_cases(answer):
     yield from judged(answer, SEEDS_CASES)
 
 

@@ -28,8 +28,8 @@ def labels(answer):
     yield got[-1] == 2, "the end token counts, or it never stops", "结束符要计入，否则停不下来"
     yield (
         got == [LIMIT, LIMIT, 7, 8, 2],
-        "no shift here: the model shifts labels by itself",
-        "这里不用错位：模型会自己错开一位",
+        "no shift here: the training loop does that",
+        "这里不用错位：训练循环会错开一位",
     )
 
 

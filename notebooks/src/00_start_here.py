@@ -147,7 +147,7 @@ road("00")
 # | 档位 | 模型 | 数值类型 | 适合谁 | 硬件 | 一课用时 |
 # |---|---|---|---|---|---|
 # | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
-# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 位 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
+# | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 比特 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
 # | `smoke` | 小溪，只走几步 | fp32 | 测试 | 不限 | 1 分钟 |
 #
@@ -170,12 +170,12 @@ road("00")
 findings = examine(PROFILE)
 
 # %% [markdown] lang="en"
-# Why this number type? `float32` (fp32 in the table) takes 4 bytes a number, the two 16-bit types take 2. `float16` overflows above 65,504; `bfloat16` reaches as far as `float32` but needs a GPU of compute capability 8.0 or more (NVIDIA numbers its generations so).
+# Why this number type? `float32` (fp32) takes 4 bytes a number, `float16` (fp16) and `bfloat16` (bf16) take 2. `float16` overflows above 65,504; `bfloat16` reaches as far as `float32` but runs natively only from compute capability 8.0 on (NVIDIA's numbers for its generations; 8.0 is Ampere).
 #
-# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. No CUDA GPU, that is, none from NVIDIA (`None`): `"tiny"`. A T4 is `(7, 5)`: `"t4"`. From `(8, 0)` on: `"gpu"`. And below a T4, such as Kaggle's old P100 with `(6, 0)`, today's PyTorch fails at its first operation: `"tiny"`.
+# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. No NVIDIA GPU (`None`): `"tiny"`. A T4 is `(7, 5)`: `"t4"`. From `(8, 0)` on: `"gpu"`. Below a T4 (Kaggle's P100: `(6, 0)`) today's PyTorch fails: `"tiny"`.
 
-# %% [markdown] lang="zh" of="720ec972"
-# 为什么是这种数值类型？`float32`（表里的 fp32）每个数占 4 个字节，两种 16 位类型只占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，但 GPU 的计算能力（NVIDIA 给每代 GPU 的编号）要达到 8.0 才原生支持。
+# %% [markdown] lang="zh" of="783362de"
+# 为什么是这种数值类型？`float32`（表里的 fp32）每个数占 4 个字节，`float16`（fp16）和 `bfloat16`（bf16）只占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，但计算能力（NVIDIA 给每代 GPU 的编号）要达到 8.0，也就是 Ampere，才原生支持。
 #
 # **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。没有 CUDA GPU，也就是没有 NVIDIA 的显卡（`None`）：`"tiny"`。T4 是 `(7, 5)`：`"t4"`。从 `(8, 0)` 起：`"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：`"tiny"`。
 
@@ -228,12 +228,12 @@ nb00.pick_profile(pick_profile)
 # %% [markdown] lang="en"
 # How far do the pictures carry? **An exam shows it.** Closed book: only the weights count, the numbers that training sets. Open book: the page lies on the desk, in the prompt; being able to *read* counts.
 #
-# They hide two things. A textbook helps only those who can read: primary school comes first. Medical school teaches form far better than numbers (notebook 04). Two more wait: LoRA (02), cheaper fine-tuning, is sticky notes; QLoRA (05), sticky notes on a compressed book.
+# They hide two things. A textbook helps only those who can read: primary school comes first. Medical school teaches form far better than numbers (notebook 04). Two more wait: LoRA (02), cheaper fine-tuning, is sticky notes; QLoRA (05), sticky notes on a shrunken book.
 
-# %% [markdown] lang="zh" of="3b3235b6"
+# %% [markdown] lang="zh" of="7c74525f"
 # 这些比喻能走多远？**考一考就知道**。闭卷：只看权重，也就是训练出来的那些数。开卷：书页就在桌上，也就是写进提示里，比的是*会不会读*。
 #
-# 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两个比喻在等你：LoRA（02）是更省的微调，好比便利贴；QLoRA（05）是贴在压缩版教科书上的便利贴。
+# 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两个比喻在等你：LoRA（02）是更省的微调，好比便利贴；QLoRA（05）是贴在压缩过的书上的便利贴。
 
 # %% [markdown] lang="en"
 # **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like a large model: the Qwen2 architecture and chat format (Qwen is a family of open models), about a 350th of the smallest Qwen2.5. Its primary school was text written by a program: invented cities' traffic codes, translation, sums, lists, stories, in English and Chinese. (On `t4` and `gpu`, Qwen sits in its chair.)
@@ -282,14 +282,14 @@ text = "The fine is 200 yuan, antidisestablishmentarianism. 在灵溪停车，�
 widgets.explore(show_tokens, names={"text": "your text ｜ 你的文字"}, text=text)
 
 # %% [markdown] lang="en"
-# Common words are one piece, rare ones many. Each digit stands alone, so that numbers can be copied and added digit by digit. A Chinese character is one piece, unless it never came up at school: then it falls into bytes, shown as �. **A tokenizer shows what text it was made from.**
+# Common words are one piece, rare ones many. Each digit stands alone: `200 yuan` is four pieces. A Chinese character is one, unless the text that the tokenizer was made from lacks it: then it falls into bytes, shown as � (`灵溪`: three).
 #
-# Now Xiaoxi's report card: 150 questions of primary school, right only if exact. Expected: above 90 % in most tasks.
+# Now Xiaoxi's report card: 150 questions (`n`), right only if exact. Brackets and whiskers: the 95 % interval, how far luck may carry a score. Expected: above 90 % in most tasks.
 
-# %% [markdown] lang="zh" of="3cd8274e"
-# 常用词是一块，生僻词会碎成好几块。数字一位一块，这样就能逐位地抄、逐位地加。一个汉字通常是一块；课本里没出现过的字则散成字节，显示为 �。**看分词器怎么切，就知道它是用什么文本做出来的。**
+# %% [markdown] lang="zh" of="ec0b7d6a"
+# 常用词是一块，生僻词会碎成好几块。数字一位一块，所以 `200 yuan` 是四块。一个汉字通常是一块；做分词器的文本里没有的字则散成字节块，显示为 �（`灵溪` 共三块）。
 #
-# 再看小溪的成绩单：150 道小学题，一字不差才算对。预期：多数项目在 90 % 以上。
+# 再看小溪的成绩单：150 道题（`n`），一字不差才算对。方括号和误差线是 95 % 区间：分数会因运气上下浮动，但多半不出这个范围。预期：多数项目在 90 % 以上。
 
 # %%
 NAMES = {
@@ -343,10 +343,10 @@ for k in (0, 3):
 say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
 
 # %% [markdown] lang="en"
-# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. Brackets after a number and whiskers on a bar give the 95 % interval: how far luck may carry a score with so few questions. The dashed line, **chance**, is the score of always naming the commonest fine. Expected: closed book no better than chance; open book better, the less so the more articles.
+# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. The dashed line, **chance**, is the score of always naming the commonest fine. Expected: closed book no better than chance; open book better, the less so the more articles.
 
-# %% [markdown] lang="zh" of="22ea9a47"
-# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。数字后的方括号和柱子上的误差线是 95 % 区间：题目只有这么多，运气会让分数上下浮动，但多半不出这个范围。图里的虚线是**瞎猜水平**：每题都答最常见的那个罚款数，能得的分。预期：闭卷不比瞎猜好；开卷会好一些，法条越多越差。
+# %% [markdown] lang="zh" of="9633798d"
+# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。图里的虚线是**瞎猜水平**：每题都答最常见的那个罚款数，能得的分。预期：闭卷不比瞎猜好；开卷会好一些，法条越多越差。
 
 
 # %%
@@ -388,18 +388,18 @@ plots.bars(
         "1 article ｜ 1 条": results[1],
         "3 articles ｜ 3 条": results[3],
         "8 articles ｜ 8 条": results[8],
-        "official form ｜ 公文格式": form,
+        "official form ｜ 通知书格式": form,
     },
-    "It knows nothing, reads well, cannot write the form ｜ 不知道事实，读得好，不会写公文",
+    "It knows nothing, reads well, cannot write the form ｜ 不知道事实，读得好，不会写通知书",
     ylabel="right, % ｜ 正确，%",
-    line=(commonest / len(code), "always the commonest fine ｜ 只答最常见的罚款"),
+    line=(commonest / len(code), "chance: always the commonest fine ｜ 瞎猜：只答最常见的罚款"),
 )
 
 # %% [markdown] lang="en"
-# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training on Lingxi, say so too: one page is read without a slip, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar, the job of notebook 04 (01 tries examples in the prompt). Now hold your own exam: choose an article and the number of pages.
+# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training on Lingxi, say so too: one page is read without a slip, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar shows the gap; 01 tries examples in the prompt, 04 trains. Now hold your own exam: choose an article and the number of pages.
 
-# %% [markdown] lang="zh" of="ae0cfa74"
-# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。没有为灵溪做过任何训练，第二到第四根柱子也是这个结果：一页读得一字不差，八页里十次也有九次找得对。“生成特定格式的法律文书：需要微调”：看最后一根，那是 notebook 04 的任务（只在提示里给样例行不行，01 来试）。下面由你来出题：选一条法条，再决定桌上放几页。
+# %% [markdown] lang="zh" of="209e444d"
+# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。没有为灵溪做过任何训练，第二到第四根柱子也是这个结果：一页读得一字不差，八页里十次也有九次找得对。“生成特定格式的法律文书：需要微调”：最后一根柱子显示了差距；01 先试在提示里给样例，04 再来训练。下面由你来出题：选一条法条，再决定桌上放几页。
 
 
 # %%
@@ -407,7 +407,7 @@ def oral(article, lang, k):
     """Show one exam: the desk, the question, the answer and the truth."""
     chat = exam(code[article - 1], lang, k)
     answer = generate(model, tokenizer, [chat], max_new_tokens=48)[0]
-    truth = f"TRUTH ｜ 正确答案: {code[article - 1]['fine']}"
+    truth = f"truth: {code[article - 1]['fine']} ｜ 正确答案：{code[article - 1]['fine']}"
     return f"{chat[0]['content']}\n\n→ {answer}\n{truth}"
 
 
@@ -426,12 +426,12 @@ widgets.explore(
 # %% [markdown] lang="en"
 # Reading begins with **copying**: to answer from a page, a model must find a place and copy what follows. Watch that skill come up from nothing, in a pupil that is smaller still.
 #
-# The lesson: 16 different signs, then pieces of them once more, 4 to 8 signs each, from random places. Nothing can be learned by heart, since every row is new. Only the *rule* helps: what followed this sign before will follow it again.
+# The lesson: 16 different signs, then pieces of them once more, 4 to 8 signs each (the last may be cut short), from random places. Nothing can be learned by heart, since every row is new. Only the *rule* helps: what followed this sign before will follow it again.
 
-# %% [markdown] lang="zh" of="65fae75d"
+# %% [markdown] lang="zh" of="e707b877"
 # 阅读从**抄写**开始：要照着书页回答，得先找到地方，再把后面的抄下来。来看这项本领怎样从零长出来；这次的学生比小溪还小。
 #
-# 课文是这样的：先是 16 个不同的符号，接着把其中几段再写一遍，每段 4 到 8 个符号，起点随机。每一行都是新的，背不下来；管用的只有*规则*：这个符号以前后面跟着什么，现在还跟着什么。
+# 课文是这样的：先是 16 个不同的符号，接着把其中几段再写一遍，每段 4 到 8 个符号（最后一段可能被截短），起点随机。每一行都是新的，背不下来；管用的只有*规则*：这个符号以前后面跟着什么，现在还跟着什么。
 
 # %%
 SIGNS = string.ascii_letters + string.digits  # 62 signs, one token each
@@ -459,7 +459,7 @@ for i in range(3):
 # **Exercise 2** (easy, 5 minutes). Be the pupil: write the rule that has to be found. `next_sign("kQ7xQ")` is `"7"`, since `Q` was followed by `7` before. In every test the last sign has stood exactly once before.
 
 # %% [markdown] lang="zh" of="17200736"
-# **练习 2**（容易，5 分钟）。你来当学生：写出要找的那条规则。`next_sign("kQ7xQ")` 是 `"7"`，因为 `Q` 后面以前跟着 `7`。每道测试里，最后一个符号之前都恰好出现过一次。
+# **练习 2**（容易，5 分钟）。你来当学生：写出要找的那条规则。`next_sign("kQ7xQ")` 是 `"7"`，因为 `Q` 后面以前跟着 `7`。每道测试里，最后那个符号在前面都恰好出现过一次。
 
 
 # %% tags=["exercise"]
@@ -525,8 +525,8 @@ config = Qwen2Config(
     intermediate_size=128,
     num_hidden_layers=2,
     num_attention_heads=4,
-    num_key_value_heads=4,
-    tie_word_embeddings=True,
+    num_key_value_heads=4,  # Qwen2.5 shares keys and values among heads; here each has its own
+    tie_word_embeddings=True,  # one table of embeddings, in and out
 )
 pupil = Qwen2ForCausalLM(config)
 say(f"{parameter_counts(pupil)[1]:,} random weights", f"{parameter_counts(pupil)[1]:,} 个随机权重")
@@ -608,7 +608,10 @@ claim("start_cliff", cliff(losses))
 # %%
 @torch.no_grad()
 def look_back(pupil, pairs=6, strength=60.0):
-    """Turn one head of the first layer to the sign before, by biases that suit RoPE's angles."""
+    """Turn one head of the first layer to the sign before.
+
+    RoPE turns queries and keys by an angle for each position; these biases undo one position.
+    """
     attention = pupil.model.layers[0].self_attn
     half, size = attention.head_dim // 2, (strength / pairs) ** 0.5
     angle = 10_000.0 ** (-torch.arange(pairs) / half)
@@ -645,12 +648,12 @@ fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", 
 fig
 
 # %% [markdown] lang="en"
-# So it was the first head that took so long, and at too high a rate the two never lock together. What is left of the loss is luck: nobody knows where the next piece begins.
+# So it was the first head that took so long. At three times the rate even the gift brings nothing within 200 steps. What is left of the loss is luck: nobody knows where the next piece begins.
 #
 # Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
 
-# %% [markdown] lang="zh" of="726f8955"
-# 可见费时间的正是第一个注意力头；学习率太高，步子太大，两个头就一直扣不上。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
+# %% [markdown] lang="zh" of="d6eeb687"
+# 可见费时间的正是第一个注意力头。学习率放大到三倍，有了这份礼物，200 步之内也毫无动静。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
 #
 # 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
 
@@ -695,7 +698,7 @@ claim("start_memory", peak_memory_gb())
 # **Exercise 4** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of weights in GB ($10^9$ bytes), with `bits` for each. It has to work for 4 bits too.
 
 # %% [markdown] lang="zh" of="b8b56555"
-# **练习 4**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 位。4 位时也要能用。
+# **练习 4**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
 
 
 # %% tags=["exercise"]
@@ -737,10 +740,10 @@ for name, count in (("Qwen2.5-1.5B", small), ("Qwen2.5-3B", larger)):
 claim("start_download", 2 * small / 1e9)
 
 # %% [markdown] lang="en"
-# So 6 GB is the size of the **3B** model, which the notes had at hand as a GGUF file. They are right that GGUF cannot be trained: it is a format for inference, that is, for running a model (notebook 05). And their `huggingface-cli download` is called `hf download` today.
+# Qwen's files hold 16-bit numbers, so 6 GB is the size of the **3B** model, which the notes had at hand as a smaller, 4-bit GGUF file. They are right that GGUF cannot be trained: it is a format for inference, that is, for running a model (notebook 05). And their `huggingface-cli download` is called `hf download` today.
 
-# %% [markdown] lang="zh" of="bf4769b6"
-# 可见 6 GB 其实是 **3B** 模型的大小，讲义用的 GGUF 文件正是 3B 的。讲义说 GGUF 不能拿来训练，这是对的：那是推理用的格式，只用来运行模型（notebook 05）。另外，`huggingface-cli download` 如今叫 `hf download`。
+# %% [markdown] lang="zh" of="c82562d9"
+# Qwen 的权重文件每个数 16 比特，可见 6 GB 其实是 **3B** 模型的大小；讲义手头的 GGUF 正是 3B，不过已压到 4 比特，更小。讲义说 GGUF 不能拿来训练，这是对的：那是推理用的格式，只用来运行模型（notebook 05）。另外，`huggingface-cli download` 如今叫 `hf download`。
 
 # %% [markdown]
 # ## 7. What goes wrong ｜ 哪里会出错

@@ -67,7 +67,6 @@ import json
 import math
 
 import torch
-from matplotlib.patches import Rectangle
 from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -82,6 +81,7 @@ from helpers.metrics import encode, perplexity, score_notices
 from helpers.models import generate, load, parameter_counts
 from helpers.stats import share
 from helpers.sweep_plots import panels
+from helpers.tables import table
 from helpers.train import fit, label_loss
 from helpers.zoo import METHODS, adapt
 
@@ -96,21 +96,24 @@ set_seed(SEED)
 # ## 1. Why: a sticky note on a frozen page ｜ 为什么：贴在书页上的便利贴
 
 # %% [markdown] lang="en"
-# To fine-tune is to change matrices: $W' = W + \Delta W$. In a 7B model $\Delta W$ is as large as $W$, and the optimizer keeps two more numbers for each weight. The notes that this course grew from say: don't rewrite the textbook, put **sticky notes** on its pages. A sticky note is a thin product:
+# To fine-tune is to change matrices: $W' = W + \Delta W$. In a 7B model $\Delta W$ is as large as $W$, and the optimizer keeps two more numbers for each weight. The notes that this course grew from say: don't rewrite the textbook, put **sticky notes** on its pages: a thin product,
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $W$ stays **frozen**; $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$; what $\alpha/r$ does, section 5 shows. Below: one layer, to scale.
+# $W$ stays **frozen**; $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$; what $\alpha/r$ does, section 5 shows. Below: one layer, to scale ($B$ and $A$ at least a hair wide).
 
-# %% [markdown] lang="zh" of="8f68bb90"
+# %% [markdown] lang="zh" of="be688f56"
 # 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。本课程最初的讲义打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $W$ 始终**冻结**，只训练 $A$ 和 $B$。$B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；$r$ 很小，叫作**秩**。讲义写的是 $W + BA$，没有 $\alpha/r$：它起什么作用，见第 5 节。下图按比例画出一层。
+# $W$ 始终**冻结**，只训练 $A$ 和 $B$。$B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；$r$ 很小，叫作**秩**。讲义写的是 $W + BA$，没有 $\alpha/r$：它起什么作用，见第 5 节。下图按比例画出一层（$B$、$A$ 细得看不见时，画成一根细线）。
 
 
 # %%
+from matplotlib.patches import Rectangle
+
+
 def to_scale(layer, r):
     """Draw a layer's W, B and A to scale, and count their weights."""
     n_out, n_in = layer
@@ -133,14 +136,14 @@ widgets.explore(
     to_scale,
     names={"layer": "layer ｜ 层", "r": "rank ｜ 秩"},
     layer={"Qwen2.5-7B up_proj": (18944, 3584), "Xiaoxi ｜ 小溪 up_proj": (512, 128)},
-    r=[1, 2, 4, 8, 16, 32, 64],
-    start={"r": 64},
+    r=[1, 2, 4, 8, 16, 32, 64, 256, 1024],
+    start={"r": 256},
 )
 
 # %% [markdown]
 # ## 2. The smallest example: a layer in twenty lines ｜ 最小的例子：二十行写出一层
 #
-# Read `forward` first: the old layer, and beside it a way that is only $r$ numbers wide. ｜ 先看 `forward`：原来那一层，旁边加一条只有 $r$ 个数宽的支路。
+# Read `forward` first: the old layer, and beside it a side path that is only $r$ numbers wide. ｜ 先看 `forward`：原来那一层，旁边加一条只有 $r$ 个数宽的支路。
 
 
 # %%
@@ -152,7 +155,7 @@ class LoRALinear(nn.Module):
         self.base = base.requires_grad_(False)
         self.A = nn.Parameter(base.weight.new_empty(r, base.in_features))
         self.B = nn.Parameter(base.weight.new_zeros(base.out_features, r))
-        nn.init.kaiming_uniform_(self.A, a=5**0.5)
+        nn.init.kaiming_uniform_(self.A, a=5**0.5)  # PEFT's start: small, uniform
         self.scale = alpha / r
 
     def forward(self, x):  # (batch, tokens, in) -> (batch, tokens, out)
@@ -197,7 +200,7 @@ row = select(world("train"), task="notice", context=False)[0]
 ids, mask = (torch.tensor([x], device=setup.device) for x in encode(tokenizer, row["messages"]))
 outputs = [m(ids).logits for m in (ours, theirs)]  # each (1, tokens, vocabulary)
 for m in (ours, theirs):
-    label_loss(m, ids, ids.where(mask.bool(), -100)).backward()
+    label_loss(m, ids, ids.where(mask.bool(), -100)).backward()  # -100: not counted in the loss
 gaps = [(mine.grad - other.grad).abs().max().item() for mine, other in zip(*pairs, strict=True)]
 claim("lora_peft_outputs", (outputs[0] - outputs[1]).abs().max().item())
 claim("lora_peft_gradients", max(gaps))
@@ -320,6 +323,8 @@ say("the function prints by itself and returns None", "这个函数自己会打�
 
 # %%
 lr, full_lr = (1e-2, 3e-3) if setup.use_cpu else (2e-4, 2e-5)  # a tiny model bears large rates
+common = {"num_epochs": 2, "seed": SEED, "device": setup.device}
+common["batch_size"] = 16 if setup.use_cpu else 4  # a T4 has 15 GB
 train_rows = select(world("train"), task="notice")[: 16 if setup.smoke else 480]
 few = select(train_rows, context=False)[:160]
 
@@ -334,8 +339,7 @@ def begin(A_zero, B_zero):
             if not B_zero:
                 nn.init.kaiming_uniform_(layer.B, a=5**0.5)
     before = held_loss(model, few[:32])
-    options = {"seed": SEED, "device": setup.device}
-    losses = fit(model, tokenizer, few, lr=lr, num_epochs=2, **options)
+    losses = fit(model, tokenizer, few, lr=lr, **common)
     return [before, *losses], max(
         p.abs().max().item() for p in model.parameters() if p.requires_grad
     )
@@ -357,30 +361,38 @@ starts = {
 claim("lora_start_zero", abs(starts["B = 0 (LoRA)"][0][0] - untouched))
 claim("lora_start_random", starts["A, B random ｜ 都随机"][0][0] - untouched)
 claim("lora_start_stuck", starts["A = B = 0"][1])
-plots.curves(
+fig = plots.curves(
     {name: (range(len(losses)), losses) for name, (losses, _) in starts.items()},
     "Four ways to begin ｜ 四种起点",
     "step (0: before training) ｜ 步（0：训练之前）",
     "loss ｜ 损失",
 )
+fig.axes[0].set_xticks(range(0, 21, 5))
+fig
 
 # %% [markdown] lang="en"
-# With $B = 0$ the note is blank: the model begins as it was. Let $G$ be the gradient of the loss $L$ with respect to $W'$. Then
+# With $B = 0$ the sticky note is blank: the model begins as it was. Let $G$ be the gradient of the loss $L$ with respect to $W'$. Then
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# So with $B = 0$ only $B$ has a gradient in the first step, then both. With both zero, neither ever has one: exactly one must be zero.
-#
-# Now the real run, with our layer, scored before and after. A **hash** over the frozen weights changes if a single bit does. Expected: the same before and after, another once merged.
+# So with $B = 0$ only $B$ has a gradient at first, then both. With both zero, neither ever has one. With both random the model starts harmed, though at this rate it soon recovers. One zero is enough; $A = 0$ would do as well here, $B$ is the custom.
 
-# %% [markdown] lang="zh" of="360b2ff1"
+# %% [markdown] lang="zh" of="040d27fd"
 # $B = 0$ 时便利贴是空白的，模型从原来的样子出发。设 $G$ 为损失 $L$ 对 $W'$ 的梯度，则
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# 所以 $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。两个都为零，梯度就永远为零：必须恰好一个为零。
+# 所以 $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。两个都为零，梯度就永远为零。两个都随机，模型一开始就被弄坏，不过学习率这么高，几步之内就补回来了。有一个为零就够了：这里换成 $A = 0$ 也一样，取 $B$ 只是惯例。
+
+# %% [markdown] lang="en"
+# Now the real run, with our layer, scored before and after on 60 incidents under unseen articles, three articles in the prompt: `form` (header and labels to the letter), `facts` (article, fine, points and office), `all` (every line right).
 #
-# 下面正式训练，用我们自己写的层，训练前后各评一次分，再各算一次所有冻结权重的**哈希**：基座只要动了一个比特，哈希就会变。预期：训练前后相同；合并之后则不同。
+# A **hash** over the frozen weights changes if a single bit does. Expected: the same before and after, another once merged.
+
+# %% [markdown] lang="zh" of="46d14152"
+# 下面正式训练，用我们自己写的层，训练前后各评一次分。评分用未见法条下的 60 个事件，提示里给三条法条：`form`（标题和标签一字不差）、`facts`（条号、罚款、记分、机关）、`all`（每一行都对）。
+#
+# 训练前后再各算一次所有冻结权重的**哈希值**：基座只要动了一个比特，哈希值就会变。预期：训练前后相同；合并之后则不同。
 
 
 # %%
@@ -396,7 +408,7 @@ base, tokenizer = load(setup)
 before = digest(base.parameters())
 set_seed(SEED)
 tuned = wrap(copy.deepcopy(base))
-losses = fit(tuned, tokenizer, train_rows, lr=lr, num_epochs=2, seed=SEED, device=setup.device)
+losses = fit(tuned, tokenizer, train_rows, lr=lr, **common)
 after = digest(p for p in tuned.parameters() if not p.requires_grad)
 print(f"loss ｜ 损失 {losses[0]:.2f} → {losses[-1]:.2f}")
 print(f"before ｜ 之前 {before}\nafter ｜ 之后  {after}")
@@ -424,17 +436,17 @@ for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
     print(name, *(f"  {mark}: {value}" for mark, value in marks(who).items()), sep="\n")
 
 # %% [markdown]
-# ## 5. How loud is a note: α/r, rsLoRA, DoRA ｜ 便利贴的“音量”：α/r、rsLoRA 与 DoRA
+# ## 5. How loud is a sticky note: α/r, rsLoRA, DoRA ｜ 便利贴的“音量”：α/r、rsLoRA 与 DoRA
 
 # %% [markdown] lang="en"
-# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW makes all steps about equally long, whatever the gradient: so, at first, twice $\alpha$ works much like twice the rate. And $1/r$? $BA$ is a sum of $r$ products; divided by $r$, the rank may change while the rate stays. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and takes $\alpha/\sqrt r$.
+# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW's steps are about equally long, whatever the gradient: so twice $\alpha$ works at first much like twice the rate. And $1/r$? $BA$ is a sum of $r$ products; divided by $r$, the rank may change while the rate stays. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and takes $\alpha/\sqrt r$.
 #
-# **Predict first**: rate and `alpha` are kept, both ways are equally loud at rank 8. How does each one's loss change as the rank grows to 64?
+# **Predict first**: one rate; `alpha` is 16 for LoRA, 16/√8 ≈ 5.7 for rsLoRA: equally loud at rank 8. How does each loss change as the rank grows to 64?
 
-# %% [markdown] lang="zh" of="eb0851d5"
+# %% [markdown] lang="zh" of="bc7f5bb9"
 # $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？$BA$ 是 $r$ 项之和，除以 $r$，本意是换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，于是改用 $\alpha/\sqrt r$。
 #
-# **先猜一猜**：学习率和 `alpha` 都不变，两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
+# **先猜一猜**：学习率不变，`alpha` 也各自不变：LoRA 取 16，rsLoRA 取 16/√8 ≈ 5.7，这样两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
 
 # %%
 scale, rank = sweeps.read("scale"), sweeps.read("rank")
@@ -453,25 +465,27 @@ plots.curves(
     "Equally loud at rank 8 ｜ 秩 8 时一样响", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=right,
 )  # fmt: skip
 claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
+for ax in (left, right):
+    ax.set_yscale("log")
 fig
 
 # %% [markdown] lang="en"
-# Each point is one recorded run (section 7). Left: louder is better, until it breaks. Right: under $\alpha/r$ the line is **flat** from rank 8 on, so the rate may stay, and the added rank buys little; $\alpha/\sqrt r$ lets it speak.
+# Each point is one recorded run (section 7). Left: louder learns faster, until the model breaks. Right: under $\alpha/r$ the line is **flat** from rank 8 on, so the rate may stay, and the added rank buys little; $\alpha/\sqrt r$ lets it speak.
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# The norm is taken row by row; $m$ starts equal to it. In six lines, held against PEFT's:
+# The norm is taken row by row, as in PEFT; $m$ starts equal to it. In six lines, held against PEFT's:
 
-# %% [markdown] lang="zh" of="96e8e782"
+# %% [markdown] lang="zh" of="1797604e"
 # 图上每个点是一次训练记录（见第 7 节）。左图：越响学得越快，响过了头就毁掉模型。右图：用 $\alpha/r$，秩 8 以后线是**平**的，学习率不用重调，可加大的秩也没换来多少；$\alpha/\sqrt r$ 才让大的秩出得了声。
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# 范数逐行计算，$m$ 的初值就等于它。写成六行代码，和 PEFT 的对一对：
+# 范数逐行计算（与 PEFT 一致），$m$ 的初值就等于它。写成六行代码，和 PEFT 的对一对：
 
 # %%
 config = LoraConfig(r=8, lora_alpha=16, target_modules=["0"], use_dora=True)
@@ -533,7 +547,7 @@ nb02.new_alpha(new_alpha)
 # %%
 full, _ = load(setup)
 set_seed(SEED)
-fit(full, tokenizer, train_rows, lr=full_lr, num_epochs=2, seed=SEED, device=setup.device)
+fit(full, tokenizer, train_rows, lr=full_lr, **common)
 bare = dict(base.named_parameters())
 deltas = {n: (p - bare[n]).detach().float() for n, p in full.named_parameters() if p.ndim == 2}
 print(
@@ -550,7 +564,7 @@ def energy(delta):
 d = base.config.hidden_size
 wide = [delta for delta in deltas.values() if min(delta.shape) == d]
 energies = torch.stack([energy(delta) for delta in wide])
-noise = torch.stack([energy(torch.randn(delta.shape)) for delta in wide])
+noise = torch.stack([energy(torch.randn_like(delta)) for delta in wide])
 
 # %% [markdown] lang="en"
 # A share of squares is not yet an answer. So **cut**: keep only rank $r$ of each matrix's change, the embedding's included (biases and norms are vectors and keep theirs), and measure the model again. It is a strict test: LoRA learns within rank $r$ from the start, and may do better than a cut.
@@ -594,6 +608,12 @@ print(f"rank 8 ｜ 秩 8: {marks(cut(8))['all']}; uncut ｜ 不截断: {marks(fu
 fig
 
 # %% [markdown] lang="en"
+# Eight ranks hold half of the squares, three times what chance gives. The loss rises little, yet hardly a notice is all right any more; from rank 16 on the loss is nearly back. But our LoRA of rank 8 wrote most notices right (section 4). So what *full training* did needs more than rank 8; the *task* does not.
+
+# %% [markdown] lang="zh" of="4374c390"
+# 前 8 个秩占了平方和的一半，是随机矩阵的三倍。损失升得不多，可全对的通知书几乎一份也不剩；到秩 16 以上，损失才基本回来。而第 4 节里秩 8 的 LoRA 大多写得全对。所以，*全参数微调*的改动装不进秩 8，*任务*本身却装得下。
+
+# %% [markdown] lang="en"
 # **Exercise 2** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix, given its singular values, largest first.
 
 # %% [markdown] lang="zh" of="6a3c2db1"
@@ -629,12 +649,12 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# Many runs take hours. So they were made beforehand, by `tools/sweep.py`: Xiaoxi, 320 notices, two epochs, one random seed (section 8: three, with whiskers from the worst run to the best). `loss`: new incidents under articles trained on; `all` (every line right): under articles never seen; both with three articles in the prompt.
+# One run says little, many take hours: they were made beforehand, by `tools/sweep.py`: 320 notices, two epochs. First figure: means of three random seeds, whiskers from worst to best; the next: one seed. `loss`: new incidents under articles trained on; `all` (every line right): under unseen ones; three articles in the prompt.
 #
 # **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
 
-# %% [markdown] lang="zh" of="c54070a3"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮，一个随机种子（第 8 节用三个，误差线从最差的一次画到最好的一次）。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
+# %% [markdown] lang="zh" of="04b0f5a4"
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮。第一张图取三个随机种子的平均，误差线从最差的一次画到最好的一次；后面几张只有一个种子。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
@@ -650,18 +670,19 @@ fig = plots.curves(
     logx=True,
 )
 fig.axes[0].axvspan(1e-5, 5e-5, color="#DDDDDD")
+fig.axes[0].set_yscale("log")
 claim("lora_rate_ratio", low["lora"] / low["full"])
 advised = min(loss.value for lr, loss in rates["lora"].items() if lr <= 5e-5)
 claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# The rates in the notes suit full fine-tuning of models thousands of times as large; [measured on those](https://thinkingmachines.ai/blog/lora/), too, LoRA wants about ten times the rate. A tiny model bears higher ones still. Take from this the method, not the number: **try rates in steps of three**.
+# The rates in the notes suit full fine-tuning of models thousands of times as large. LoRA's best rate is three times that of all weights here; [measured on large models](https://thinkingmachines.ai/blog/lora/), about ten times. A tiny model bears higher ones still. Take the method, not the number: **try rates in steps of three**.
 #
 # Next: the notes advise rank 8 to 64 (the band). Each rank at three rates, `alpha=16`. **Predict first**: how much is lost at rank 1? Is 64 better than 8? Must the rate change?
 
-# %% [markdown] lang="zh" of="b7042935"
-# 讲义给的学习率，适合对大几千倍的模型做全参数微调；[在那些模型上的测量](https://thinkingmachines.ai/blog/lora/)也表明，LoRA 需要大约十倍的学习率。小模型还能用更高的。要带走的是方法，不是数字：**按三倍一档去试**。
+# %% [markdown] lang="zh" of="f9f6774d"
+# 讲义给的学习率，适合对大几千倍的模型做全参数微调。在这里，LoRA 的最佳学习率是全参数的三倍；[在大模型上测](https://thinkingmachines.ai/blog/lora/)，大约是十倍。小模型还能用更高的。要带走的是方法，不是数字：**按三倍一档去试**。
 #
 # 再看秩：讲义建议 8 到 64（图中的色带）。每个秩试三个学习率，`alpha=16` 不变。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？换了秩，学习率要跟着换吗？
 
@@ -681,6 +702,7 @@ plots.curves(
     True, ax=right,
 )  # fmt: skip
 right.axvspan(8, 64, color="#DDDDDD")
+left.set_yscale("log")
 few_ranks = [value.value for r, value in found["all"].items() if r < 8]
 many_ranks = [value.value for r, value in found["all"].items() if r >= 8]
 gain = sum(many_ranks) / len(many_ranks) - sum(few_ranks) / len(few_ranks)
@@ -689,16 +711,16 @@ claim("lora_rank_one_rate", max(at_best.values()) / min(at_best.values()))
 fig
 
 # %% [markdown] lang="en"
-# Below rank 8 something is lost here; above it, little is won. The best rate hardly moves: small ranks break at 3e-2, large ones bear it. One run each: don't read much into neighbours.
+# Below rank 8 something is lost here. The jump at 16 is mostly the rate's: from there on 3e-2 is best, which ruins small ranks. At 1e-2 throughout, 64 hardly gains on 8. One run each: don't read much into neighbours.
 
-# %% [markdown] lang="zh" of="04ac61e6"
-# 在这里，秩小于 8 会吃亏，大于 8 好处不多。最佳学习率几乎不动：3e-2 会毁掉小的秩，大的秩却受得住。每个点只有一次训练，相邻两点的高低别太当真。
+# %% [markdown] lang="zh" of="66cdffdd"
+# 在这里，秩小于 8 会吃亏。16 处的跳升主要是学习率换了：从这里起最好的是 3e-2，小的秩受不住。都用 1e-2 时，64 比 8 好不了多少。每个点只有一次训练，相邻两点的高低别太当真。
 
 # %% [markdown] lang="en"
-# And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and 5e-5, the highest rate of theirs. **Predict first**: for a similar number of weights (the figure counts them), is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
+# And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and their highest rate, 5e-5 (dropout 0.1: while training, a tenth of LoRA's inputs is zeroed at random). **Predict first**: for about as many weights (the figure counts them; each dot a run), is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
 
-# %% [markdown] lang="zh" of="8f7796c9"
-# 那**加在哪里**呢？讲义把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1；图中最后一条全照这样设，学习率也取讲义里最高的 5e-5。**先猜一猜**：权重数相近时（图里数出来了），是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
+# %% [markdown] lang="zh" of="ac61d3a2"
+# 那**加在哪里**呢？讲义把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1；图中最后一条全照这样设，学习率也取讲义里最高的 5e-5（dropout 0.1：训练时随机把 LoRA 输入的十分之一置零）。**先猜一猜**：权重数相近时（图里数出来了，一个点是一次训练），是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
 
 # %%
 where = sweeps.read("where")
@@ -723,10 +745,10 @@ panels(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# In this time, attention alone learns no form; the MLP's layers carry it. All as in the notes, the model stays what it was: that rate is for models thousands of times as large.
+# In so few steps, attention alone learns no form; the MLP's layers carry it. By loss alone the two look alike: read answers, too. All as in the notes, the model stays what it was: that rate is for models thousands of times as large.
 
-# %% [markdown] lang="zh" of="079fee83"
-# 在这点时间里，光加在注意力上学不会格式，主要靠 MLP 那几层。全照讲义来，模型几乎没动：那样的学习率，是给大几千倍的模型用的。
+# %% [markdown] lang="zh" of="4f01c585"
+# 就这么几步，光加在注意力上学不会格式，主要靠 MLP 那几层。只看损失，两者却差不多：还要看写出来的答案。全照讲义来，模型几乎没动：那样的学习率，是给大几千倍的模型用的。
 
 
 # %%
@@ -794,18 +816,18 @@ def with_bottlenecks(model, width=32):
 
 set_seed(SEED)
 bottled = with_bottlenecks(load(setup)[0])
-fit(bottled, tokenizer, train_rows, lr=lr, num_epochs=2, seed=SEED, device=setup.device)
+fit(bottled, tokenizer, train_rows, lr=lr, **common)
 print("all right ｜ 全对:", marks(bottled)["all"])
 
 # %% [markdown] lang="en"
 # All nine on the rows of section 7, three random seeds each, each at the best rate tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
 #
-# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained (one core, two runs side by side; so are the seconds). `forgetting` is how many percentage points of general skills (sums, words, lists) were lost (notebook 04).
+# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained (one core, two runs side by side; so are the seconds). `forgetting`: percentage points of general skills (sums, words, lists) lost, of 93 % before (notebook 04).
 
-# %% [markdown] lang="zh" of="ee78afb8"
+# %% [markdown] lang="zh" of="7ff98c60"
 # 九种方法，数据同第 7 节，各三个随机种子，学习率取各自试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
-# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少（每次训练占一个核，两个同时跑；秒数也是这样量的）。`forgetting` 是通用能力（算术、词汇、列表）的正确率降了多少个百分点（见 notebook 04）。
+# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少（每次训练占一个核，两个同时跑；秒数也是这样量的）。`forgetting` 是通用能力（算术、词汇、列表）的正确率从训练前的 93 % 降了多少个百分点（见 notebook 04）。
 
 # %%
 zoo = sweeps.read("zoo")
@@ -825,29 +847,30 @@ columns = {
 panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable", "state"))
 
 # %% [markdown] lang="en"
-# After these forty steps all weights are ahead, and rsLoRA, which is louder, nearly comes level. But **none that learned the notices kept its school**: rsLoRA forgot as much as all weights; LoRA "forgets less" because it moved less; QLoRA, at its high rate, forgot most. Prefix, soft prompt and IA3 write no form in this time; the paper of the [soft prompt](https://arxiv.org/abs/2104.08691) says itself that it needs a large model. LoRA takes *more* memory than all weights. Why?
+# After these forty steps all weights are ahead. The gap is one of time: after the sixty of sections 4 and 6, LoRA is level. At *these* rates **none that learned the notices kept its school**; nor do few weights protect it: IA3 wrote no form and lost nearly all. A lower rate does (notebook 04). Prefix, soft prompt and IA3 learn no form so fast; the [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model. LoRA takes *more* memory than training all weights. Why?
 
-# %% [markdown] lang="zh" of="6ca679e2"
-# 走完这四十步，全参数领先，音量更大的 rsLoRA 快追平了。可是，**学会了通知书的，没有一个保住小学的功课**：rsLoRA 忘得和全参数一样多；LoRA“忘得少”，是因为动得少；QLoRA 学习率高，忘得最多。前缀、软提示和 IA3 在这点时间里一份格式都写不出；提出[软提示](https://arxiv.org/abs/2104.08691)的论文自己也说，它要靠大模型。LoRA 用的内存反而比全参数*多*。为什么？
+# %% [markdown] lang="zh" of="6ca2e251"
+# 走完这四十步，全参数领先。差距只是时间问题：第 4、6 节走了六十步，LoRA 就追平了。在*这样*的学习率下，**学会了通知书的，没有一个保住小学的功课**；训练的权重少也不保险：IA3 一份格式都写不出，功课却几乎丢光。管用的是降低学习率（见 notebook 04）。前缀、软提示和 IA3 在这点时间里学不会格式；提出[软提示](https://arxiv.org/abs/2104.08691)的论文自己也说，模型要够大才管用。LoRA 用的内存反而比训练全参数*多*。为什么？
 
 # %% [markdown] lang="en"
-# Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass, to which LoRA's side ways add their own; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
+# Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass, to which LoRA's side paths add their own; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
 
-# %% [markdown] lang="zh" of="6a85389b"
+# %% [markdown] lang="zh" of="8d221cd5"
 # 内存：LoRA 省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里不过 16 MB，淹没在**激活值**（为反向传播保留的中间结果）里，而 LoRA 的支路还要多存一些激活值；换成 7B，能省 90 GB。占比呢？把讲义的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
 
 # %%
 NOTES_SAY = {"lora": "~0.1 %", "qlora": "~0.1 %", "prefix": "~0.1 %", "adapter": "~1-5 %"}
 NOTES_SAY |= {"ia3": "less ｜ 更少", "full": "100 %"}
-print(f"{'':28}{'the notes ｜ 讲义':20}{'here ｜ 这里':>12}{'7B':>12}")
-on_7b = {}
+on_7b, lines = {}, []
 for row in {row["method"]: row for row in zoo}.values():
     name = row["method"]
     way = "lora" if name == "qlora" else name  # the same notes on a compressed book
     trainable, total = parameter_counts(adapt(empty(configs["Qwen2.5-7B"]), way, r=row["r"]))
     on_7b[name], here = 100 * trainable / total, 100 * row["trainable"] / row["total"]
-    print(f"{METHODS[name]:28}{NOTES_SAY.get(name, '–'):20}{here:10.3f} %{on_7b[name]:10.4f} %")
+    said = NOTES_SAY.get(name, "–")
+    lines.append([METHODS[name], said, f"{here:.3g} %", f"{on_7b[name]:.3g} %"])
 claim("lora_adapter_7b", on_7b["adapter"])
+table(["way ｜ 方法", "the notes ｜ 讲义", "here ｜ 这里", "7B"], lines)
 
 # %% [markdown]
 # ## 9. What goes wrong ｜ 哪里会出错

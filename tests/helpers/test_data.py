@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import data, files
+from helpers import data, files, jsonl
 from helpers.files import CourseError
 
 USER = {"role": "user", "content": "报告：占道停车"}
@@ -42,6 +43,12 @@ def bilingual(message: str) -> bool:
     return bool(en) and any("\u4e00" <= c <= "\u9fff" for c in zh)
 
 
+def english(zh: str) -> set[str]:
+    """Return the English words of a Chinese text; names, values and escapes are none."""
+    names = {"JSON", "UTF", "GBK", "gb18030", "null", "NaN", "Infinity", "Windows"}
+    return set(re.findall(r"(?<![\w\\])[A-Za-z]\w+", zh, re.ASCII)) - names
+
+
 def fails(path) -> str:
     """Return the message with which reading the file fails; it must speak both languages."""
     with pytest.raises(CourseError) as caught:
@@ -67,6 +74,69 @@ def test_the_parser_gives_its_reason_in_chinese_too(tmp_path):
     assert "键名要用双引号括起来（第 2 列）" in fails(write(tmp_path / "a.jsonl", b"{'a': 1}"))
 
 
+WRONG = {  # what the line is, the reason in Chinese
+    b'{"a": }': "此处缺少值",
+    b'{"a": 1 "b": 2}': "此处缺少逗号",
+    b'{"a" 1}': "此处缺少冒号",
+    b"{a: 1}": "键名要用双引号括起来",
+    b'{"a": 1} 2': "对象结束后还有多余的内容",
+    b'{"a": "\\q"}': "转义写法不对",
+    b'{"a": "\\u12g4"}': "\\u 后面要有四位十六进制数字",
+    b'{"a": "\t"}': "字符串里有未转义的控制字符",
+    b'{"a": "': "字符串没有结束",
+    b'{"a": ' + b"[" * 100_000: "嵌套太深",
+    b'{"a": ' + b"1" * 5000 + b"}": "整数太长",
+    b'{"a": NaN}': "NaN 不是合法的 JSON 数值",
+    b'{"a": -Infinity}': "-Infinity 不是合法的 JSON 数值",
+    b'{"a": 1e999}': "1e999 不是合法的 JSON 数值",
+    b'{"a": -1' + b"0" * 400 + b".0}": "-1000000000000000000 不是合法的 JSON 数值",
+    b'{"a": "\\ud83d"}': "半个字符",
+    b'{"a": "\xff"}': "本行第 8 个字节是 0xff",
+    b"[" * 100_000: "这是 JSON 数组",
+}
+
+
+@pytest.mark.parametrize(("raw", "zh"), WRONG.items(), ids=range(len(WRONG)))
+def test_every_reason_is_told_in_chinese(raw, zh):
+    problem = jsonl.parse_line(1, raw)
+    assert zh in f"{problem.zh}。{problem.mend_zh}"
+    assert not english(problem.zh) and not english(problem.mend_zh)
+
+
+@pytest.mark.parametrize("raw", [b'{"a": [1,]}', b'{"a": 1,}'])
+def test_a_trailing_comma_in_any_python(raw):
+    """Python 3.13 has reasons of its own for it."""
+    assert not english(jsonl.parse_line(1, raw).zh)
+
+
+def test_reasons_of_a_later_python_are_never_left_in_english():
+    for reason in [*jsonl.REASONS, "Some reason of Python 3.99"]:
+        problem = jsonl.malformed(2, b"", json.JSONDecodeError(reason, "{}", 1))
+        assert reason in problem.en and not english(problem.zh)
+
+
+@given(cut=st.integers(0, 60), put=st.text('"{}[],:\\\t1eNu ', max_size=2))
+def test_whatever_is_wrong_the_chinese_half_is_chinese(cut, put):
+    raw = b'{"a": "\\u4f60\\n", "b": [1, -2.5e3, true, null, {"c": "d"}], "e": ""}'
+    problem = jsonl.parse_line(2, raw[:cut] + put.encode() + raw[cut + 1 :])
+    if isinstance(problem, jsonl.Problem):
+        assert not english(problem.zh)
+
+
+@pytest.mark.parametrize("indent", ["", "   ", "\t", "\u3000"])
+def test_columns_are_counted_from_the_start_of_the_line(indent):
+    problem = jsonl.parse_line(1, f"{indent}{{'a': 1}}\r\n".encode())
+    assert f"(column {len(indent) + 2})" in problem.en
+    assert jsonl.parse_line(1, f'{indent}{{"a": 1}}\r\n'.encode()) == {"a": 1}
+
+
+@pytest.mark.parametrize("number", ["1e308", "-1.5", "0.1e-999", "1" * 4000])
+def test_numbers_that_can_be_written_again_are_read(tmp_path, number):
+    row = jsonl.parse_line(1, f'{{"a": {number}}}'.encode())
+    assert row == {"a": json.loads(number)}
+    data.write_jsonl(tmp_path / "a.jsonl", [row])
+
+
 def test_stream_reads_no_further_than_asked(tmp_path):
     path = write(tmp_path / "a.jsonl", line(GOOD) + b"\n{broken\n")
     rows = data.stream_jsonl(path)
@@ -80,7 +150,9 @@ def test_missing_file(tmp_path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    assert "cannot be read" in fails(tmp_path)
+    message = fails(tmp_path)
+    assert "cannot be read" in message
+    assert not english(message.partition(" ｜ ")[2])
 
 
 def test_not_utf8_names_line_and_byte(tmp_path):
@@ -181,7 +253,7 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CourseError, match="not saved") as caught:
         data.write_jsonl(tmp_path / "file" / "a.jsonl", [GOOD])
-    assert bilingual(str(caught.value))
+    assert bilingual(str(caught.value)) and not english(caught.value.zh)
 
 
 def message(**fields):

@@ -85,6 +85,17 @@ def test_input_follows_the_instruction():
     assert said == ["s", "Translate\n你好", "Hello"]
 
 
+@pytest.mark.parametrize("system", [None, ""])
+def test_alpaca_without_a_system_text(system):
+    """Null is no system text; an empty one is, and stays."""
+    row = {"instruction": "a", "output": "b", "system": system}
+    told = data.to_messages(row)
+    first = [] if system is None else [{"role": "system", "content": ""}]
+    assert told["messages"] == first + A_B
+    assert data.check_messages([told]) == ([told], [])
+    assert data.to_alpaca(told) == row
+
+
 def test_system_beside_sharegpt_goes_first():
     row = turn(**{"from": "human", "value": "a"}) | {"system": "s"}
     assert data.to_messages(row)["messages"][0] == {"role": "system", "content": "s"}

@@ -137,6 +137,15 @@ def test_parts_share_a_grid_and_merge_into_the_whole(tool, tmp_path):
     assert tool("--grid", "rate") == []
 
 
+@pytest.mark.parametrize("text", ["0/2", "3/2", "x", "1/0", "1", "1/2/3", "", "1/x", "1.0/2"])
+def test_a_part_that_is_none_is_refused(tool, capsys, text):
+    with pytest.raises(SystemExit) as stopped:
+        tool("--grid", "rate", "--part", text)
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and not [*tool.folder.iterdir()]
+    assert f"{text!r} is no part: write i/n" in said and "请写 i/n" in said
+
+
 def test_more_seeds_add_to_what_there_is(tool):
     tool("--grid", "rate")
     assert {r["seed"] for r in tool("--grid", "rate", "--seeds", "0", "3", "4")} == {3, 4}
@@ -178,7 +187,7 @@ def test_panels_draw_one_bar_for_each_method_that_ran():
 # --- the runs that ship
 
 
-@pytest.mark.parametrize("grid", ["rate", "rank", "where", "scale", "zoo"])
+@pytest.mark.parametrize("grid", [*sweep.GRIDS])
 def test_recorded_runs_are_whole_and_of_this_model_and_data(grid):
     rows, base = sweeps.read(grid), sweeps.fingerprint()
     mend = f"python tools/sweep.py --grid {grid}"

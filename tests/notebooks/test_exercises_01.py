@@ -12,7 +12,7 @@ from tools.nbkit.exercises import solution_of
 from tools.nbkit.source import read_source, tags
 
 SOURCE = Path(__file__).resolve().parents[2] / "notebooks" / "src" / "01_decision_tree.py"
-NAMES = ["decide", "seeds_cases", "more_cases", "break_even"]
+NAMES = ["decide", "notes_cases", "more_cases", "break_even"]
 A_D = {"A": "rag", "B": "fine-tune", "C": "fine-tune", "D": "prompt"}
 E_L = {
     "E": "rag", "F": "prompt", "G": "fine-tune", "H": "both",
@@ -83,13 +83,13 @@ def changed(when, to):
         (nb01.decide, changed(lambda k, c, h, s, p: c and not k, "rag"), "nothing is missing"),
         (nb01.decide, changed(lambda k, c, h, s, p: not k and p, "prompt"), "is not asked"),
         (nb01.decide, lambda *flags: print("rag"), "returned nothing"),
-        (nb01.seeds_cases, ["rag", "fine-tune", "fine-tune", "prompt"], "write a dict"),
-        (nb01.seeds_cases, {"A": "rag"}, "judge each"),
-        (nb01.seeds_cases, A_D | {"A": "RAG"}, "is not one of"),
-        (nb01.seeds_cases, A_D | {"A": "fine-tune"}, "A: answers on a law"),
-        (nb01.seeds_cases, A_D | {"B": "prompt"}, "B: the facts come"),
-        (nb01.seeds_cases, A_D | {"C": "rag"}, "C: how to say things"),
-        (nb01.seeds_cases, A_D | {"D": "fine-tune"}, "D: a model sees its prompt"),
+        (nb01.notes_cases, ["rag", "fine-tune", "fine-tune", "prompt"], "write a dict"),
+        (nb01.notes_cases, {"A": "rag"}, "judge each"),
+        (nb01.notes_cases, A_D | {"A": "RAG"}, "is not one of"),
+        (nb01.notes_cases, A_D | {"A": "fine-tune"}, "A: answers on a law"),
+        (nb01.notes_cases, A_D | {"B": "prompt"}, "B: the facts come"),
+        (nb01.notes_cases, A_D | {"C": "rag"}, "C: how to say things"),
+        (nb01.notes_cases, A_D | {"D": "fine-tune"}, "D: a model sees its prompt"),
         (nb01.more_cases, E_L | {"E": "fine-tune"}, "E: prices"),
         (nb01.more_cases, E_L | {"F": "fine-tune"}, "F: one line"),
         (nb01.more_cases, E_L | {"G": "prompt"}, "G: the prompt works"),

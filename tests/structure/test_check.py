@@ -26,6 +26,9 @@ BROKEN = {
     "inline code missing": ("写出 `add`", "写出函数", "differ in inline code"),
     "formula": ("公式 $x + y$", "公式 $x - y$", "differ in formulas"),
     "link": ("[另一项](https://example.org)", "[另一项](https://example.com)", "links and images"),
+    "link to nowhere": ("You add two", "You [add](91_gone.ipynb) two", "91_gone.ipynb leads"),
+    "picture from nowhere": ("You add two", "You ![add](img/a.png) two", "img/a.png leads"),
+    "link out of the course": ("You add two", "You [add](../../..) two", "../../.. leads"),
     "list": ("# - 一项\n", "", "lengths of the lists"),
     "heading count": ("# 轮到你了", "# ### 练习\n#\n# 轮到你了", "differ in headings"),
     "no Chinese in the Chinese": ("轮到你了：写出 `add`。", "`add`", "no Chinese in it"),
@@ -69,6 +72,22 @@ def test_chinese_quotation_may_stand_for_an_english_one(finished):
     assert list(differences("Write `Fine: 200 yuan`.", "写 `罚款：200元`。")) == []
     assert list(differences("Write `Fine: 200 yuan` and `x`.", "写 `罚款：200元`。"))
     assert list(differences(r"$\text{loss} = x$", r"$\text{损失} = x$")) == []
+
+
+FILES = ["bootstrap.py", "src/90_toy.py#L3", "../data/claims.csv", "../data", "#1.-Add"]
+SITES = ["https://example.org/gone.ipynb", "mailto:ann@example.org", "//example.org/x"]
+
+
+@pytest.mark.parametrize("link", FILES + SITES)
+def test_links_to_files_that_are_there_and_to_other_sites_are_left_alone(finished, link):
+    finished.edit("You add two numbers.", f"You [add]({link}) two numbers.")
+    assert finished.problems() == []
+
+
+def test_link_with_a_space_is_read_as_a_browser_reads_it(finished):
+    (finished.root / "data" / "two words.csv").touch()
+    finished.edit("You add two numbers.", "You [add](../data/two%20words.csv) two numbers.")
+    assert finished.problems() == []
 
 
 def change_notebook(toy, change) -> None:

@@ -79,3 +79,33 @@ def test_claims_of_some_lessons(toy):
     assert [c.id for c in report.claims_of(toy.root)] == ["toy_sum"]
     assert [c.id for c in report.claims_of(toy.root, ["90"])] == ["toy_sum"]
     assert report.claims_of(toy.root, ["91_other"]) == []
+
+
+# --- the ledger of the course and what its claims gave with several random seeds -----------------
+
+
+def test_every_claim_was_measured_with_seeds_and_keeps_to_its_range():
+    values = claims.known(claims.ROOT)
+    assert values, "data/claims_seeds.json is of another model or other data: make claims --seeds"
+    for claim in report.claims_of(claims.ROOT):
+        if claim.verdict == "not testable here":
+            continue
+        found = values.get(claim.id, {})
+        assert len(found) >= 3, f"{claim.id}: {len(found)} seeds"
+        outside = {seed: value for seed, value in found.items() if not claim.holds(value)}
+        assert not outside, f"{claim.id}: {outside}, expected {claim.expected()[0]}"
+
+
+def test_values_of_two_clones_are_joined(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "fingerprint", lambda: "f00d")
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(claims.report, "claims_of", lambda root, names=None: [CLAIM])
+    claims.keep(tmp_path, "f00d", {"toy_sum": {"0": 5.0}})
+    other = tmp_path / "other.json"
+    other.write_text('{"base": "f00d", "values": {"toy_sum": {"1": 7.0}}}', encoding="utf-8")
+    assert claims.main(["--merge", str(other), "--root", str(tmp_path)]) == 1, "7 is out of range"
+    assert claims.known(tmp_path) == {"toy_sum": {"0": 5.0, "1": 7.0}}
+    stale = tmp_path / "stale.json"
+    stale.write_text('{"base": "beef", "values": {"toy_sum": {"2": 5.0}}}', encoding="utf-8")
+    claims.main(["--merge", str(stale), "--root", str(tmp_path)])
+    assert "2" not in claims.known(tmp_path)["toy_sum"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.imports import packages
 from tools import claims
 from tools.nbkit import check, report, source
 
@@ -48,6 +49,48 @@ def test_every_requirement_is_pinned_and_says_who_uses_it():
         found = PIN.match(line)
         assert found, f"not `name==version  # who uses it`: {line}"
         assert USERS.search(found[3]), f"says nobody who uses it: {line}"
+
+
+IMPORTED_AS = {"markdown-it-py": "markdown_it", "pyyaml": "yaml", "fonttools": "fontTools"}
+
+
+def users() -> dict[str, str]:
+    """Read who uses each pinned package: {the name it is imported by: what stands before the :}."""
+    found = filter(None, map(PIN.match, read("requirements.txt").splitlines()))
+    lines = {re.sub(r"[-_.]+", "-", line[1]).lower(): line[3] for line in found}
+    return {
+        IMPORTED_AS.get(name, name.replace("-", "_")): text.split(":")[0]
+        for name, text in lines.items()
+    }
+
+
+def numbers(users: str) -> set[str]:
+    """List the lessons in "notebooks 00-02, 05"."""
+    found = re.findall(r"\b(\d\d)(?:-(\d\d))?\b", users)
+    return {f"{n:02}" for first, last in found for n in range(int(first), int(last or first) + 1)}
+
+
+def test_requirements_name_the_lessons_that_need_them():
+    lessons = {path.stem[:2]: packages(path) for path in source.sources(ROOT)}
+    code = [p for folder in ("helpers", "tools", "notebooks/src") for p in modules(folder)]
+    anywhere = set().union(*map(imported, code))  # others, such as accelerate, stand behind these
+    assert {"torch", "peft", "scipy"} <= anywhere
+    wrong = {}
+    for name, text in users().items():
+        need = {n for n, found in lessons.items() if name in found}
+        if name in anywhere and numbers(text) & set(lessons) != need:
+            wrong[name] = f"requirements.txt says {text}; needed by {sorted(need) or 'no lesson'}"
+    assert not wrong
+
+
+def test_requirements_name_helpers_and_tools_that_import_them():
+    for name, text in users().items():
+        for module in re.findall(r"helpers\.\w+", text):
+            assert name in imported(ROOT / f"{module.replace('.', '/')}.py"), (name, module)
+        for tool in re.findall(r"tools/\w+\.py", text):
+            files = [ROOT / tool, *(modules("tools/nbkit") if tool == "tools/nb.py" else ())]
+            behind = {"bitsandbytes"}  # transformers imports it
+            assert name in set().union(behind, *map(imported, files)), (name, tool)
 
 
 def test_lock_agrees_with_requirements():
@@ -221,6 +264,17 @@ def test_licences():
 def test_lessons_of_the_ground_floor_exist():
     numbers = {p.stem[:2] for p in source.sources(ROOT)}
     assert {"00", "04"} <= numbers
+
+
+@pytest.mark.parametrize("path", source.sources(ROOT), ids=lambda p: p.stem)
+def test_badges_lead_to_the_repository_that_the_bootstrap_cell_names(path):
+    (repo,) = re.findall(r'REPO = "https://github\.com/(.+?)"', read("notebooks/bootstrap.py"))
+    place = f"{repo}/blob/main/notebooks/{path.stem}.ipynb"
+    badges = re.findall(r"\]\(([^)]+\.ipynb)\)", source.read_source(path).cells[0].source)
+    assert badges == [
+        f"https://colab.research.google.com/github/{place}",
+        f"https://kaggle.com/kernels/welcome?src=https://github.com/{place}",
+    ]
 
 
 def test_lessons_pass_every_rule():
