@@ -9,6 +9,7 @@ data are dropped. `--merge FILE ...` takes in values that were measured in anoth
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import re
 import sys
@@ -75,6 +76,16 @@ def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
         return row[1] + shown + row[3]
 
     return LESSON_ROW.sub(minutes, text)
+
+
+def picture(root: Path) -> bytes | None:
+    """Return the README's picture: the figure of lesson 04 that sets before beside after."""
+    for path in sources(root, ["04"]):
+        for cell in (read_notebook(notebook_path(path)) or {"cells": []})["cells"]:
+            for output in cell.get("outputs", []) if "after, no article" in cell["source"] else []:
+                if drawn := output.get("data", {}).get("image/png"):
+                    return base64.b64decode(drawn)
+    return None
 
 
 def try_seeds(root: Path, names: list[str], seeds: list[int], profile: str) -> int:
@@ -153,7 +164,9 @@ def main(argv: list[str] | None = None) -> int:
             readme(page.read_text(encoding="utf-8"), report.claims_of(root), committed(root)),
             encoding="utf-8",
         )
-        say("README.md: tables written", "README.md：表格已更新")
+        if drawn := picture(root):
+            (root / "notebooks" / "img" / "result.png").write_bytes(drawn)
+        say("README.md: tables and picture written", "README.md：表格和插图已更新")
     except CourseError as error:
         print(f"❌ {error}", file=sys.stderr)
         return 1

@@ -500,10 +500,10 @@ claim("sft_facts_opened", after["opened"]["facts"])
 fig
 
 # %% [markdown] lang="en"
-# The **form** came with training: from nothing to some nine in ten without an article, and nearly all with three. **Conduct** needs only the report: every act was practised. **Terms** the base could read off the articles; now those of practised ones are known by heart, and half of the others are put together from practised parts. **Facts** need the text, and a form to keep them apart. Without text hardly a number has stuck (notebook 08).
+# The **form** came with training: from nothing to more than eight in ten without an article, and nearly all with three. **Conduct** needs only the report: every act was practised. **Terms** the base could read off the articles; now those of practised ones are known by heart, and half of the others are put together from practised parts. **Facts** need the text, and a form to keep them apart. Without text few numbers have stuck (notebook 08).
 
-# %% [markdown] lang="zh" of="ad11312e"
-# **格式**是训练带来的：从零升到不给法条也约有九成写得对，给三条时几乎全对。**违法事实**看报告就写得出：每种行为都在别的法条里练过。**术语**，有法条时基座本来就读得出；如今练过的法条，术语背得出来，没练过的也有一半能用练过的部件拼出来。**事实**既要有文本，又要有格式让它们各归其位。不给文本，数字几乎一个也没记住（notebook 08 由此展开）。
+# %% [markdown] lang="zh" of="b743599b"
+# **格式**是训练带来的：从零升到不给法条也有八成多写得对，给三条时几乎全对。**违法事实**看报告就写得出：每种行为都在别的法条里练过。**术语**，有法条时基座本来就读得出；如今练过的法条，术语背得出来，没练过的也有一半能用练过的部件拼出来。**事实**既要有文本，又要有格式让它们各归其位。不给文本，数字没记住几个（notebook 08 由此展开）。
 
 # %% [markdown] lang="en"
 # Look at single notices: the eye finds what a mean hides.
@@ -661,10 +661,10 @@ fig.axes[0].axhline(held_loss(load(setup)[0], valid), color="#666666", linestyle
 fig
 
 # %% [markdown] lang="en"
-# The advised rate barely moves this model; the valley lies hundreds of times higher; at the right end the loss is above the dotted line. The advice is for all weights of far larger models; LoRA wants a higher rate there, too (notebook 02). A few lines of code find your valley.
+# The advised rate barely moves this model; the valley lies hundreds of times higher; at 0.05 the loss is above the dotted line, at 1 there is none left to draw (`nan`). The advice is for all weights of far larger models; LoRA wants a higher rate there, too (notebook 02). A few lines of code find your valley.
 
-# %% [markdown] lang="zh" of="853344e9"
-# 讲义建议的学习率几乎推不动这个模型，谷底要高几百倍；最右端的损失比虚线（训练前）还高。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要更高（见 notebook 02）。你的谷底在哪里，几行代码就测得出来。
+# %% [markdown] lang="zh" of="b9d09ea4"
+# 讲义建议的学习率几乎推不动这个模型，谷底要高几百倍；到 0.05，损失比虚线（训练前）还高；到 1，损失成了 `nan`，画都画不出来。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要更高（见 notebook 02）。你的谷底在哪里，几行代码就测得出来。
 
 # %% [markdown] lang="en"
 # And **epochs**: train all weights on 48 rows, many times over, and watch the loss on these rows and on unseen ones. **Predict first**: how will the two curves part?

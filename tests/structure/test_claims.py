@@ -109,3 +109,8 @@ def test_values_of_two_clones_are_joined(tmp_path, monkeypatch):
     stale.write_text('{"base": "beef", "values": {"toy_sum": {"2": 5.0}}}', encoding="utf-8")
     claims.main(["--merge", str(stale), "--root", str(tmp_path)])
     assert "2" not in claims.known(tmp_path)["toy_sum"]
+
+
+def test_the_readmes_picture_is_lesson_04s():
+    shown = (claims.ROOT / "notebooks" / "img" / "result.png").read_bytes()
+    assert shown == claims.picture(claims.ROOT), "another picture than 04's outputs: make claims"
