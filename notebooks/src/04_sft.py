@@ -697,10 +697,10 @@ claim("sft_overfitting", on_held[-1] - min(on_held))
 fig
 
 # %% [markdown] lang="en"
-# After some nine epochs the loss on its own rows still falls, while on others it creeps up: all that it learns now are the numbers of its 48 rows. So the notes' advice "watch the validation loss" (the loss on rows kept out of training) is right, and the trainer's `load_best_model_at_end` (with `save_strategy="epoch"`) goes back to where that loss was lowest.
+# After some six epochs the loss on its own rows still falls, while on others it creeps up: all that it learns now are the numbers of its 48 rows. So the notes' advice "watch the validation loss" (the loss on rows kept out of training) is right, and the trainer's `load_best_model_at_end` (with `save_strategy="epoch"`) goes back to where that loss was lowest.
 
-# %% [markdown] lang="zh" of="7b5862f0"
-# 大约第九轮以后，自己那几行的损失还在降，别的行却慢慢升高：这时学进去的，只剩这 48 行的数字。所以讲义的建议“监控验证集损失”（留出来不参与训练的行上的损失）是对的；训练器的 `load_best_model_at_end`（还要设 `save_strategy="epoch"`）会自动退回这个损失最低的时候。
+# %% [markdown] lang="zh" of="c529f027"
+# 大约第六轮以后，自己那几行的损失还在降，别的行却慢慢升高：这时学进去的，只剩这 48 行的数字。所以讲义的建议“监控验证集损失”（留出来不参与训练的行上的损失）是对的；训练器的 `load_best_model_at_end`（还要设 `save_strategy="epoch"`）会自动退回这个损失最低的时候。
 
 # %% [markdown]
 # ## 7. What it forgot ｜ 它忘了什么
@@ -763,10 +763,10 @@ plots.grid(
 )
 
 # %% [markdown] lang="en"
-# Learning notices wiped out most of primary school, with LoRA, too: its base weights stay frozen (take the adapter off, and all is back), but at so high a rate every layer's output is bent. Old rows mixed in, one to three new ones, keep some of it. More would need more of them.
+# Learning notices wiped out nearly all of primary school, with LoRA, too: its base weights stay frozen (take the adapter off, and all is back), but at so high a rate every layer's output is bent. Old rows mixed in, one to three new ones, keep some of it. More would need more of them.
 
-# %% [markdown] lang="zh" of="a07f6f65"
-# 学写通知书，把小学的功课冲掉了大半，LoRA 也不例外：基座的权重虽然冻结（卸下适配器就一切如初），可学习率这么高，每一层的输出都被带偏。混入旧数据（新旧约三比一），能保住一部分；想多保住一些，就要多混。
+# %% [markdown] lang="zh" of="0f6b319a"
+# 学写通知书，把小学的功课几乎冲光了，LoRA 也不例外：基座的权重虽然冻结（卸下适配器就一切如初），可学习率这么高，每一层的输出都被带偏。混入旧数据（新旧约三比一），能保住一部分；想多保住一些，就要多混。
 
 # %% [markdown] lang="en"
 # The notes' other two remedies: the **validation loss**, which sees forgetting only if general rows are in it; and a **small rate**. The recorded runs of notebook 02 (320 notices, two epochs, all weights, three random seeds) show what that costs. **Predict first**: is there a rate that learns the notices and forgets nothing?
