@@ -63,7 +63,7 @@ def decide(answer):
 
 # case -> right way, hint in English and Chinese
 # fmt: off
-SEEDS_CASES = {
+NOTES_CASES = {
     "A": ("rag", "answers on a law that is amended each year: facts, and they change",
           "法规每年修订：缺的是事实，而且会变"),
     "B": ("fine-tune", "the facts come with each request; a form that prompts do not bring has to "
@@ -107,7 +107,7 @@ def judged(answer: Any, cases: Mapping[str, tuple[str, str, str]]) -> Iterator[S
 
 @exercise("01.2", "The four scenarios of the notes", "讲义里的四个场景")
 def notes_cases(answer):
-    yield from judged(answer, SEEDS_CASES)
+    yield from judged(answer, NOTES_CASES)
 
 
 @exercise("01.3", "Eight more cases", "再判八例")

@@ -47,9 +47,9 @@ def test_the_stub_waits_and_the_published_solution_passes(name):
 
 
 def test_there_are_twelve_cases_and_the_seeds_four_are_among_them():
-    assert list(nb01.SEEDS_CASES) == list("ABCD")
+    assert list(nb01.NOTES_CASES) == list("ABCD")
     assert list(nb01.MORE_CASES) == list("EFGHIJKL")
-    rights = {right for right, _, _ in (nb01.SEEDS_CASES | nb01.MORE_CASES).values()}
+    rights = {right for right, _, _ in (nb01.NOTES_CASES | nb01.MORE_CASES).values()}
     assert rights == set(nb01.WAYS), "every way is right somewhere"
 
 
