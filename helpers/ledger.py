@@ -24,6 +24,7 @@ VERDICTS = {
     "holds": "成立",
     "holds in part": "部分成立",
     "does not hold": "不成立",
+    "not shown here": "此处看不出",  # the range holds zero: no effect, or too few runs to see it
     "not testable here": "此处无法检验",
 }
 
@@ -57,7 +58,8 @@ class Claim(NamedTuple):
         """Return the expected range in English and Chinese."""
         low, high = (None if x is None else shown(x, self.unit) for x in (self.low, self.high))
         if low and high:
-            en, zh = f"{low} to {high}", f" {low} 至 {high}"
+            once = shown(self.low, "") if self.unit in UNITS_ZH else low  # a word stands once
+            en, zh = f"{low} to {high}", f" {once} 至 {high}"
         elif low or high:
             en = f"at least {low}" if low else f"at most {high}"
             zh = f"至少 {low}" if low else f"至多 {high}"
@@ -66,7 +68,8 @@ class Claim(NamedTuple):
         return en, self.in_chinese(zh)
 
     def in_chinese(self, measured: str) -> str:
-        """Return a measured value or a range with its unit in Chinese."""
+        """Return a measured value or a range with its unit and its comma in Chinese."""
+        measured = measured.replace(", n = ", "，n = ")
         word = UNITS_ZH.get(self.unit)
         return re.sub(rf" {self.unit}\b", f" {word}", measured) if word else measured
 

@@ -44,7 +44,7 @@ def panels(
         ax.set_yticks(range(len(values)), [two_lines(names[v]) if n == 0 else "" for v in values])
         ax.tick_params(axis="x", labelsize=8)
         ax.grid(axis="y", visible=False)
-        ax.invert_yaxis()
+        ax.set_ylim(len(values) - 0.5, -0.5)  # the first on top, at one height in all panels
     fig.suptitle(title, size=11)
     return fig
 

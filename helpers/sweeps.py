@@ -1,6 +1,7 @@
 """Recorded training runs, data/sweeps/GRID.jsonl: one real run a line, made by tools/sweep.py."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from helpers.interval import Interval
 from helpers.jsonl import read_jsonl
 
 Row = dict[str, Any]
+ONE_SEED = "SWEEP_SEED"  # of the environment
 
 # what a run was asked to do, `base` being `fingerprint()`: the same settings give the same run
 SETTINGS = (
@@ -55,9 +57,14 @@ def fingerprint() -> str:
 
 
 def read(grid: str) -> list[Row]:
-    """Return the runs of a grid, such as "rate"; raise CourseError when none is recorded."""
+    """Return the runs of a grid, such as "rate"; raise CourseError when none is recorded.
+
+    Where the environment names one seed (tools/claims.py does), only the runs of that seed.
+    """
     path = root() / "data" / "sweeps" / f"{grid}.jsonl"
     rows = read_jsonl(path) if path.is_file() else []
+    if seed := os.environ.get(ONE_SEED):
+        rows = [row for row in rows if str(row["seed"]) == seed]
     if not rows:
         raise CourseError(
             en=f"no recorded runs: python tools/sweep.py --grid {grid}",

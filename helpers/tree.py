@@ -107,14 +107,15 @@ def draw(path: Sequence[str] = (), mended: bool = False):
 
     fig, ax = figure(width=9.6, height=4.9)
     steps = set(pairwise(path))
+    boxes = {name: _box(ax, name, name in path) for name in NODES}  # first: arrows end at them
     for name, node in NODES.items():
         if isinstance(node, Question):
-            _way(ax, name, node.yes, "yes ｜ 是", (name, node.yes) in steps)
-            _way(ax, name, node.no, "no ｜ 否", (name, node.no) in steps)
-        _box(ax, name, name in path)
+            _way(ax, boxes, name, node.yes, "yes ｜ 是", (name, node.yes) in steps)
+            _way(ax, boxes, name, node.no, "no ｜ 否", (name, node.no) in steps)
     if mended:
         onward = any((leaf, "style") in steps for leaf in FACT_LEAVES)
-        _way(ax, "changing", "style", "then ask this too ｜ 接着再问", onward, linestyle="--")
+        words = "then ask this too ｜ 接着再问"
+        _way(ax, boxes, "changing", "style", words, onward, linestyle="--")
     ax.set(xlim=(-0.5, 6.8), ylim=(-0.45, 3.4))
     ax.axis("off")
     reasons = [f"{leaf.why_en} ｜ {leaf.why_zh}" for leaf in advice(path)]
@@ -123,8 +124,8 @@ def draw(path: Sequence[str] = (), mended: bool = False):
     return fig
 
 
-def _box(ax, name: str, marked: bool) -> None:
-    """Draw a node: questions white, advice blue, what is on the path yellow."""
+def _box(ax, name: str, marked: bool):
+    """Draw a node and return its patch: questions white, advice blue, the path yellow."""
     from helpers.plots import COLOURS, INK
 
     node, (x, y) = NODES[name], PLACES[name]
@@ -132,17 +133,17 @@ def _box(ax, name: str, marked: bool) -> None:
     colour = COLOURS[2] if marked else "#D6E8F5" if leaf else "white"
     box = {"boxstyle": "round,pad=0.4" if leaf else "square,pad=0.4", "facecolor": colour}
     box |= {"edgecolor": INK, "linewidth": 2.5 if marked else 1}
-    ax.text(x, y, f"{node.en}\n{node.zh}", bbox=box, ha="center", va="center", size=9, zorder=3)
+    text = ax.text(x, y, f"{node.en}\n{node.zh}", bbox=box, ha="center", va="center", size=9)
+    return text.get_bbox_patch()
 
 
-def _way(ax, start: str, end: str, label: str, marked: bool, linestyle: str = "-") -> None:
-    """Draw an arrow between two nodes with its answer beside it."""
+def _way(ax, boxes, start: str, end: str, label: str, marked: bool, linestyle: str = "-") -> None:
+    """Draw an arrow from the edge of one box to that of another, with its answer beside it."""
     (x, y), (to_x, to_y) = PLACES[start], PLACES[end]
     colour, width = ("#D55E00", 3) if marked else ("#777777", 1.2)
     look = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "linestyle": linestyle}
-    level = y == to_y
-    gap = {"shrinkA": 90, "shrinkB": 108} if level else {"shrinkA": 16, "shrinkB": 20}
-    ax.annotate("", (to_x, to_y), (x, y), arrowprops=look | gap)
+    look |= {"patchA": boxes[start], "patchB": boxes[end], "mutation_scale": 14}
+    ax.annotate("", (to_x, to_y), (x, y), arrowprops=look | {"shrinkA": 0, "shrinkB": 2})
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     words = {"size": 8, "ha": "center", "va": "center", "bbox": paper}
-    ax.text((x + to_x) / 2, (y + to_y) / 2 + 0.17 * level, label, **words)
+    ax.text((x + to_x) / 2, (y + to_y) / 2 + 0.17 * (y == to_y), label, **words)

@@ -3,7 +3,9 @@
 `--seeds 0 1 2 3 4` runs the lessons once with each seed and prints the least and the greatest
 value of each claim, for an author who sets a range. The values are kept in data/claims_seeds.json
 and join those that stand there, so that seeds can be run in parts; those of another model or other
-data are dropped. `--merge FILE ...` takes in values that were measured in another clone.
+data are dropped, those of other code than the lesson has now are told. Of the recorded runs in
+data/sweeps/ a seed takes its own alone; the readings of data/sweeps/cleaning.json have no seed.
+`--merge FILE ...` takes in values that were measured in another clone.
 """
 
 from __future__ import annotations
@@ -11,19 +13,21 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import os
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers.env import CourseError, say
 from helpers.files import atomic_file
 from helpers.ledger import VERDICTS, Claim, shown
-from helpers.sweeps import fingerprint
+from helpers.sweeps import ONE_SEED, fingerprint
 from tools.nbkit import report
 from tools.nbkit.run import read_results, run_one
-from tools.nbkit.source import notebook_path, read_notebook, sources
+from tools.nbkit.source import build, code_hash, notebook_path, read_notebook, read_source, sources
 
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
@@ -88,53 +92,101 @@ def picture(root: Path) -> bytes | None:
     return None
 
 
-def try_seeds(root: Path, names: list[str], seeds: list[int], profile: str) -> int:
+def try_seeds(root: Path, names: list[str], seeds: list[int]) -> int:
     """Run lessons with several seeds; print each claim's least and greatest value so far."""
-    base, found = fingerprint(), known(root)
+    found = known(root)
     for path in sources(root, names):
-        for seed in seeds:
-            run = run_one(path, root / "build" / "seeds" / str(seed), profile=profile, seed=seed)
+        code = lesson_code(path)
+        for seed in map(str, seeds):
+            os.environ[ONE_SEED] = seed
+            run = run_one(path, root / "build" / "seeds" / seed, seed=int(seed))
+            del os.environ[ONE_SEED]
             if not run.ok:
                 raise CourseError(en=run.error, zh=f"种子 {seed} 运行失败", where=path.stem)
             for row in run.claims:
-                found.setdefault(row["id"], {})[str(seed)] = float(f"{row['value']:.5g}")
-            keep(root, base, found)
+                found.values.setdefault(row["id"], {})[seed] = float(f"{row['value']:.5g}")
+            found.code.setdefault(path.stem, {})[seed] = code
+            keep(root, found)
             say(f"{path.stem}, seed {seed}: done", f"{path.stem}，种子 {seed}：完成")
     return spread(root, names, found)
 
 
-def known(root: Path, path: Path | None = None) -> dict[str, dict[str, float]]:
+class Seeds(NamedTuple):
+    """What several seeds gave: claim -> seed -> value, and lesson -> seed -> hash of its code."""
+
+    values: dict[str, dict[str, float]]
+    code: dict[str, dict[str, str]]
+
+    def join(self, other: Seeds, lessons: dict[str, str]) -> None:
+        """Take in what another clone measured; `lessons` tells the lesson of a claim.
+
+        Where both know a seed, the other's value is taken if it is told with its code: else it
+        may be a copy of what stood here before.
+        """
+        for name, by_seed in other.values.items():
+            measured, mine = other.code.get(lessons.get(name, ""), {}), self.values.get(name, {})
+            new = {s: value for s, value in by_seed.items() if s in measured or s not in mine}
+            self.values[name] = mine | new
+        for lesson, by_seed in other.code.items():
+            self.code[lesson] = self.code.get(lesson, {}) | by_seed
+
+
+def lesson_code(path: Path) -> str:
+    """Return the hash of a lesson's code, as its outputs carry it."""
+    return code_hash(build(read_source(path)))
+
+
+def known(root: Path, path: Path | None = None) -> Seeds:
     """Read the values by claim and seed, those of the present model and data."""
     path = path or root / "data" / "claims_seeds.json"
     told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return told["values"] if told.get("base") == fingerprint() else {}
+    if told.get("base") != fingerprint():
+        return Seeds({}, {})
+    return Seeds(told["values"], told.get("code", {}))
 
 
-def keep(root: Path, base: str, found: dict[str, dict[str, float]]) -> None:
+def keep(root: Path, found: Seeds) -> None:
     """Write the values, one claim a line, in the ledger's order."""
     order = [claim.id for claim in report.claims_of(root)]
-    lines = [
-        f"{json.dumps(i)}: {json.dumps(dict(sorted(found[i].items())))}"
-        for i in order
-        if i in found
-    ]
-    body = ",\n".join(lines)
+
+    def lines(of: dict[str, dict], names: list[str]) -> str:
+        return ",\n".join(
+            f"{json.dumps(name)}: {json.dumps(dict(sorted(of[name].items())))}" for name in names
+        )
+
+    values = lines(found.values, [name for name in order if name in found.values])
+    code = lines(found.code, sorted(found.code))
+    text = f'{{"base": "{fingerprint()}", "code": {{\n{code}\n}}, "values": {{\n{values}\n}}}}\n'
     with atomic_file(root / "data" / "claims_seeds.json") as new:
-        new.write_text(f'{{"base": "{base}", "values": {{\n{body}\n}}}}\n', encoding="utf-8")
+        new.write_text(text, encoding="utf-8")
 
 
-def spread(root: Path, names: list[str], found: dict[str, dict[str, float]]) -> int:
+def tell_stale(root: Path, names: list[str], found: Seeds) -> None:
+    """Say which seeds were measured with other code than a lesson has now."""
+    for path in sources(root, names):
+        code, made = lesson_code(path), found.code.get(path.stem, {})
+        old = ", ".join(seed for seed in sorted(made) if made[seed] != code)
+        if old:
+            say(
+                f"⚠️ {path.stem}: seeds {old} were measured with other code; "
+                f"if results can have changed: python tools/claims.py {path.stem[:2]} --seeds …",
+                f"⚠️ {path.stem}：种子 {old} 是用别的版本的代码测的；如果结果可能变了，请重测",
+            )
+
+
+def spread(root: Path, names: list[str], found: Seeds) -> int:
     """Print the least and the greatest value of each claim; return 1 if one is out of range."""
     bad = 0
     for claim in report.claims_of(root, names or None):
-        if claim.id not in found:
+        if claim.id not in found.values:
             continue
-        values = list(found[claim.id].values())
+        values = list(found.values[claim.id].values())
         good = all(claim.holds(v) is not False for v in values)
         bad += not good
         low, high = (shown(f(values), claim.unit) for f in (min, max))
         seen = f"{low} … {high} (n = {len(values)})"
         print(f"{'✅' if good else '❌'} {claim.id}: {seen}, {report.bounds(claim)}")
+    tell_stale(root, names, found)
     return int(bad > 0)
 
 
@@ -144,21 +196,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NN", help="lessons, all if none ｜ 课程号")
     parser.add_argument("--seeds", nargs="+", type=int, help="run with these ｜ 用这些种子运行")
     parser.add_argument("--merge", nargs="+", type=Path, help="take in these ｜ 并入这些文件")
-    parser.add_argument("--profile", default="tiny")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     root = args.root.resolve()
     try:
         if args.merge:
             found = known(root)
+            lessons = {claim.id: claim.notebook for claim in report.claims_of(root)}
             for path in args.merge:
-                for name, values in known(root, path).items():
-                    found[name] = found.get(name, {}) | values
-            keep(root, fingerprint(), found)
+                found.join(known(root, path), lessons)
+            keep(root, found)
             return spread(root, args.names, found)
         if args.seeds:
-            return try_seeds(root, args.names, args.seeds, args.profile)
+            return try_seeds(root, args.names, args.seeds)
         print_ledger(report.claims_of(root, args.names or None), last_values(root))
+        tell_stale(root, args.names, known(root))
         page = root / "README.md"
         page.write_text(
             readme(page.read_text(encoding="utf-8"), report.claims_of(root), committed(root)),

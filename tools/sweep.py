@@ -82,7 +82,7 @@ GRIDS: dict[str, list[Row]] = {
     + [config("lora", alpha=alpha) for alpha in (4, 64, 256)],
     "zoo_rates": zoo_rates(),
 }
-SEEDS = {"zoo": (0, 1, 2)}  # others: one; `--seeds` takes more
+SEEDS = dict.fromkeys(GRIDS, tuple(range(5))) | {"zoo_rates": (0,)}  # `--seeds` takes others
 
 
 # --- one run ------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def wanted(grids: list[str], seeds: list[int] | None, base: str) -> list[tuple[s
     """Return (grid, settings) of all runs, the first seed of each grid before any second one."""
     order = []
     for grid in grids:
-        for i, seed in enumerate(seeds or SEEDS.get(grid, (0,))):
+        for i, seed in enumerate(seeds or SEEDS[grid]):
             order += [(i, grid, {"base": base, **c, "seed": seed}) for c in GRIDS[grid]]
     order.sort(key=lambda run: run[0])  # a stable sort: grids and settings keep their order
     return [(grid, settings) for _, grid, settings in order]
@@ -360,7 +360,7 @@ def listing(folder: Path) -> None:
     """Print the grids, with how many of their runs are recorded for this base model."""
     base = sweeps.fingerprint()
     for grid, configs in GRIDS.items():
-        n = len(configs) * len(SEEDS.get(grid, (0,)))
+        n = len(configs) * len(SEEDS[grid])
         rows = [r for r in recorded(folder / f"{grid}.jsonl") if belongs(r, grid, base)]
         print(f"{grid:10} {len(rows):3} / {n:3}")
 

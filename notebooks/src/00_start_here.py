@@ -3,7 +3,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb)
 #
-# In a quarter of an hour you know the road, your machine and your model, and you have watched a model learn something from nothing. ｜ 一刻钟之内，你会看清路线、认识机器和模型，并亲眼看着一个模型从零学会一样本领。
+# In half an hour you know the road, your machine and your model, and you have watched a model learn something from nothing. ｜ 半小时之内，你会看清路线、认识机器和模型，并亲眼看着一个模型从零学会一样本领。
 
 # %% [markdown] lang="en"
 # | | |
@@ -226,12 +226,12 @@ nb00.pick_profile(pick_profile)
 # | **RAG**（检索增强生成） | 教科书 | 工作中查阅事实：*使用工具* | 第 4 节，手工来做；notebook 08 |
 
 # %% [markdown] lang="en"
-# How far do the pictures carry? **An exam shows it.** Closed book: only the weights count, the numbers that training sets. Open book: the page lies on the desk, in the prompt; being able to *read* counts.
+# How far do the pictures carry? **An exam shows it.** Closed book: only the weights count, the numbers that training sets. Open book: the page lies in the prompt, the text it is given; being able to *read* counts.
 #
 # They hide two things. A textbook helps only those who can read: primary school comes first. Medical school teaches form far better than numbers (notebook 04). Two more wait: LoRA (02), cheaper fine-tuning, is sticky notes; QLoRA (05), sticky notes on a shrunken book.
 
-# %% [markdown] lang="zh" of="7c74525f"
-# 这些比喻能走多远？**考一考就知道**。闭卷：只看权重，也就是训练出来的那些数。开卷：书页就在桌上，也就是写进提示里，比的是*会不会读*。
+# %% [markdown] lang="zh" of="3eb147bf"
+# 这些比喻能走多远？**考一考就知道**。闭卷：只看权重，也就是训练出来的那些数。开卷：书页写在提示（给模型看的文字）里，比的是*会不会读*。
 #
 # 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两个比喻在等你：LoRA（02）是更省的微调，好比便利贴；QLoRA（05）是贴在压缩过的书上的便利贴。
 
@@ -312,12 +312,12 @@ plots.bars(
 # ## 4. What it cannot know ｜ 它不可能知道的
 
 # %% [markdown] lang="en"
-# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt (the text that it is given), or from nowhere. So *knowing* and *reading* can be graded apart.
+# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt, or from nowhere. So *knowing* and *reading* can be graded apart.
 #
 # **Predict first**: the same question, first closed book, then with three articles on the desk, one of them the right one.
 
-# %% [markdown] lang="zh" of="f37bd869"
-# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](../data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示（给它看的那段文字），要么无中生有。这样，*知道*和*会读*就能分开打分。
+# %% [markdown] lang="zh" of="9be0fc13"
+# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](../data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示，要么无中生有。这样，*知道*和*会读*就能分开打分。
 #
 # **先猜一猜**：同一道题，先闭卷，再把三条法条摆上桌（其中一条正是要找的），结果会怎样？
 
@@ -396,10 +396,10 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training on Lingxi, say so too: one page is read without a slip, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar shows the gap; 01 tries examples in the prompt, 04 trains. Now hold your own exam: choose an article and the number of pages.
+# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training on Lingxi, say so too: from one page every fine is right, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar shows the gap; 01 tries examples in the prompt, 04 trains. Now hold your own exam: choose an article and the number of pages.
 
-# %% [markdown] lang="zh" of="209e444d"
-# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。没有为灵溪做过任何训练，第二到第四根柱子也是这个结果：一页读得一字不差，八页里十次也有九次找得对。“生成特定格式的法律文书：需要微调”：最后一根柱子显示了差距；01 先试在提示里给样例，04 再来训练。下面由你来出题：选一条法条，再决定桌上放几页。
+# %% [markdown] lang="zh" of="1634faa8"
+# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。没有为灵溪做过任何训练，第二到第四根柱子也是这个结果：只有一页时，罚款全部答对；八页里，十次也有九次找得对。“生成特定格式的法律文书：需要微调”：最后一根柱子显示了差距；01 先试在提示里给样例，04 再来训练。下面由你来出题：选一条法条，再决定桌上放几页。
 
 
 # %%
@@ -540,9 +540,8 @@ def go_to_school(pupil, steps, lr=3e-3, rows=64):
     for step in range(steps):
         ids = torch.tensor([make_row(rng)[0] for _ in range(rows)])  # (rows, 32)
         logits = pupil(ids).logits[:, HALF - 1 : -1]  # (rows, 16, 62): guesses of the second half
-        loss = cross_entropy(
-            logits.flatten(0, 1), ids[:, HALF:].flatten()
-        )  # the first half is luck
+        # the second half alone: the first cannot be guessed
+        loss = cross_entropy(logits.flatten(0, 1), ids[:, HALF:].flatten())
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -648,12 +647,12 @@ fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", 
 fig
 
 # %% [markdown] lang="en"
-# So it was the first head that took so long. At three times the rate even the gift brings nothing within 200 steps. What is left of the loss is luck: nobody knows where the next piece begins.
+# So it was the first head that took so long. At three times the rate even the gift brings nothing within 200 steps. Part of what is left of the loss is luck: nobody knows where the next piece begins.
 #
 # Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
 
-# %% [markdown] lang="zh" of="d6eeb687"
-# 可见费时间的正是第一个注意力头。学习率放大到三倍，有了这份礼物，200 步之内也毫无动静。剩下的那点损失全凭运气：下一段从哪里开始，谁也猜不到。
+# %% [markdown] lang="zh" of="2ca32207"
+# 可见费时间的正是第一个注意力头。学习率放大到三倍，有了这份礼物，200 步之内也毫无动静。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
 #
 # 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
 

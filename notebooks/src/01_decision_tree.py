@@ -142,7 +142,7 @@ set_seed(SEED)
 # %% [markdown] lang="zh" of="a323c991"
 # 画成图片，在哪里看都不会错。左边是知识这一支，右边是风格这一支。五个问题的回答决定走到哪片叶子，图的标题说明理由；notebook 运行着的时候，回答可以自己改。
 #
-# **先猜一猜**：灵溪的书记员要的是*通知书*，格式固定，模型从没见过；罚款出自今年刚修订的法规。照这棵树走，会停在哪片叶子上？
+# **先猜一猜**：灵溪的办事员要的是*通知书*，格式固定，模型从没见过；罚款出自今年刚修订的法规。照这棵树走，会停在哪片叶子上？
 
 
 # %%
@@ -380,15 +380,15 @@ say(
 # **Predict first**, for articles that no training row mentions (**unseen**): which way brings the form? Which the facts? Which both? And what will the fine-tuned model, asked without articles, write after `Fine:`?
 
 # %% [markdown] lang="zh" of="38f8af6e"
-# 每份通知书打四项分，每项要么全对、要么算错：*格式*（标题、标签和顺序一字不差）、*术语*（违法行为的正式名称）、*事实*（条号、罚款、记分、机关，错一项就不算对）、*全对*（每一行都对）。我们训练之前的模型叫作**基座模型**。
+# 每份通知书打四项分，每项要么全对、要么算错：*格式*（标题、标签和顺序一字不差）、*术语*（违法行为的正式名称）、*事实*（条号、罚款、记分、机关，错一项就不算对；不含“违法事实”那一行）、*全对*（每一行都对）。我们训练之前的模型叫作**基座模型**。
 #
 # **先猜一猜**：对训练里从没出现过的法条（**未见法条**），哪种做法能写对格式？哪种能写对事实？哪种两样都行？不给法条时，微调过的模型会在 `Fine:`（罚款）后面写什么？
 
 # %% [markdown] lang="en"
-# First the training, live: all weights of the tiny model (on a GPU only those that LoRA adds, notebook 02), on the notices, questions and dialogues of `train.jsonl`; refusals wait for notebook 06. Half of the rows have three articles in the prompt, half have none. Why? A model should be **trained as it will be used**, and here it is used both ways. So **our search** picks the three, from the practised articles: they look alike. (Notebook 04 teaches how to train.)
+# First the training, live: all weights of the tiny model (on a GPU only those that LoRA adds, notebook 02), on the notices, questions and dialogues of `train.jsonl`; refusals (no article fits) wait for notebook 06. Half of the rows have three articles in the prompt, half have none. Why? A model should be **trained as it will be used**, here both ways. So **our search** picks the three, from the practised articles: they look alike. (Notebook 04 teaches how to train.)
 
-# %% [markdown] lang="zh" of="b1907ab6"
-# 先训练，当场练：小模型练全部权重（GPU 上只练 LoRA 那一小部分，见 notebook 02），用的是 `train.jsonl` 里的通知书、提问和对话；其中的拒答留到 notebook 06。一半的行在提示里带三条法条，一半不带。为什么？因为**怎么用就怎么练**，而这里两种用法都有。所以这三条也用**我们的检索**从练过的法条里找：找出来的往往很像。（训练的方法见 notebook 04。）
+# %% [markdown] lang="zh" of="184c3050"
+# 先训练，当场练：小模型练全部权重（GPU 上只练 LoRA 那一小部分，见 notebook 02），用的是 `train.jsonl` 里的通知书、提问和对话；其中的拒答（没有法条可用）留到 notebook 06。一半的行在提示里带三条法条，一半不带。为什么？因为**怎么用就怎么练**，而这里两种用法都有。所以这三条也用**我们的检索**从练过的法条里找：找出来的往往很像。（训练的方法见 notebook 04。）
 
 
 # %%
@@ -464,16 +464,19 @@ ax.legend(loc="upper left", ncols=4)
 fig
 
 # %% [markdown] lang="en"
-# Under unseen articles each remedy brings one thing. **Training brings the form.** **The text brings terms and numbers**: the base reads the term nine times in ten, but in a form of its own it loses at least one of the four facts (often the word *Article*). Neither alone writes a notice to be sent; together, more than eight in ten are all right. Below: RAG + fine-tuning minus each other way, incident by incident, in percentage points (pp).
+# Under unseen articles each remedy mainly brings one thing. **Training brings the form.** **The text brings terms and numbers**: the base reads the term nine times in ten, but in a form of its own it loses at least one of the four facts (often the word *Article*). Neither alone writes a sendable notice; together, more than eight in ten are all right. Below: RAG + fine-tuning minus each other way, incident by incident, in percentage points (pp).
 
-# %% [markdown] lang="zh" of="215c3568"
-# 对未见法条，每种办法只补一样。**训练带来格式**；**文本带来术语和数字**：基座模型十次有九次读得出术语，可照着自己的格式一写，四项事实总要写乱或写漏一项（常常漏了“第……条”）。单靠一样，一份能寄出去的通知书都写不出；两样合起来，十份里有八份多全对。下面先逐个事件配对，看“RAG + 微调”比其他每种做法高出多少个百分点；再把见过和未见的法条分开来看。
+# %% [markdown] lang="zh" of="8b0a46c1"
+# 对未见法条，每种办法主要补一样。**训练带来格式**；**文本带来术语和数字**：基座模型十次有九次读得出术语，可照着自己的格式一写，四项事实总要写乱或写漏一项（常常漏了“第……条”）。单靠一样，一份能寄出去的通知书都写不出；两样合起来，十份里有八份多全对。下面先逐个事件配对，看“RAG + 微调”比其他每种做法高出多少个百分点（pp）；再把见过和未见的法条分开来看。
 
 # %%
-margins = {way: share_difference(marks(way, "all"), marks(BOTH, "all")) for way in WAYS}
-del margins[BOTH]
+margins = {
+    way: [share_difference(marks(way, name), marks(BOTH, name)) for name in MARKS]
+    for way in WAYS
+    if way != BOTH
+}
 claim("tree_both", share(marks(BOTH, "all")))
-claim("tree_margin", 100 * min(margin.low for margin in margins.values()))
+claim("tree_margin", 100 * min(all_right.low for *_, all_right in margins.values()))
 claim("tree_tuned_form", share(marks(TUNED, "form")))
 claim("tree_tuned_term", share(marks(TUNED, "term")))
 claim("tree_tuned_facts", share(marks(TUNED, "facts")))
@@ -484,9 +487,8 @@ best_prompt = max((PROMPT, FEW, RAG_FEW), key=lambda way: sum(marks(way, "form")
 claim("tree_prompt_form", share(marks(best_prompt, "form")))
 guess = chance(select(cases, split="unseen"), world("code"))["facts"]
 say(f"facts by chance: {100 * guess:.1f} %", f"瞎猜水平：事实全对 {100 * guess:.1f} %")
-table(
-    ["RAG + fine-tuning, minus … ｜ “RAG + 微调”减去……", "all right ｜ 全对"], list(margins.items())
-)
+minus = "RAG + fine-tuning, minus … ｜ “RAG + 微调”减去……"
+table([minus, *MARKS.values()], [[way, *margin] for way, margin in margins.items()])
 
 # %%
 GROUPS = {
@@ -507,7 +509,7 @@ plots.grid(
     [[share(marks(way, name, split="seen")) for name in MARKS] for way in WAYS],
     list(WAYS),
     list(MARKS.values()),
-    "New incidents under articles trained on, % ｜ 练过的法条、新的事件，%",
+    "New incidents under seen articles, % ｜ 见过的法条、新的事件，%",
 )
 
 
@@ -523,16 +525,16 @@ claim("tree_latency", costs[BOTH][1] / costs[TUNED][1])
 claim("tree_few_tokens", costs[FEW][0] / costs[TUNED][0])
 
 # %% [markdown] lang="en"
-# Under practised articles, the tuned model knows form and term, and all facts in a third.
+# Under seen articles, training brings form and terms, and all facts in a third at best.
 #
 # ### The four scenarios, measured
 #
-# Those of exercise 2. *Questions*: the answer states the value asked for. *Form* and *terms*: those of the unseen incidents; the base gets examples (few-shot). *Dialogue*: a follow-up question, whose answer stands in the turn before; once with that turn sent along, once without.
+# Those of exercise 2. *Questions*: the answer states the value asked for. *Form* and *terms*: those of the unseen incidents; the base gets examples (few-shot). *Dialogue*: a follow-up question, answered by the turn before; once with that turn sent along, once without.
 #
 # **Predict first**: without any training, how far does the base model get in each of the four?
 
-# %% [markdown] lang="zh" of="27cc8303"
-# 练过的法条，微调后的模型格式和术语都背得出，四项事实全对的只有三分之一。
+# %% [markdown] lang="zh" of="d503e51b"
+# 见过（练过）的法条，微调后的模型格式和术语都背得出，四项事实全对的只有两到三成多。
 #
 # ### 四个场景，实测
 #
@@ -573,10 +575,10 @@ rows = [
 table([*header, TUNED, BOTH], rows)
 
 # %% [markdown] lang="en"
-# *Questions*: with the articles the base answers eight in ten (00 asked for fines alone); training adds nothing: the notes are right. *Form*: examples in the prompt hardly bring it, training does: right, for this small model. *Terms*: RAG alone reads nine in ten (first table below), training alone about half. *Dialogue*: with the earlier turn sent along the base answers about half, the tuned model more, on 24 questions only. Memory begins with what your program sends.
+# *Questions*: with the articles the base answers eight in ten (00 asked for fines alone); training adds nothing: the notes are right. *Form*: examples in the prompt hardly bring it, training does: right, for this small model. *Terms*: RAG alone reads nine in ten (first table below), training alone half or more. *Dialogue*: with the earlier turn sent along the base answers about half, the tuned model more, on 24 questions only. Memory begins with what your program sends.
 
-# %% [markdown] lang="zh" of="42a27966"
-# *提问*：给了法条，基座模型十题答对约八题（00 只问罚款，所以更高），训练没有帮助：讲义说得对。*格式*：提示里放样例几乎没用，训练才行：对这么小的模型，又说对了。*术语*：只用 RAG 就有九成（见下面第一张表），光靠训练约一半。*对话*：把上一轮一起发过去，基座模型能答对约一半，训练过的多一些，不过一共只有 24 道题。能不能“记住”，先要看你的程序发了什么过去。
+# %% [markdown] lang="zh" of="a9acfd10"
+# *提问*：给了法条，基座模型十题答对约八题（00 只问罚款，所以更高），训练没有帮助：讲义说得对。*格式*：提示里放样例几乎没用，训练才行：对这么小的模型，又说对了。*术语*：只用 RAG 就有九成（见下面第一张表），光靠训练五六成。*对话*：把上一轮一起发过去，基座模型能答对约一半，训练过的多一些，不过一共只有 24 道题。能不能“记住”，先要看你的程序发了什么过去。
 
 # %% [markdown]
 # ## 4. The amendment ｜ 法规修订了
@@ -836,7 +838,7 @@ nb01.break_even(break_even)
 #
 # </details>
 #
-# Put in the times from the first table of section 4: here training never pays in seconds; it pays in tokens, where prompts are long or tokens are billed. ｜ 代入第 4 节第一张表里的时间：在这里，按秒算永远回不了本；提示很长、按词元收费时，才省得下来。
+# Put in the times from the first table of section 4: here an answer saves hundredths of a second, so training pays after a thousand or more; sooner, where tokens are billed and prompts are long. ｜ 代入第 4 节第一张表里的时间：在这里，每个回答只省百分之几秒，要答上千次才回本；提示很长、按词元收费时，回本更快。
 
 # %% [markdown]
 # ## Summary ｜ 小结

@@ -470,7 +470,7 @@ for ax in (left, right):
 fig
 
 # %% [markdown] lang="en"
-# Each point is one recorded run (section 7). Left: louder learns faster, until the model breaks. Right: under $\alpha/r$ the line is **flat** from rank 8 on, so the rate may stay, and the added rank buys little; $\alpha/\sqrt r$ lets it speak.
+# Means of five recorded runs (section 7). Left: louder learns faster, then breaks. Right: under $\alpha/r$ the line is **flat** from rank 8 on, so the rate may stay, and added rank buys nothing. $\alpha/\sqrt r$ gains, but so does mere volume (left).
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
 #
@@ -478,8 +478,8 @@ fig
 #
 # The norm is taken row by row, as in PEFT; $m$ starts equal to it. In six lines, held against PEFT's:
 
-# %% [markdown] lang="zh" of="1797604e"
-# 图上每个点是一次训练记录（见第 7 节）。左图：越响学得越快，响过了头就毁掉模型。右图：用 $\alpha/r$，秩 8 以后线是**平**的，学习率不用重调，可加大的秩也没换来多少；$\alpha/\sqrt r$ 才让大的秩出得了声。
+# %% [markdown] lang="zh" of="aaa5fdc9"
+# 图上每个点是五次训练记录的平均（见第 7 节）。左图：越响学得越快，响过了头就毁掉模型。右图：用 $\alpha/r$，秩 8 以后线是**平**的，学习率不用重调，可加大的秩什么也没换来。用 $\alpha/\sqrt r$ 损失更低，可左图里秩 8 只调大音量，也一样低。
 #
 # [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
 #
@@ -540,9 +540,9 @@ nb02.new_alpha(new_alpha)
 # **Predict first**: of at most 128 parts, how much do the first 8 hold? In random matrices of these shapes it is about 17 %.
 
 # %% [markdown] lang="zh" of="7499b12a"
-# LoRA 赌的是 $\Delta W$ 很“瘦”，也就是秩很低。来看一个真的：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个占全部平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
+# LoRA 赌的是 $\Delta W$ 很“瘦”，也就是秩很低。来看一个真的：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵（分量）之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占全部平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
 #
-# **先猜一猜**：最多 128 个这样的矩阵里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
+# **先猜一猜**：最多 128 个分量里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
 # %%
 full, _ = load(setup)
@@ -572,9 +572,9 @@ noise = torch.stack([energy(torch.randn_like(delta)) for delta in wide])
 # **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
 
 # %% [markdown] lang="zh" of="c48a7798"
-# 平方和占得多，不等于答案就对。那就**动手截断**：每个矩阵的改动只保留秩 $r$，词嵌入也不例外（偏置和归一化的参数是向量，原样保留），再测一遍模型。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。
+# 平方和占得多，不等于答案就对。那就**动手截断**：每个矩阵的改动只保留秩 $r$，词嵌入也不例外（偏置和归一化的权重是向量，原样保留），再测一遍模型。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。
 #
-# **先猜一猜**：128 个秩只留 8 个，学到的东西还在吗？
+# **先猜一猜**：128 个分量只留 8 个，学到的东西还在吗？
 
 
 # %%
@@ -611,7 +611,7 @@ fig
 # Eight ranks hold half of the squares, three times what chance gives. The loss rises little, yet hardly a notice is all right any more; from rank 16 on the loss is nearly back. But our LoRA of rank 8 wrote most notices right (section 4). So what *full training* did needs more than rank 8; the *task* does not.
 
 # %% [markdown] lang="zh" of="4374c390"
-# 前 8 个秩占了平方和的一半，是随机矩阵的三倍。损失升得不多，可全对的通知书几乎一份也不剩；到秩 16 以上，损失才基本回来。而第 4 节里秩 8 的 LoRA 大多写得全对。所以，*全参数微调*的改动装不进秩 8，*任务*本身却装得下。
+# 前 8 个分量占了平方和的一半，是随机矩阵的三倍。损失升得不多，可全对的通知书几乎一份也不剩；到秩 16 以上，损失才基本回来。而第 4 节里秩 8 的 LoRA 大多写得全对。所以，*全参数微调*的改动装不进秩 8，*任务*本身却装得下。
 
 # %% [markdown] lang="en"
 # **Exercise 2** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix, given its singular values, largest first.
@@ -649,12 +649,12 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# One run says little, many take hours: they were made beforehand, by `tools/sweep.py`: 320 notices, two epochs. First figure: means of three random seeds, whiskers from worst to best; the next: one seed. `loss`: new incidents under articles trained on; `all` (every line right): under unseen ones; three articles in the prompt.
+# One run says little, many take hours: they were made beforehand, by `tools/sweep.py`: 320 notices, two epochs. Points are means of five random seeds, whiskers reach from the worst to the best. `loss`: new incidents under articles trained on; `all` (every line right): under unseen ones; three articles in the prompt.
 #
 # **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
 
-# %% [markdown] lang="zh" of="04b0f5a4"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮。第一张图取三个随机种子的平均，误差线从最差的一次画到最好的一次；后面几张只有一个种子。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
+# %% [markdown] lang="zh" of="9df04b93"
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
@@ -677,12 +677,12 @@ claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# The rates in the notes suit full fine-tuning of models thousands of times as large. LoRA's best rate is three times that of all weights here; [measured on large models](https://thinkingmachines.ai/blog/lora/), about ten times. A tiny model bears higher ones still. Take the method, not the number: **try rates in steps of three**.
+# The rates in the notes suit full fine-tuning of models thousands of times as large. Here LoRA's best rate is three to ten times that of all weights (1e-2 and 3e-2 are level); [on large models](https://thinkingmachines.ai/blog/lora/), about ten times. Take the method, not the number: **try rates in steps of three**.
 #
 # Next: the notes advise rank 8 to 64 (the band). Each rank at three rates, `alpha=16`. **Predict first**: how much is lost at rank 1? Is 64 better than 8? Must the rate change?
 
-# %% [markdown] lang="zh" of="f9f6774d"
-# 讲义给的学习率，适合对大几千倍的模型做全参数微调。在这里，LoRA 的最佳学习率是全参数的三倍；[在大模型上测](https://thinkingmachines.ai/blog/lora/)，大约是十倍。小模型还能用更高的。要带走的是方法，不是数字：**按三倍一档去试**。
+# %% [markdown] lang="zh" of="d5c5714e"
+# 讲义给的学习率，适合对大几千倍的模型做全参数微调。在这里，LoRA 的最佳学习率是全参数的三到十倍（1e-2 和 3e-2 不相上下）；[在大模型上测](https://thinkingmachines.ai/blog/lora/)，大约是十倍。要带走的是方法，不是数字：**按三倍一档去试**。
 #
 # 再看秩：讲义建议 8 到 64（图中的色带）。每个秩试三个学习率，`alpha=16` 不变。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？换了秩，学习率要跟着换吗？
 
@@ -703,24 +703,24 @@ plots.curves(
 )  # fmt: skip
 right.axvspan(8, 64, color="#DDDDDD")
 left.set_yscale("log")
-few_ranks = [value.value for r, value in found["all"].items() if r < 8]
-many_ranks = [value.value for r, value in found["all"].items() if r >= 8]
-gain = sum(many_ranks) / len(many_ranks) - sum(few_ranks) / len(few_ranks)
-claim("lora_rank_of_seeds", 100 * gain)
+right.set_ylim(0, 135)  # room for the names
+at_one_rate = sweeps.by(select(rank, lr=1e-2), "r", "all")
+claim("lora_rank_of_seeds", 100 * (at_one_rate[8].value - at_one_rate[1].value))
+claim("lora_rank_more", 100 * (at_one_rate[64].value - at_one_rate[8].value))
 claim("lora_rank_one_rate", max(at_best.values()) / min(at_best.values()))
 fig
 
 # %% [markdown] lang="en"
-# Below rank 8 something is lost here. The jump at 16 is mostly the rate's: from there on 3e-2 is best, which ruins small ranks. At 1e-2 throughout, 64 hardly gains on 8. One run each: don't read much into neighbours.
+# Too small a rank loses something, but at 1e-2 the loss is level from rank 4 on, and 64 is no better than 8. The jump of the form at 16 is the rate's: 3e-2, which ruins small ranks, is there the best by a hair; it brings form, not facts. The whiskers are long: five seeds don't tell neighbours apart.
 
-# %% [markdown] lang="zh" of="66cdffdd"
-# 在这里，秩小于 8 会吃亏。16 处的跳升主要是学习率换了：从这里起最好的是 3e-2，小的秩受不住。都用 1e-2 时，64 比 8 好不了多少。每个点只有一次训练，相邻两点的高低别太当真。
+# %% [markdown] lang="zh" of="68df13e2"
+# 秩太小会吃亏；但都用 1e-2 时，从秩 4 起损失就不再降，64 并不比 8 好。格式在 16 处的跳升，是学习率换了：从这里起 3e-2 以微弱优势胜出（小的秩受不住），格式写对的多了，事实没见增减。误差线很长：五个种子还分不清相邻两点的高低。
 
 # %% [markdown] lang="en"
-# And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and their highest rate, 5e-5 (dropout 0.1: while training, a tenth of LoRA's inputs is zeroed at random). **Predict first**: for about as many weights (the figure counts them; each dot a run), is it better to put rank 8 there, or rank 2 everywhere? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
+# And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and their highest rate, 5e-5 (dropout 0.1: while training, a tenth of LoRA's inputs is zeroed at random). **Predict first**: is it better to put rank 8 there, or rank 2 everywhere (1.4 times the weights: the figure counts them; each dot a run)? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
 
-# %% [markdown] lang="zh" of="ac61d3a2"
-# 那**加在哪里**呢？讲义把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1；图中最后一条全照这样设，学习率也取讲义里最高的 5e-5（dropout 0.1：训练时随机把 LoRA 输入的十分之一置零）。**先猜一猜**：权重数相近时（图里数出来了，一个点是一次训练），是在这两处用秩 8 好，还是处处用秩 2 好？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
+# %% [markdown] lang="zh" of="34020a55"
+# 那**加在哪里**呢？讲义把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1；图中最后一条全照这样设，学习率也取讲义里最高的 5e-5（dropout 0.1：训练时随机把 LoRA 输入的十分之一置零）。**先猜一猜**：是在这两处用秩 8 好，还是处处用秩 2 好（权重多四成，见图；一个点是一次训练）？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
 
 # %%
 where = sweeps.read("where")
@@ -745,10 +745,10 @@ panels(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# In so few steps, attention alone learns no form; the MLP's layers carry it. By loss alone the two look alike: read answers, too. All as in the notes, the model stays what it was: that rate is for models thousands of times as large.
+# In so few steps `q` and `v` alone learn no form. The rest of attention helps, or the MLP, or a little everywhere: between these three the dots overlap. Seed 0 alone had attention at 0 %, and we would have told you that it can't learn the form: **one run is an anecdote**. All as in the notes, the model stays what it was: that rate is for models thousands of times as large.
 
-# %% [markdown] lang="zh" of="4f01c585"
-# 就这么几步，光加在注意力上学不会格式，主要靠 MLP 那几层。只看损失，两者却差不多：还要看写出来的答案。全照讲义来，模型几乎没动：那样的学习率，是给大几千倍的模型用的。
+# %% [markdown] lang="zh" of="a3da39c2"
+# 就这么几步，只加在 `q` 和 `v` 上学不会格式。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能学会一些；这三种的点互相重叠，分不出高下。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式：**只跑一次，只是个例**。全照讲义来，模型几乎没动：那样的学习率，是给大几千倍的模型用的。
 
 
 # %%
@@ -785,7 +785,7 @@ widgets.explore(
 # Besides LoRA, rsLoRA and DoRA: **QLoRA**, LoRA on a base compressed to 4 bits (notebook 05); a **prefix** of learned keys and values in front of each layer's own; a **soft prompt** of learned embeddings in front of the text; **IA3**, which adds no matrix and only scales what some layers compute; and the **bottleneck adapter**, the oldest, which PEFT does not have. That one we write by hand:
 
 # %% [markdown] lang="zh" of="17d0890e"
-# 除了 LoRA、rsLoRA 和 DoRA，还有：**QLoRA**，先把基座压缩到 4 比特，再加 LoRA（notebook 05）；**前缀**，在每层的键和值前面接上一段学出来的；**软提示**，在文字前面接上一段学出来的嵌入；**IA3**，不加矩阵，只把某些层算出的数放大或缩小；以及资格最老、PEFT 里却没有的**瓶颈适配器**。最后这个我们手写：
+# 除了 LoRA、rsLoRA 和 DoRA，还有：**QLoRA**，先把基座压缩到 4 比特，再加 LoRA（notebook 05）；**前缀**，在每层的键和值前面再接一段学出来的键和值；**软提示**，在文字前面接上一段学出来的嵌入；**IA3**，不加矩阵，只把某些层算出的数放大或缩小；以及资格最老、PEFT 里却没有的**瓶颈适配器**。最后这个我们手写：
 
 
 # %%
@@ -820,14 +820,14 @@ fit(bottled, tokenizer, train_rows, lr=lr, **common)
 print("all right ｜ 全对:", marks(bottled)["all"])
 
 # %% [markdown] lang="en"
-# All nine on the rows of section 7, three random seeds each, each at the best rate tried. **Predict first**: which is best, which forgets least, which saves memory *here*?
+# All nine on the rows of section 7, five random seeds each, each at its best rate (LoRA 1e-2, QLoRA 3e-2), `alpha=16`. **Predict first**: which is best, which forgets least, which saves memory *here*?
 #
-# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained (one core, two runs side by side; so are the seconds). `forgetting`: percentage points of general skills (sums, words, lists) lost, of 93 % before (notebook 04).
+# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained (one core, two runs side by side; so are the seconds). `forgetting`: percentage points of general skills lost, of 93 % before (notebook 04).
 
-# %% [markdown] lang="zh" of="7ff98c60"
-# 九种方法，数据同第 7 节，各三个随机种子，学习率取各自试过的里面最好的。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
+# %% [markdown] lang="zh" of="2bacfbf1"
+# 九种方法，数据同第 7 节，各五个随机种子，学习率各取试过的里面最好的（LoRA 1e-2，QLoRA 3e-2），都用 `alpha=16`。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
-# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少（每次训练占一个核，两个同时跑；秒数也是这样量的）。`forgetting` 是通用能力（算术、词汇、列表）的正确率从训练前的 93 % 降了多少个百分点（见 notebook 04）。
+# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少（每次训练占一个核，两个同时跑；秒数也是这样量的）。`forgetting` 是通用能力的正确率从训练前的 93 % 降了多少个百分点（见 notebook 04）。
 
 # %%
 zoo = sweeps.read("zoo")
@@ -847,10 +847,10 @@ columns = {
 panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable", "state"))
 
 # %% [markdown] lang="en"
-# After these forty steps all weights are ahead. The gap is one of time: after the sixty of sections 4 and 6, LoRA is level. At *these* rates **none that learned the notices kept its school**; nor do few weights protect it: IA3 wrote no form and lost nearly all. A lower rate does (notebook 04). Prefix, soft prompt and IA3 learn no form so fast; the [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model. LoRA takes *more* memory than training all weights. Why?
+# After these forty steps all weights are ahead, rsLoRA, the loudest note, close behind. LoRA lacks volume or time: after sixty (sections 4, 6) it is level. At *these* rates **whatever learned the notices lost 40 points of school or more**; nor do few weights protect: IA3 learned nothing, lost nearly all. A lower rate does (notebook 04). Prefix, soft prompt and IA3 learn no form so fast; the [soft prompt](https://arxiv.org/abs/2104.08691) needs large models. LoRA takes *more* memory than training all weights. Why?
 
-# %% [markdown] lang="zh" of="6ca2e251"
-# 走完这四十步，全参数领先。差距只是时间问题：第 4、6 节走了六十步，LoRA 就追平了。在*这样*的学习率下，**学会了通知书的，没有一个保住小学的功课**；训练的权重少也不保险：IA3 一份格式都写不出，功课却几乎丢光。管用的是降低学习率（见 notebook 04）。前缀、软提示和 IA3 在这点时间里学不会格式；提出[软提示](https://arxiv.org/abs/2104.08691)的论文自己也说，模型要够大才管用。LoRA 用的内存反而比训练全参数*多*。为什么？
+# %% [markdown] lang="zh" of="f946b54c"
+# 走完这四十步，全参数领先，“音量”最大的 rsLoRA 紧随其后。LoRA 差的是音量或时间：第 4、6 节走了六十步，它就追平了。在*这样*的学习率下，**学会了通知书的，小学功课至少丢了 40 个百分点**；训练的权重少也不保险：IA3 什么都没学会，功课却几乎丢光。管用的是降低学习率（见 notebook 04）。前缀、软提示和 IA3 在这点时间里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。LoRA 用的内存反而比训练全参数*多*。为什么？
 
 # %% [markdown] lang="en"
 # Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass, to which LoRA's side paths add their own; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
@@ -878,18 +878,18 @@ table(["way ｜ 方法", "the notes ｜ 讲义", "here ｜ 这里", "7B"], lines
 # %% [markdown] lang="en"
 # | you see | why | mend |
 # |---|---|---|
-# | the loss does not move at all | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
-# | a bad answer before training | $B$ is not zero | start $B$ at zero |
+# | the loss never falls | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
+# | a bad answer before training | neither $A$ nor $B$ is zero | start $B$ at zero |
 # | rank up, nothing gained | `alpha` kept, so $\alpha/r$ fell | raise `alpha` too, or rsLoRA |
 # | good in training, odd when merged | $\alpha/r$ left out, or merged twice | compare outputs before you ship |
 #
 # We make the mistake of the last row here, on purpose. No error is raised:
 
-# %% [markdown] lang="zh" of="dbf9f0bf"
+# %% [markdown] lang="zh" of="0d317e81"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
-# | 损失一动不动 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
-# | 还没训练就答得很差 | $B$ 不是零 | 让 $B$ 从零开始 |
+# | 损失始终不降 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
+# | 还没训练就答得很差 | $A$、$B$ 都不是零 | 让 $B$ 从零开始 |
 # | 秩调大了，没有收获 | `alpha` 没变，$\alpha/r$ 变小了 | `alpha` 一起调大，或用 rsLoRA |
 # | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
 #

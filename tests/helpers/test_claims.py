@@ -115,6 +115,12 @@ def test_other_profiles_record_without_a_verdict(own_house, capsys, monkeypatch,
     assert (records(own_house)[0]["ok"], records(own_house)[0]["profile"]) == (None, profile)
 
 
+def test_a_range_in_chinese_names_a_word_of_a_unit_once():
+    gain = ledger()["gain"]._replace(low=-5, high=95)
+    assert gain.expected() == ("-5 pp to 95 pp", " -5 至 95 个百分点")
+    assert gain.in_chinese("+3 pp [-5, 11], n = 40") == "+3 个百分点 [-5, 11]，n = 40"
+
+
 def test_a_claim_without_range_is_recorded_without_a_verdict(own_house, capsys):
     start("04_sft", "tiny")
     claim("big", 44.2)

@@ -76,6 +76,19 @@ def test_a_grid_that_is_not_recorded_names_the_command():
         sweeps.read("nothing")
 
 
+def test_one_seed_can_be_read_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(sweeps, "root", lambda: tmp_path)
+    rows = [{"seed": 0, "loss": 1.0}, {"seed": 1, "loss": 2.0}, {"seed": 1, "loss": 3.0}]
+    write_jsonl(tmp_path / "data" / "sweeps" / "rate.jsonl", rows)
+    monkeypatch.setenv(sweeps.ONE_SEED, "1")
+    assert [row["loss"] for row in sweeps.read("rate")] == [2.0, 3.0]
+    monkeypatch.setenv(sweeps.ONE_SEED, "2")
+    with pytest.raises(CourseError, match="no recorded runs"):
+        sweeps.read("rate")
+    monkeypatch.delenv(sweeps.ONE_SEED)
+    assert len(sweeps.read("rate")) == 3
+
+
 def test_fingerprint_depends_on_weights_and_data(monkeypatch, tmp_path):
     files = [f"{sweeps.XIAOXI}/model.safetensors", f"{sweeps.XIAOXI}/tokenizer.json"]
     files += [f"data/lingxi/{name}.jsonl" for name in ("train", "eval", "general")]
