@@ -661,10 +661,10 @@ fig.axes[0].axhline(held_loss(load(setup)[0], valid), color="#666666", linestyle
 fig
 
 # %% [markdown] lang="en"
-# The advised rate barely moves this model; the valley lies hundreds of times higher; at 0.05 the loss is above the dotted line, at 1 there is none left to draw (`nan`). The advice is for all weights of far larger models; LoRA wants a higher rate there, too (notebook 02). A few lines of code find your valley.
+# The advised rate barely moves this model; the valley lies hundreds of times higher; from 0.05 on the loss is above the dotted line: the model is destroyed. The advice is for all weights of far larger models; LoRA wants a higher rate there, too (notebook 02). A few lines of code find your valley.
 
-# %% [markdown] lang="zh" of="b9d09ea4"
-# 讲义建议的学习率几乎推不动这个模型，谷底要高几百倍；到 0.05，损失比虚线（训练前）还高；到 1，损失成了 `nan`，画都画不出来。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要更高（见 notebook 02）。你的谷底在哪里，几行代码就测得出来。
+# %% [markdown] lang="zh" of="a0a70a74"
+# 讲义建议的学习率几乎推不动这个模型，谷底要高几百倍；从 0.05 起，损失比虚线（训练前）还高：模型已经毁了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要更高（见 notebook 02）。你的谷底在哪里，几行代码就测得出来。
 
 # %% [markdown] lang="en"
 # And **epochs**: train all weights on 48 rows, many times over, and watch the loss on these rows and on unseen ones. **Predict first**: how will the two curves part?
