@@ -117,18 +117,21 @@ class Seeds(NamedTuple):
     values: dict[str, dict[str, float]]
     code: dict[str, dict[str, str]]
 
-    def join(self, other: Seeds, lessons: dict[str, str]) -> None:
-        """Take in what another clone measured; `lessons` tells the lesson of a claim.
+    def join(self, other: Seeds, lessons: dict[str, str], now: dict[str, str]) -> None:
+        """Take in what another clone measured; `lessons`: claim -> lesson, `now`: lesson -> hash.
 
-        Where both know a seed, the other's value is taken if it is told with its code: else it
-        may be a copy of what stood here before.
+        Where both know a seed, the other's value is taken only if it was measured with the present
+        code and this one was not: else it may be a copy of what stood here before.
         """
         for name, by_seed in other.values.items():
-            measured, mine = other.code.get(lessons.get(name, ""), {}), self.values.get(name, {})
-            new = {s: value for s, value in by_seed.items() if s in measured or s not in mine}
-            self.values[name] = mine | new
+            lesson, mine = lessons.get(name, ""), self.values.setdefault(name, {})
+            theirs, ours = other.code.get(lesson, {}), self.code.get(lesson, {})
+            for seed, value in by_seed.items():
+                if seed not in mine or theirs.get(seed) == now.get(lesson) != ours.get(seed):
+                    mine[seed] = value
         for lesson, by_seed in other.code.items():
-            self.code[lesson] = self.code.get(lesson, {}) | by_seed
+            present = {seed: code for seed, code in by_seed.items() if code == now.get(lesson)}
+            self.code[lesson] = by_seed | self.code.get(lesson, {}) | present
 
 
 def lesson_code(path: Path) -> str:
@@ -203,8 +206,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.merge:
             found = known(root)
             lessons = {claim.id: claim.notebook for claim in report.claims_of(root)}
+            now = {path.stem: lesson_code(path) for path in sources(root)}
             for path in args.merge:
-                found.join(known(root, path), lessons)
+                found.join(known(root, path), lessons, now)
             keep(root, found)
             return spread(root, args.names, found)
         if args.seeds:

@@ -115,7 +115,7 @@ def test_no_verdict_calls_a_difference_shown_whose_range_holds_zero():
 def clone(tmp_path, monkeypatch):
     """Return the folder of a course with the claim above and its value of seed 0."""
     monkeypatch.setattr(claims, "fingerprint", lambda: "f00d")
-    monkeypatch.setattr(claims, "sources", lambda root, names: [Path("90_toy.py")])
+    monkeypatch.setattr(claims, "sources", lambda root, names=None: [Path("90_toy.py")])
     monkeypatch.setattr(claims, "lesson_code", lambda path: "now")
     monkeypatch.setattr(claims.report, "claims_of", lambda root, names=None: [CLAIM])
     (tmp_path / "data").mkdir()
@@ -141,12 +141,21 @@ def test_values_of_two_clones_are_joined(clone, capsys):
     assert "2" not in claims.known(clone).values["toy_sum"]
 
 
-def test_a_copy_in_another_clone_does_not_undo_what_was_measured_here(clone):
-    told = {"base": "f00d", "code": {"90_toy": {"1": "now"}}}
+@pytest.mark.parametrize("code", [{}, {"0": "then"}, {"0": "now"}])
+def test_a_copy_in_another_clone_does_not_undo_what_was_measured_here(clone, code):
+    told = {"base": "f00d", "code": {"90_toy": {"1": "now"} | code}}
     told |= {"values": {"toy_sum": {"0": 9.0, "1": 6.0}}}  # seed 0 as it was when it was copied
     (clone / "other.json").write_text(json.dumps(told), encoding="utf-8")
     assert claims.main(["--merge", str(clone / "other.json"), "--root", str(clone)]) == 0
     assert claims.known(clone).values == {"toy_sum": {"0": 5.0, "1": 6.0}}
+    assert claims.known(clone).code == {"90_toy": {"0": "now", "1": "now"}}
+
+
+def test_a_value_of_the_present_code_replaces_an_older_one(clone):
+    claims.keep(clone, claims.Seeds({"toy_sum": {"0": 5.0}}, {"90_toy": {"0": "then"}}))
+    new = other_clone(clone, "f00d", "now", "0", 4.5)
+    assert claims.main(["--merge", new, "--root", str(clone)]) == 0
+    assert claims.known(clone) == ({"toy_sum": {"0": 4.5}}, {"90_toy": {"0": "now"}})
 
 
 def test_seeds_measured_with_other_code_are_told(clone, capsys):
