@@ -99,8 +99,10 @@ def try_seeds(root: Path, names: list[str], seeds: list[int]) -> int:
         code = lesson_code(path)
         for seed in map(str, seeds):
             os.environ[ONE_SEED] = seed
-            run = run_one(path, root / "build" / "seeds" / seed, seed=int(seed))
-            del os.environ[ONE_SEED]
+            try:
+                run = run_one(path, root / "build" / "seeds" / seed, seed=int(seed))
+            finally:
+                del os.environ[ONE_SEED]
             if not run.ok:
                 raise CourseError(en=run.error, zh=f"种子 {seed} 运行失败", where=path.stem)
             for row in run.claims:
