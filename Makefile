@@ -47,7 +47,7 @@ notebooks: $(STAMP)
 outputs: $(STAMP)
 	$(NB) build $(NN)
 	$(NB) run $(NN) --commit
-	$(PY) tools/claims.py
+	$(PY) -m tools.ledger.claims
 
 check: $(STAMP)
 	$(PY) -m ruff format --check .
@@ -55,16 +55,16 @@ check: $(STAMP)
 	$(NB) check $(NN)
 
 world: $(STAMP)
-	$(PY) tools/make_world.py
+	$(PY) -m tools.world.make
 
 model: $(STAMP)
-	$(PY) tools/pretrain.py
+	$(PY) -m tools.xiaoxi.pretrain
 
 claims: $(STAMP)
-	$(PY) tools/claims.py
+	$(PY) -m tools.ledger.claims
 
 bench: $(STAMP)
-	$(PY) tools/bench.py
+	$(PY) -m tools.measure.bench
 
 # Every package of a fresh install, so that tomorrow's install is today's.
 lock:

@@ -1,27 +1,13 @@
-"""Where am I, which profile, device and dtype, and why."""
+"""Where am I: profile, device and dtype and why; threads, seeds, memory; is anybody there?"""
 
+import os
+import sys
 from typing import NamedTuple
 
-from helpers.files import CourseError, adapter_path, atomic_dir, root, say
-from helpers.hub import XIAOXI
-from helpers.machine import peak_memory_gb, set_seed, threads
+from helpers.base import CourseError
 from helpers.platforms import platform_name
 
-__all__ = [
-    "PROFILES",
-    "CourseError",
-    "Setup",
-    "adapter_path",
-    "atomic_dir",
-    "doctor",
-    "peak_memory_gb",
-    "resolve",
-    "root",
-    "say",
-    "set_seed",
-    "threads",
-]
-
+XIAOXI = "data/models/xiaoxi"  # the tiny model that ships with the course
 # one dial: the profile's name -> the model that it uses (a hub id, or a folder of this repository)
 PROFILES = {
     "tiny": XIAOXI,
@@ -143,8 +129,61 @@ def choose_dtype(profile: str, capability: tuple[int, int] | None) -> tuple[str,
     return device, dtype, en, zh
 
 
-def doctor() -> dict:
-    """Print the state of this set-up in both languages and return it. See `helpers.doctor`."""
-    from helpers.doctor import examine
+def threads() -> int:
+    """Make torch use one thread for each physical core open to this process; return how many.
 
-    return examine()
+    A number set in OMP_NUM_THREADS is kept.
+    """
+    import psutil
+    import torch
+
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = min(psutil.cpu_count(logical=False) or allowed, allowed)
+    count = int(asked) if asked.isdigit() and int(asked) else cores
+    torch.set_num_threads(count)
+    return count
+
+
+def set_seed(seed: int) -> None:
+    """Seed Python, NumPy and torch (CPU and GPU)."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the libraries' own draws come from the global state
+    torch.manual_seed(seed)
+
+
+def peak_memory_gb() -> float:
+    """Return the peak memory so far in GB (1e9 bytes): the GPU's if used, else this process's."""
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 1e9
+    if os.path.exists("/proc/self/status"):  # ru_maxrss would count the parent before exec
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            kib = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        return kib * 1024 / 1e9
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e9
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9  # bytes on macOS
+
+
+def attended() -> bool:
+    """Tell whether a person runs this cell: a Jupyter kernel whose front end takes input.
+
+    nbclient, and so papermill, runs cells without standard input. HEADLESS=1 says no as well.
+    """
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    kernel = getattr(get_ipython(), "kernel", None)
+    typed = getattr(kernel, "_allow_stdin", kernel is not None)
+    return bool(typed) and os.environ.get("HEADLESS") != "1"

@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from helpers.files import CourseError, root, say
+from helpers.base import CourseError, root, say
 
 # never replaced on Colab and Kaggle: their images are built around these
 FROZEN = (

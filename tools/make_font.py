@@ -1,4 +1,4 @@
-"""Make helpers/fonts/LingxiSans.otf: the Chinese font of the figures ｜ 生成图中使用的中文字体。
+"""Make helpers/show/fonts/LingxiSans.otf, the Chinese font of figures ｜ 生成图用的中文字体。
 
     python tools/make_font.py /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from helpers.env import CourseError, say
+from helpers.base import CourseError, say
 from tools.nbkit import source as src
 
 ROOT = Path(__file__).resolve().parents[1]

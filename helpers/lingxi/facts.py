@@ -1,14 +1,11 @@
 """What is true of a case in Lingxi, and the short answer that says it."""
 
-from typing import Any
-
-from helpers.lingxi import acts, places, shapes
+from helpers.data.jsonl import Row
+from helpers.lingxi import shapes, words
 from helpers.lingxi.shapes import EN
 
-Row = dict[str, Any]  # an article as it stands in code.jsonl, or an example
-
-ACTS = {a.key: a for a in acts.ACTS}
-PLACES = {p.key: p for p in places.PLACES}
+ACTS = {a.key: a for a in words.ACTS}
+PLACES = {p.key: p for p in words.PLACES}
 
 
 def term(act: str, place: str, lang: str) -> str:

@@ -2,11 +2,12 @@
 
 import random
 
+from helpers.data.jsonl import Row
 from helpers.lingxi import facts
 from helpers.lingxi import sentences as say
-from helpers.lingxi.desk import ASKS, LANGS, PLAN, Desk, context, deck, distractors
-from helpers.lingxi.facts import Row, assistant, user
-from helpers.notice import write_notice
+from helpers.lingxi.facts import assistant, user
+from helpers.lingxi.notice import write_notice
+from helpers.lingxi.sampler import ASKS, LANGS, PLAN, Sampler, context, distractors, reshuffled
 
 
 def example(
@@ -108,19 +109,21 @@ def numbered(rows: list[Row], name: str) -> list[Row]:
     return [{"id": f"{name}-{i:05d}", **row} for i, row in enumerate(rows, 1)]
 
 
-def make_train(rng: random.Random, desk: Desk) -> list[Row]:
+def make_train(rng: random.Random, sampler: Sampler) -> list[Row]:
     """Return the training rows, on seen articles only, shuffled."""
-    plates, rows, prompts = desk.plates("train"), [], set()
+    plates, rows, prompts = sampler.plates("train"), [], set()
     for lang in LANGS:
-        articles = deck(rng, desk.seen)
-        nothing = deck(rng, desk.seen + rng.sample(desk.free["train"], len(desk.seen)))
+        articles = reshuffled(rng, sampler.seen)
+        nothing = reshuffled(
+            rng, sampler.seen + rng.sample(sampler.free["train"], len(sampler.seen))
+        )
         for kind, counts in PLAN.items():
             for with_articles, count in zip((True, False), counts, strict=True):
                 while count:
                     refused = kind.startswith("refused")
                     article = next(nothing if refused else articles)
                     pick = distractors if refused else context
-                    docs = pick(rng, article, desk.seen, 3) if with_articles else []
+                    docs = pick(rng, article, sampler.seen, 3) if with_articles else []
                     row = make(rng, kind, lang, article, docs, next(plates))
                     if row["messages"][0]["content"] in prompts:  # a question asked before
                         continue

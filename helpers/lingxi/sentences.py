@@ -1,14 +1,13 @@
 """The sentences of Lingxi: reports, questions and the prompts that hold them."""
 
 import random
-from typing import Any
+from collections.abc import Sequence
 
+from helpers.data.jsonl import Row
 from helpers.lingxi import shapes
 from helpers.lingxi.facts import ACTS, PLACES, lay
-from helpers.lingxi.places import COLOURS, DAYS, VEHICLES, WITNESSES
 from helpers.lingxi.shapes import EN, ZH
-
-Row = dict[str, Any]  # an article as it stands in code.jsonl, or an example
+from helpers.lingxi.words import COLOURS, DAYS, VEHICLES, WITNESSES
 
 # {c} colour, {v} vehicle, {did} act, {where} place, {t} time, {d} day, {w}/{W} witness
 REPORT_EN = (
@@ -110,6 +109,18 @@ def question(rng: random.Random, ask: str, act: str, place: str, lang: str) -> s
 
 def prompt(context: list[Row], text: str, lang: str) -> str:
     """Return what the user says: the articles, if any, then the task."""
-    if not context:
-        return text
-    return shapes.HEAD[lang] + "".join(f"{a[lang]['text']}\n" for a in context) + "\n" + text
+    return with_articles([article[lang]["text"] for article in context], text, lang)
+
+
+def with_articles(texts: Sequence[str], task: str, lang: str) -> str:
+    """Return a task with the articles above it, in the format of the training rows."""
+    return (
+        shapes.HEAD[lang] + "".join(f"{text}\n" for text in texts) + f"\n{task}" if texts else task
+    )
+
+
+def without_articles(row: Row) -> Row:
+    """Return a row whose first question has no articles above it."""
+    first, *rest = row["messages"]
+    bare = first | {"content": first["content"].rpartition("\n\n")[2]}
+    return row | {"messages": [bare, *rest]}

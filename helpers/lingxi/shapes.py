@@ -2,8 +2,7 @@
 
 import random
 
-from helpers.lingxi.acts import Act
-from helpers.lingxi.places import Place
+from helpers.lingxi.words import Act, Place
 
 EN, ZH = "en", "zh"
 # fmt: off

@@ -71,17 +71,21 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from helpers import claims, plots, widgets
-from helpers.checks import progress
-from helpers.claims import claim
-from helpers.data import select, world
-from helpers.doctor import examine
-from helpers.env import CourseError, peak_memory_gb, resolve, say, set_seed, threads
-from helpers.exercises import nb00
-from helpers.metrics import forgetting, read_field, score_notices
-from helpers.models import generate, load, parameter_counts
-from helpers.roadmap import road
-from helpers.stats import share
+from helpers.measure import claims
+from helpers.show import plots, tokens, widgets
+from helpers.exercise import progress
+from helpers.measure.claims import claim
+from helpers.lingxi.files import select, world
+from helpers.lessons.doctor import examine
+from helpers.base import CourseError, say
+from helpers.env import peak_memory_gb, resolve, set_seed, threads
+from helpers.lessons import nb00
+from helpers.lingxi.notice import read_field
+from helpers.lingxi.score import forgetting, score_notices
+from helpers.model.generate import generate
+from helpers.model.load import load, parameter_counts
+from helpers.lessons.roadmap import road
+from helpers.measure.stats import share
 
 setup = resolve(PROFILE, MODEL)
 claims.start("00_start_here", setup.profile, SEED)
@@ -275,7 +279,7 @@ say(f"{parameter_counts(model)[1]:,} weights", f"{parameter_counts(model)[1]:,} 
 def show_tokens(text):
     """Show the pieces that the tokenizer cuts a text into, each with its id."""
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return widgets.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
+    return tokens.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
 
 
 text = "The fine is 200 yuan, antidisestablishmentarianism. 在灵溪停车，罚款200元。"
@@ -649,12 +653,12 @@ fig
 # %% [markdown] lang="en"
 # So it was the first head that took so long. At three times the rate even the gift brings nothing within 200 steps. Part of what is left of the loss is luck: nobody knows where the next piece begins.
 #
-# Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
+# Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/xiaoxi/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
 
 # %% [markdown] lang="zh" of="2ca32207"
 # 可见费时间的正是第一个注意力头。学习率放大到三倍，有了这份礼物，200 步之内也毫无动静。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
 #
-# 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
+# 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/xiaoxi/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
 
 # %% [markdown]
 # ## 6. Hardware, time, cost ｜ 硬件、时间、花费
@@ -753,7 +757,7 @@ claim("start_download", 2 * small / 1e9)
 # | "Open the notebook inside the course's folder" | opened elsewhere | `make lab` |
 # | `NameError` | a cell was skipped | run all cells above |
 # | ⚠️ cannot be fetched | no model hub in reach | `PROFILE = "tiny"`, or a mirror in `HF_ENDPOINT` |
-# | boxes in place of 中文 | another font | draw figures with `helpers.plots` |
+# | boxes in place of 中文 | another font | draw figures with `helpers.show.plots` |
 # | slightly other numbers | another CPU, other versions | claims give a range |
 # | a loss that stays flat | the cliff is to come, or a wrong rate | wait; notebook 04 |
 #
@@ -765,7 +769,7 @@ claim("start_download", 2 * small / 1e9)
 # | “请在课程文件夹里打开 notebook” | 在别处打开了 | `make lab` |
 # | `NameError` | 跳过了某个单元格 | 从头运行上面的单元格 |
 # | ⚠️ 无法下载 | 连不上模型站 | `PROFILE = "tiny"`，或用 `HF_ENDPOINT` 指定镜像 |
-# | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.plots` 画图 |
+# | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.show.plots` 画图 |
 # | 数字略有出入 | CPU 或版本不同 | 论断都给出范围 |
 # | 损失一直不动 | 悬崖还没到，或学习率不对 | 再等等；看 notebook 04 |
 #

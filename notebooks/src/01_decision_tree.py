@@ -66,21 +66,28 @@ import time
 
 from peft import LoraConfig, get_peft_model
 
-from helpers import claims, plots, tree, widgets
-from helpers.checks import progress
-from helpers.claims import claim
-from helpers.data import select, world
-from helpers.env import resolve, say, set_seed, threads
-from helpers.exercises import nb01
+from helpers.lessons import tree
+from helpers.measure import claims
+from helpers.show import plots, style, widgets
+from helpers.exercise import progress
+from helpers.measure.claims import claim
+from helpers.lingxi.files import select, world
+from helpers.base import say
+from helpers.env import resolve, set_seed, threads
+from helpers.lessons import nb01
 from helpers.lingxi.rows import make_notice
-from helpers.metrics import chance, read_field, score_notices
-from helpers.models import generate, load
-from helpers.notice import FIELDS, FORM
-from helpers.retrieval import Index, found, plain_words, with_articles, without_articles, words
-from helpers.stats import share, share_difference
-from helpers.tables import table
-from helpers.train import fit
-from helpers.trial import mean_tokens, median_seconds, pick, states
+from helpers.lingxi.notice import read_field
+from helpers.lingxi.score import chance, score_notices
+from helpers.model.generate import generate
+from helpers.model.load import load
+from helpers.lingxi.notice import FIELDS, FORM
+from helpers.lingxi.sentences import with_articles, without_articles
+from helpers.retrieval.bm25 import Index, hit_at_k, plain_words, words
+from helpers.measure.stats import share, share_difference
+from helpers.show.tables import table
+from helpers.model.train import fit
+from helpers.lingxi.score import pick, states
+from helpers.measure.cost import mean_tokens, median_seconds
 
 setup = resolve(PROFILE, MODEL)
 claims.start("01_decision_tree", setup.profile, SEED)
@@ -278,7 +285,7 @@ def recall(rows, lang, k=3, split=words):
     """Tell for each incident in a language whether its article is among the first k."""
     rows = select(rows, lang=lang)
     searched = Index(index[lang].documents, split=split)
-    return found(searched, map(query, rows), [row["article"] for row in rows], k)
+    return hit_at_k(searched, map(query, rows), [row["article"] for row in rows], k)
 
 
 train_reports = select(world("train"), task="notice", context=False)
@@ -453,7 +460,7 @@ MARKS = {
     "facts": "facts ｜ 事实",
     "all": "all right ｜ 全对",
 }
-fig, ax = plots.figure(width=9.6, height=4.4)
+fig, ax = style.figure(width=9.6, height=4.4)
 plots.bars(
     {way: {MARKS[name]: share(marks(way, name)) for name in MARKS} for way in WAYS},
     "Notices under unseen articles, with 95 % intervals ｜ 未见法条的通知书，附 95 % 区间",

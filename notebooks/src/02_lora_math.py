@@ -71,19 +71,23 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from helpers import claims, plots, sweeps, widgets
-from helpers.checks import progress
-from helpers.claims import claim
-from helpers.data import select, world
-from helpers.env import PROFILES, resolve, root, say, set_seed, threads
-from helpers.exercises import nb02
-from helpers.metrics import encode, perplexity, score_notices
-from helpers.models import generate, load, parameter_counts
-from helpers.stats import share
-from helpers.sweep_plots import panels
-from helpers.tables import table
-from helpers.train import fit, label_loss
-from helpers.zoo import METHODS, adapt
+from helpers.measure import claims, sweeps
+from helpers.show import plots, style, widgets
+from helpers.exercise import progress
+from helpers.measure.claims import claim
+from helpers.lingxi.files import select, world
+from helpers.base import root, say
+from helpers.env import PROFILES, resolve, set_seed, threads
+from helpers.lessons import nb02
+from helpers.lingxi.score import score_notices
+from helpers.model.loss import encode, perplexity
+from helpers.model.generate import generate
+from helpers.model.load import load, parameter_counts
+from helpers.measure.stats import share
+from helpers.show.plots import panels
+from helpers.show.tables import table
+from helpers.model.train import fit, label_loss
+from helpers.model.methods import METHODS, adapt
 
 setup = resolve(PROFILE, MODEL)._replace(dtype="float32")
 if setup.profile == "gpu" and MODEL is None:  # section 6 trains all weights: 7B would need 120 GB
@@ -121,7 +125,7 @@ def to_scale(layer, r):
     wide, thin = n_in * unit, max(r * unit, 0.006)  # thinner could not be seen
     places = {"W": (0, 0, wide, 1), "B": (wide + 0.1, 0, thin, 1)}
     places["A"] = (wide + thin + 0.2, 1 - thin, wide, thin)
-    fig, ax = plots.figure(width=5, height=3)
+    fig, ax = style.figure(width=5, height=3)
     for i, (name, (x, y, width, height)) in enumerate(places.items()):
         ax.add_patch(Rectangle((x, y), width, height, facecolor=f"C{i}"))
         ax.text(x + width / 2, 1.03, name, ha="center")
@@ -452,7 +456,7 @@ for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
 scale, rank = sweeps.read("scale"), sweeps.read("rank")
 ours = select(scale, method="rslora")
 same_rate = select(rank, lr=ours[0]["lr"])
-fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
+fig, (left, right) = style.figure(columns=2, width=9, height=3.8)
 alphas = sweeps.by(select(scale, method="lora") + select(same_rate, r=8), "alpha", "loss")
 plots.curves(
     {"LoRA, r = 8": (list(alphas), list(alphas.values()))},
@@ -594,7 +598,7 @@ def cut(r):
 some = [r for r in (0, 1, 2, 4, 8, 16, 32, 64) if r < d]
 cut_loss = [held_loss(cut(r), valid) for r in some]
 whole = held_loss(full, valid)
-fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
+fig, (left, right) = style.figure(columns=2, width=9, height=3.8)
 thin = {"ΔW ｜ 改动": energies.mean(0), "random ｜ 随机": noise.mean(0)}
 thin = {name: (range(1, d + 1), held) for name, held in thin.items()}
 plots.curves(thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "share ｜ 占比", ax=left)
@@ -649,12 +653,12 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# One run says little, many take hours: they were made beforehand, by `tools/sweep.py`: 320 notices, two epochs. Points are means of five random seeds, whiskers reach from the worst to the best. `loss`: new incidents under articles trained on; `all` (every line right): under unseen ones; three articles in the prompt.
+# One run says little, many take hours: they were made beforehand, by `tools/measure/sweep.py`: 320 notices, two epochs. Points are means of five random seeds, whiskers reach from the worst to the best. `loss`: new incidents under articles trained on; `all` (every line right): under unseen ones; three articles in the prompt.
 #
 # **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
 
 # %% [markdown] lang="zh" of="9df04b93"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/sweep.py` 跑好了：小溪，320 份通知书，两轮。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
+# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/measure/sweep.py` 跑好了：小溪，320 份通知书，两轮。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
@@ -691,7 +695,7 @@ at_best = {r: sweeps.best(select(rank, r=r)) for r in sorted({row["r"] for row i
 tuned_runs = [row for row in rank if row["lr"] == at_best[row["r"]]]
 found = {name: sweeps.by(tuned_runs, "r", name) for name in ("form", "facts", "all")}
 lines = {lr: sweeps.by(select(rank, lr=lr), "r", "loss") for lr in sorted({r["lr"] for r in rank})}
-fig, (left, right) = plots.figure(columns=2, width=9, height=3.8)
+fig, (left, right) = style.figure(columns=2, width=9, height=3.8)
 plots.curves(
     {f"lr {lr:g}": (list(v), list(v.values())) for lr, v in lines.items()},
     "Three rates ｜ 三个学习率", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=left,
@@ -754,7 +758,7 @@ panels(
 # %%
 def knobs(measure, lr, r):
     """Show a measure against the rate at your rank, and against the rank at your rate."""
-    fig, axes = plots.figure(columns=2, width=9, height=3.8)
+    fig, axes = style.figure(columns=2, width=9, height=3.8)
     unit = sweeps.MEASURES[measure]
     rows = {"lr": select(rank, r=r), "r": select(rank, lr=lr)}
     labels = {"lr": "learning rate ｜ 学习率", "r": "rank ｜ 秩"}

@@ -69,16 +69,22 @@ from copy import deepcopy
 
 import torch
 
-from helpers import claims, plots, widgets
-from helpers.claims import claim
-from helpers.data import select, to_alpaca, to_messages, to_prompt_completion, to_sharegpt, world
-from helpers.env import PROFILES, resolve, root, say, set_seed, threads
-from helpers.exercises import nb03
-from helpers.metrics import encode, read_field, score_notices
-from helpers.models import generate, load
-from helpers.retrieval import without_articles
-from helpers.stats import bootstrap_difference, mean_interval, share
-from helpers.train import fit
+from helpers.measure import claims
+from helpers.show import plots, style, tokens, widgets
+from helpers.measure.claims import claim
+from helpers.data.formats import to_alpaca, to_messages, to_prompt_completion, to_sharegpt
+from helpers.lingxi.files import select, world
+from helpers.base import root, say
+from helpers.env import PROFILES, resolve, set_seed, threads
+from helpers.lessons import nb03
+from helpers.lingxi.notice import read_field
+from helpers.lingxi.score import score_notices
+from helpers.model.loss import encode
+from helpers.model.generate import generate
+from helpers.model.load import load
+from helpers.lingxi.sentences import without_articles
+from helpers.measure.stats import bootstrap_difference, mean_interval, share
+from helpers.model.train import fit
 
 setup = resolve(PROFILE, MODEL)
 if setup.profile == "gpu" and MODEL is None:  # section 7 trains all weights: 7B would need 120 GB
@@ -86,7 +92,7 @@ if setup.profile == "gpu" and MODEL is None:  # section 7 trains all weights: 7B
 claims.start("03_data_preparation", setup.profile, SEED)
 threads()
 set_seed(SEED)
-plots.style()
+style.style()
 print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 
 # %% [markdown]
@@ -224,7 +230,7 @@ print(repr(asked), "→", generate(xiaoxi, tokenizer, [asked]))
 ids = encode(tokenizer, talk)[0]
 own = sum(len(tokenizer(message["content"])["input_ids"]) for message in talk)
 print(f"{len(ids)} tokens, {len(ids) - own} from the template ｜ {len(ids) - own} 个来自模板")
-widgets.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
+tokens.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
 
 # %% [markdown] lang="en"
 # Which tokens count in the loss, and so are learned? Those between `{% generation %}` and `{% endgeneration %}` in the template; they make up the **loss mask**. Two mistakes are common: the end token, at which a model stops writing, stands **outside** the markers, or the markers enclose **everything**. Neither raises an error.
@@ -261,7 +267,7 @@ claim("data_mask_all", 100 * right_ones / all_ones)
 def show_mask(template, row):
     """Show one training row under one template, with what the loss counts."""
     ids, mask = masked[template][row]
-    return widgets.token_colours([tokenizer.decode([i]) for i in ids], mask, ids)
+    return tokens.token_colours([tokenizer.decode([i]) for i in ids], mask, ids)
 
 
 names = {"template": "template ｜ 模板", "row": "row ｜ 行"}
@@ -324,10 +330,10 @@ seen = {
     "right: its own row ｜ 正确：只看本行": past * (owner[:, None] == owner),
     "mask of ones: all before ｜ 全 1 掩码：前面全看": past,
 }
-fig, axes = plots.figure(columns=2)
+fig, axes = style.figure(columns=2)
 for ax, (title, allowed) in zip(axes, seen.items(), strict=True):
     ax.imshow(allowed, cmap="cividis")
-    ax.set_title(plots.two_lines(title))
+    ax.set_title(style.two_lines(title))
     ax.set(xlabel="light: may be seen ｜ 浅色：能看到的词元", ylabel="token ｜ 词元")
     ax.grid(visible=False)
 fig
@@ -342,7 +348,7 @@ fig
 # 现在来做数据本身。手头有一份文档，和一张行为、地点、机关的词表：法规 96 条，中英两个版本，句式有好几种。第一步，从句子里读出**事实**。程序也会读错，所以要核对：两种语言是两个证人；要是另有表格（这里是 `code.jsonl`），那就是第三个。
 
 # %%
-from helpers.lingxi.places import OFFICES, pairs, possible
+from helpers.lingxi.words import OFFICES, pairs, possible
 from helpers.lingxi.shapes import lay
 
 FACTS = ("article", "fine", "points")
@@ -390,8 +396,8 @@ claim("data_facts_read", share(true))
 # **先猜一猜**：随课程附带的 `train.jsonl`，能一个字节不差地再做出来吗？如果能，谁都可以核对它是怎么来的。
 
 # %%
-from helpers.data import write_jsonl
-from helpers.lingxi.desk import Desk, stream
+from helpers.data.jsonl import write_jsonl
+from helpers.lingxi.sampler import Sampler, stream
 from helpers.lingxi.rows import make, make_notice, make_train
 
 known = [read | {"split": row["split"]} for read, row in zip(articles, code, strict=True)]
@@ -399,9 +405,9 @@ rng = random.Random(SEED)
 for kind in ("notice", "question", "followup", "clarify"):
     row = make(rng, kind, "zh", known[11], [], "LX0001")
     print(f"--- {kind}", *(f"{m['role']}: {m['content']}" for m in row["messages"]), sep="\n")
-desk = Desk(known, possible(), stream(0, "desk"))
+sampler = Sampler(known, possible(), stream(0, "desk"))
 made, shipped = root() / "build" / "own" / "train.jsonl", root() / "data" / "lingxi" / "train.jsonl"
-write_jsonl(made, make_train(stream(0, "train"), desk))
+write_jsonl(made, make_train(stream(0, "train"), sampler))
 both = zip(made.read_bytes().split(b"\n"), shipped.read_bytes().split(b"\n"), strict=True)
 claim("data_same_bytes", sum(a != b for a, b in both))
 
@@ -415,7 +421,7 @@ claim("data_same_bytes", sum(a != b for a, b in both))
 # 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种：完全重复、近似重复、语言不对、格式破损、带个人信息、混入测试题、事实错误。每行都有标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。先看看这些毛病长什么样：
 
 # %%
-from helpers.cleaning import STEPS, clean
+from helpers.lingxi.clean import STEPS, clean
 
 dirty, held_out = world("dirty"), world("eval")
 labels = [(row["labels"] or [""])[0] for row in dirty]
@@ -486,7 +492,7 @@ nb03.alike(alike)
 # %%
 from zlib import crc32
 
-from helpers.dedup import jaccard, near_duplicates, shingles
+from helpers.data.dedup import jaccard, near_duplicates, shingles
 
 
 def sketch(pieces, functions):
@@ -508,14 +514,14 @@ for other in (copy["of"], *kin, dirty[0]["id"]):
     )
 
 # %% [markdown] lang="en"
-# One step a fault (`helpers/cleaning.py`), each on what the steps before left; *near* means $J \ge 0.7$. Each gets two marks. **Precision**: of the rows it removed, how many deserved it. **Recall**: of the rows that deserved it, how many it removed.
+# One step a fault (`helpers/lingxi/clean.py`), each on what the steps before left; *near* means $J \ge 0.7$. Each gets two marks. **Precision**: of the rows it removed, how many deserved it. **Recall**: of the rows that deserved it, how many it removed.
 #
 # **Exercise 3** (easy, 5 minutes). Write `precision_recall(found, true)` for two lists of bools, one entry a row: `found`, it was removed; `true`, it deserved it.
 #
 # **Predict first**: which of the seven steps will be the weakest?
 
 # %% [markdown] lang="zh" of="0b780038"
-# 一种毛病一步，共七步（`helpers/cleaning.py`），每一步只看前面留下来的行。$J \ge 0.7$ 才算*近似*重复。每一步打两个分。**精确率**：去掉的行里，多少是该去的。**召回率**：该去的行里，多少被去掉了。
+# 一种毛病一步，共七步（`helpers/lingxi/clean.py`），每一步只看前面留下来的行。$J \ge 0.7$ 才算*近似*重复。每一步打两个分。**精确率**：去掉的行里，多少是该去的。**召回率**：该去的行里，多少被去掉了。
 #
 # **练习 3**（容易，5 分钟）。写出 `precision_recall(found, true)`，参数是两个布尔值列表，每行一个值：`found` 表示这一行被去掉了，`true` 表示这一行该去。
 #
@@ -563,12 +569,12 @@ plots.grid(
 # %% [markdown] lang="en"
 # Don't be dazzled: a program put these faults in, and our rules know its habits. Real data is more inventive: label a hundred rows by hand and mark your cleaner the same way.
 #
-# Does it scale? A row is compared with the few that share a band: time soon grows as the rows do, not as their pairs, and so does memory (`tools/bench.py --clean`). Far more rows go than copies were put in: 64 articles soon repeat themselves.
+# Does it scale? A row is compared with the few that share a band: time soon grows as the rows do, not as their pairs, and so does memory (`tools/measure/bench.py --clean`). Far more rows go than copies were put in: 64 articles soon repeat themselves.
 
 # %% [markdown] lang="zh" of="779801a2"
 # 别被分数晃了眼：这些毛病是程序放进去的，我们的规则正好摸透了它的套路。真实的电话号码和副本花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
 #
-# 行数多了呢？每一行只跟速写有一段相同的少数几行比，所以行数多了以后，用时大致与行数成正比，而不是与配对的数目成正比；内存也跟着涨（`tools/bench.py --clean`）。去掉的行远比放进去的副本多：64 条法条、有限几种句式，很快就会重样。
+# 行数多了呢？每一行只跟速写有一段相同的少数几行比，所以行数多了以后，用时大致与行数成正比，而不是与配对的数目成正比；内存也跟着涨（`tools/measure/bench.py --clean`）。去掉的行远比放进去的副本多：64 条法条、有限几种句式，很快就会重样。
 
 # %%
 bench = json.loads((root() / "data" / "sweeps" / "cleaning.json").read_text("utf-8"))["runs"]
@@ -580,7 +586,7 @@ say(
     f"{out} of 100,000 rows go; copies put in: {copies}",
     f"十万行去掉 {out} 行；放进去的副本 {copies} 行",
 )
-drawing, axes = plots.figure(columns=2, width=9, height=3.6)
+drawing, axes = style.figure(columns=2, width=9, height=3.6)
 grows = {"seconds": "Seconds ｜ 秒", "peak_gb": "Memory, GB ｜ 内存，GB"}
 for ax, (name, title) in zip(axes, grows.items(), strict=True):
     points = [run["rows"] for run in bench], [run[name] for run in bench]
@@ -763,7 +769,7 @@ nb03.split_by_article(split_by_article)
 # 把顶部的 `DATA` 设为你的文件路径，JSONL 或 JSON 数组都行，第 2 节的几种格式都认。每一行都会检查：好的以 messages 格式存到 `build/own`，坏的逐一写明行号、原因和改法。2 GB 的文件也是逐行读，占用的内存不会变大。notebook 04 的 `DATA` 接受同样的路径。不设的话，就检查一个几乎什么毛病都有的例子：
 
 # %%
-from helpers.data import own_file
+from helpers.data.check import own_file
 
 asked, told = (
     {"role": "user", "content": "闯红灯罚多少？"},
@@ -849,6 +855,6 @@ plots.curves(
 # **下一课**：[04 监督式微调](04_sft.ipynb)，就用这些数据来训练。你目前通过的练习：
 
 # %%
-from helpers.checks import progress
+from helpers.exercise import progress
 
 progress("03")

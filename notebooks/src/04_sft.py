@@ -71,17 +71,24 @@ from peft import LoraConfig, get_peft_model
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from helpers import claims, plots, sweeps, widgets
-from helpers.checks import progress
-from helpers.claims import claim
-from helpers.data import own_dataset, select, to_dataset, world
-from helpers.env import PROFILES, resolve, root, say, set_seed, threads
-from helpers.exercises import nb04
+from helpers.measure import claims, sweeps
+from helpers.show import plots, style, tokens, widgets
+from helpers.exercise import progress
+from helpers.measure.claims import claim
+from helpers.data.check import own_dataset
+from helpers.data.formats import to_dataset
+from helpers.lingxi.files import select, world
+from helpers.base import root, say
+from helpers.env import PROFILES, resolve, set_seed, threads
+from helpers.lessons import nb04
 from helpers.lingxi.rows import make_notice
-from helpers.metrics import answer_losses, encode, forgetting, score_notices
-from helpers.models import chat_prompt, generate, load, load_adapter, parameter_counts, save_adapter
-from helpers.stats import share, share_difference
-from helpers.train import score_labels_only
+from helpers.lingxi.score import forgetting, score_notices
+from helpers.model.loss import answer_losses, encode
+from helpers.model.adapters import load_adapter, save_adapter
+from helpers.model.generate import chat_prompt, generate
+from helpers.model.load import load, parameter_counts
+from helpers.measure.stats import share, share_difference
+from helpers.model.train import score_labels_only
 
 setup = resolve(PROFILE, MODEL)
 small = setup._replace(dtype="float32")  # what is trained whole
@@ -91,7 +98,7 @@ full_lr, lora_lr, rows_a_step = (2e-3, 7e-3, 8) if setup.use_cpu else (2e-5, 2e-
 claims.start("04_sft", setup.profile, SEED)
 threads()
 set_seed(SEED)
-plots.style()
+style.style()
 
 # %% [markdown]
 # ## 1. Why: the clerk who knows no form ｜ 为什么：不懂公文格式的书记员
@@ -195,7 +202,7 @@ claim("sft_form_before", before["closed"]["form"])
 def show_mask(row):
     """Show one training row, token by token, with what the loss counts."""
     ids, mask = encode(tokenizer, train_rows[row]["messages"])
-    return widgets.token_colours([tokenizer.decode([i]) for i in ids], mask, ids)
+    return tokens.token_colours([tokenizer.decode([i]) for i in ids], mask, ids)
 
 
 shortest = sorted(range(len(train_rows)), key=lambda i: len(str(train_rows[i]["messages"])))

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import env, files
-from helpers.env import CourseError, adapter_path, choose_dtype, resolve, say
+from helpers import base, env
+from helpers.base import CourseError, say
+from helpers.env import choose_dtype, resolve
 
 
 def has_chinese(text: str) -> bool:
@@ -84,7 +85,7 @@ def run_here(code: str) -> str:
     """Run Python code in a fresh process and return what it prints."""
     command = [sys.executable, "-c", code]
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=env.root(), check=True
+        command, capture_output=True, text=True, cwd=base.root(), check=True
     ).stdout
 
 
@@ -98,7 +99,7 @@ def test_model_replaces_the_profiles_own(gpu):
     setup = resolve("auto", model="owner/other")
     assert (setup.profile, setup.model) == ("t4", "owner/other")
     assert resolve("tiny", model="").model == env.XIAOXI
-    assert resolve("tiny", model=env.root() / "x").model == str(env.root() / "x")
+    assert resolve("tiny", model=base.root() / "x").model == str(base.root() / "x")
 
 
 @given(st.text(max_size=12).filter(lambda name: name not in ("auto", *env.PROFILES)))
@@ -166,7 +167,7 @@ def test_threads_keep_to_physical_cores_and_to_the_environment(monkeypatch):
 
 
 PEAK = """
-from helpers.machine import peak_memory_gb
+from helpers.env import peak_memory_gb
 before = peak_memory_gb()
 block = bytearray(b"x") * 300_000_000
 during = peak_memory_gb()
@@ -211,33 +212,4 @@ def test_jupyter_shows_a_course_error_without_its_stack(capsys):
 
 
 def test_root_is_the_folder_of_the_course():
-    assert (env.root() / "helpers" / "env.py").is_file()
-
-
-@pytest.fixture
-def course(tmp_path, monkeypatch):
-    """Pretend that the course lies in an empty folder."""
-    monkeypatch.setattr(files, "root", lambda: tmp_path)
-    return tmp_path
-
-
-def make_adapter(folder):
-    folder.mkdir(parents=True)
-    (folder / "adapter_config.json").write_text("{}")
-    return folder
-
-
-def test_adapter_path_prefers_what_ships_for_tiny_alone(course):
-    own = {p: make_adapter(course / "build/adapters" / p / "04_notice") for p in ("tiny", "t4")}
-    assert adapter_path("04_notice") == own["tiny"]
-    shipped = make_adapter(course / "data/adapters/04_notice")
-    assert adapter_path("04_notice") == shipped
-    assert adapter_path("04_notice", "smoke") == shipped
-    assert adapter_path("04_notice", "t4") == own["t4"]
-
-
-def test_adapter_path_names_the_notebook_to_run_first(course):
-    (course / "data/adapters/06_dpo").mkdir(parents=True)  # a folder alone is no adapter
-    with pytest.raises(CourseError, match="run notebook 06 first") as caught:
-        adapter_path("06_dpo")
-    assert "06 号" in caught.value.zh
+    assert (base.root() / "helpers" / "env.py").is_file()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers import platforms
-from helpers.env import CourseError, root
+from helpers.base import CourseError, root
 
 CELL = (root() / "notebooks" / "bootstrap.py").read_text(encoding="utf-8")
 MARKS = {"colab": "COLAB_RELEASE_TAG", "kaggle": "KAGGLE_KERNEL_RUN_TYPE"}
@@ -190,7 +190,7 @@ def run_cell(folder: Path, repo: str = "", **environment: str):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("place", [".", "notebooks", "helpers/fonts"])
+@pytest.mark.parametrize("place", [".", "notebooks", "helpers/show/fonts"])
 def test_on_a_laptop_the_cell_finds_the_root_from_below(place):
     done = run_cell(root() / place)
     assert done.returncode == 0, done.stderr

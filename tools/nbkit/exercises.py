@@ -7,7 +7,7 @@ import re
 import nbformat
 from nbformat import NotebookNode
 
-from helpers.env import CourseError
+from helpers.base import CourseError
 from tools.nbkit.source import tags
 
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from helpers.env import CourseError
+from helpers.base import CourseError
 from tools.nbkit.source import build, notebook_path, read_notebook, read_source, to_text
 
 LEAD = re.compile(r"^(\s*(?:(?:#+|[-*>]|\d+\.)\s+)?(?:\d+(?:\.\d+)*\.?\s+)?)(.*)$")

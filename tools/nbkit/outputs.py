@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from helpers.env import CourseError
+from helpers.base import CourseError
 from tools.nbkit.source import build, code_hash, notebook_path, read_notebook, read_source, to_text
 
 SIZE_LIMIT = 300_000  # bytes of a notebook with its outputs

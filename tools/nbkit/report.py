@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from helpers.env import say
-from helpers.ledger import VERDICTS, Claim, ledger, shown
+from helpers.base import say
+from helpers.measure.claims import VERDICTS, Claim, ledger, shown
 from tools.nbkit.run import Run, versions
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
-from helpers.env import CourseError, say
+from helpers.base import CourseError, say
 from tools.nbkit.exercises import solve
 from tools.nbkit.source import build, code_hash, read_notebook, read_source, tags, to_text
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from helpers.env import CourseError
+from helpers.base import CourseError
 
 KEPT = ("lang", "of", "tags")  # the cell metadata that a source may carry
 MARKER = re.compile(r"^# %%(?!%)")

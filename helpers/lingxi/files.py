@@ -1,0 +1,44 @@
+"""The files of Lingxi, data/lingxi/*.jsonl: read them, and pick rows."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from helpers.base import CourseError, root
+from helpers.data.jsonl import Row, read_jsonl
+
+if TYPE_CHECKING:
+    pass
+
+
+WORLD = ("code", "amendment", "train", "eval", "preferences", "general", "dirty")
+
+
+def world(name: str) -> list[Row]:
+    """Return the rows of one file of Lingxi, such as "train", "eval" or "code"."""
+    if name not in WORLD:
+        known = ", ".join(WORLD)
+        raise CourseError(
+            en=f"the world has no file {name!r}. Mend: choose one of {known}.",
+            zh=f"灵溪的数据里没有 {name!r}。改法：从 {known} 中选一个。",
+        )
+    path = root() / "data" / "lingxi" / f"{name}.jsonl"
+    if not path.exists():
+        raise CourseError(
+            en="this file of the world is missing. Mend: run `make world`.",
+            zh="缺少这个数据文件。改法：运行 `make world`。",
+            where=str(path),
+        )
+    return read_jsonl(path)
+
+
+def select(rows: Iterable[Row], context: bool | None = None, **fields: Any) -> list[Row]:
+    """Return the rows with these values in their fields: `select(rows, task="notice", lang="zh")`.
+
+    `context` True keeps the rows with articles in the prompt, False those without, None both.
+    """
+    return [
+        row
+        for row in rows
+        if all(row.get(name) == value for name, value in fields.items())
+        and (context is None or bool(row.get("context")) == context)
+    ]

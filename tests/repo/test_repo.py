@@ -1,0 +1,227 @@
+"""The repository holds together: pins, commands, sizes, directions of import, documents."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools.ledger import claims
+from tools.nbkit import check, report, source
+
+ROOT = Path(__file__).resolve().parents[2]
+PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9][0-9a-z.]*)\s+# (.+)$")
+# a folder of one machine, followed by a name in it
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|root|(?:tmp|home|Users)/[\w.-]+)/")
+
+
+def read(name: str) -> str:
+    """Read a file of the repository."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """List the files that git tracks, or would."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / n for n in names.splitlines() if (ROOT / n).is_file()]
+
+
+def pins(name: str) -> dict[str, str]:
+    """Read `name==version` lines; names as the package index compares them."""
+    lines = [line.split("#")[0].strip() for line in read(name).splitlines()]
+    pairs = [line.split("==") for line in lines if line]
+    return {re.sub(r"[-_.]+", "-", n).lower(): v for n, v in pairs}
+
+
+# --- pins ---------------------------------------------------------------------------------------
+
+
+def test_every_requirement_is_pinned_and_says_what_for():
+    lines = [x for x in read("requirements.txt").splitlines() if x and not x.startswith("#")]
+    assert len(lines) > 15
+    for line in lines:
+        found = PIN.match(line)
+        assert found, f"not `name==version  # what for`: {line}"
+
+
+def test_lock_agrees_with_requirements():
+    lock, wanted = pins("requirements.lock"), pins("requirements.txt")
+    assert {n: lock.get(n) for n in wanted} == wanted
+    assert len(lock) > 100
+    assert not [v for v in lock.values() if "+" in v], "no local versions such as +cpu"
+
+
+def test_environment_takes_its_pins_from_requirements():
+    env = yaml.safe_load(read("environment.yml"))
+    pip = next(d["pip"] for d in env["dependencies"] if isinstance(d, dict))
+    assert pip == ["-r requirements.txt", "-c requirements.lock"]
+    assert env["name"] in read("notebooks/bootstrap.py"), "named as the repository"
+    (python,) = [d for d in env["dependencies"] if str(d).startswith("python=")]
+    assert tuple(map(int, python.split("=")[1].split("."))) >= oldest_python()
+
+
+def oldest_python() -> tuple[int, ...]:
+    """Read from the Makefile the oldest Python that is let in."""
+    found = set(re.findall(r"sys\.version_info < \((\d+), (\d+)\)", read("Makefile")))
+    assert len(found) == 1
+    return tuple(map(int, found.pop()))
+
+
+def test_oldest_python_is_the_same_everywhere():
+    major, minor = oldest_python()
+    assert f'target-version = "py{major}{minor}"' in read("pyproject.toml")
+    for text in (read("README.md"), read("Makefile")):
+        named = re.findall(r"Python (\d+\.\d+) (?:or newer|或更新)", text)
+        assert set(named) == {f"{major}.{minor}"}
+
+
+def test_pins_that_are_installed_accept_the_oldest_python():
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    from packaging.specifiers import SpecifierSet
+
+    oldest = ".".join(map(str, oldest_python())) + ".9"
+    for name in pins("requirements.txt"):
+        try:
+            wanted = metadata(name).get("Requires-Python")
+        except PackageNotFoundError:
+            pytest.fail(f"{name} is not installed: pip install -r requirements.txt")
+        assert oldest in SpecifierSet(wanted or ""), f"{name} wants Python {wanted}"
+
+
+# --- code ---------------------------------------------------------------------------------------
+
+
+def modules(folder: str) -> list[Path]:
+    """List the modules of a folder; there must be some."""
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found
+    return found
+
+
+def test_imports_run_one_way_and_in_no_circle():
+    """The contracts stand in pyproject.toml; import-linter holds the code to them."""
+    from importlinter.cli import lint_imports
+
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_packages_are_empty():
+    packages = [*(ROOT / "helpers").rglob("__init__.py"), *(ROOT / "tools").rglob("__init__.py")]
+    assert len(packages) > 8
+    assert not [p for p in packages if p.read_text(encoding="utf-8").strip()]
+
+
+@pytest.mark.parametrize("command", [["format", "--check"], ["check"]], ids=" ".join)
+def test_ruff_is_content(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+TEXTS = ("*.py", "*.md", "*.ipynb", "*.yml", "*.toml", "*.txt", "*.csv", "*.json", "Makefile")
+
+
+def test_no_path_of_one_machine():
+    files = tracked(*TEXTS)
+    assert len(files) > 20
+    found = [
+        f"{p.relative_to(ROOT)}:{i}: {line[:100]}"
+        for p in files
+        for i, line in enumerate(p.read_text(encoding="utf-8").splitlines(), 1)
+        if MACHINE_PATH.search(line)
+    ]
+    assert not found
+
+
+def test_machine_path_pattern_finds_what_it_should():
+    for parts in (["", "home", "ann", "x"], ["", "Users", "ann", "x"], ["", "tmp", "abc", "x"]):
+        assert MACHINE_PATH.search("saved to " + "/".join(parts))
+    assert not MACHINE_PATH.search("see https://example.org/work/x and build/root/x")
+
+
+# --- front door ---------------------------------------------------------------------------------
+
+
+def targets() -> set[str]:
+    """List the Makefile's targets."""
+    return set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+
+
+def test_commands_of_the_readme_exist():
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)", read("README.md"), re.MULTILINE))
+    assert {"run", "test", "lab", "claims"} <= named
+    assert named <= targets()
+    wanted = {"run", "test", "lab", "notebooks", "world", "model", "claims", "bench", "check"}
+    assert wanted | {"clean"} <= targets()
+
+
+def test_nb_commands_of_the_readme_parse():
+    from tools.nb import parser
+
+    lines = re.findall(r"`python tools/nb\.py ([^`]+)`", read("README.md"))
+    assert len(lines) >= 4
+    for line in lines:
+        parser().parse_args(line.split())
+
+
+def test_paths_of_the_readme_exist():
+    text = read("README.md")
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert links
+    quoted = re.findall(r"`([a-z]+/[\w./-]*|LICENSE[A-Z-]*)`", text)
+    missing = [p for p in links + quoted if "NN" not in p and not (ROOT / p).exists()]
+    assert not missing
+
+
+def test_tables_of_the_readme_are_those_that_make_claims_writes():
+    text = read("README.md")
+    written = claims.readme(text, report.claims_of(ROOT), claims.committed(ROOT))
+    assert text == written, "run: make claims"
+
+
+def test_ci_runs_make_test():
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111, "executable"
+    assert "make test" in script.read_text(encoding="utf-8")
+
+
+def test_licences():
+    assert "Apache License" in read("LICENSE") and "Version 2.0" in read("LICENSE")
+    assert "creativecommons.org/licenses/by/4.0" in read("LICENSE-DATA")
+
+
+# --- lessons and ledger -------------------------------------------------------------------------
+
+
+def test_lessons_of_the_ground_floor_exist():
+    numbers = {p.stem[:2] for p in source.sources(ROOT)}
+    assert {"00", "04"} <= numbers
+
+
+@pytest.mark.parametrize("path", source.sources(ROOT), ids=lambda p: p.stem)
+def test_badges_lead_to_the_repository_that_the_bootstrap_cell_names(path):
+    (repo,) = re.findall(r'REPO = "https://github\.com/(.+?)"', read("notebooks/bootstrap.py"))
+    place = f"{repo}/blob/main/notebooks/{path.stem}.ipynb"
+    badges = re.findall(r"\]\(([^)]+\.ipynb)\)", source.read_source(path).cells[0].source)
+    assert badges == [
+        f"https://colab.research.google.com/github/{place}",
+        f"https://kaggle.com/kernels/welcome?src=https://github.com/{place}",
+    ]
+
+
+def test_lessons_pass_every_rule():
+    found = check.check(ROOT)
+    assert not found, "\n".join(["", *found])
+
+
+def test_ledger_is_well_formed_and_of_lessons_that_exist():
+    ledger = report.claims_of(ROOT)  # raises at the first bad row
+    assert ledger, "data/claims.csv is empty"
+    lessons = {p.stem[:2] for p in source.sources(ROOT)}
+    strangers = [c.id for c in ledger if c.notebook[:2] not in lessons]
+    assert not strangers, f"no such lesson: {strangers}"
