@@ -124,12 +124,11 @@ def mean_interval(values: Sequence[float], level: float = 0.95, unit: str = "") 
 
     Raises CourseError with fewer than two values, or when one is not finite.
     """
-    import numpy as np
-    from scipy.stats import t
+    from scipy.stats import sem, t
 
     x = numbers(values, least=2)
-    half = t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
-    return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x), unit)
+    low, high = (x.mean() + sem(x) * end for end in t.interval(level, len(x) - 1))
+    return Interval(float(x.mean()), float(low), float(high), len(x), unit)
 
 
 def share_difference(a: Sequence[bool], b: Sequence[bool], level: float = 0.95) -> Interval:

@@ -100,11 +100,12 @@ def answer_batch(
 def pad_left(rows: list[list[int]], pad: int) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Return token ids and attention mask, both (batch, longest), padded on the left."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = max(map(len, rows))
-    ids = [[pad] * (longest - len(row)) + row for row in rows]
-    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
-    return torch.tensor(ids), torch.tensor(mask)
+    ids = [torch.tensor(row) for row in rows]
+    options = {"batch_first": True, "padding_side": "left"}
+    mask = pad_sequence([torch.ones_like(row) for row in ids], **options)
+    return pad_sequence(ids, padding_value=pad, **options), mask
 
 
 def end_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> list[int]:

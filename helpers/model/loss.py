@@ -52,13 +52,12 @@ def answer_losses(
 def _batch_losses(model: "PreTrainedModel", pad: int, encoded: list) -> list[float]:
     """Return the summed loss of each row, with logits only at columns that some answer needs."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = len(encoded[0][0])
-    ids = torch.tensor(
-        [row + [pad] * (longest - len(row)) for row, _ in encoded]
-    )  # (batch, tokens)
-    seen = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row, _ in encoded])
-    counts = torch.tensor([mask + [0] * (longest - len(mask)) for _, mask in encoded]).bool()
+    rows = [torch.tensor(row) for row, _ in encoded]
+    ids = pad_sequence(rows, batch_first=True, padding_value=pad)  # (batch, tokens)
+    seen = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+    counts = pad_sequence([torch.tensor(mask).bool() for _, mask in encoded], batch_first=True)
     ids, seen, counts = (x.to(model.device) for x in (ids, seen, counts))
     columns = counts[:, 1:].any(0).nonzero().squeeze(1)  # the logits that predict the next column
     logits = model(input_ids=ids, attention_mask=seen, logits_to_keep=columns).logits

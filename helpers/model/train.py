@@ -18,17 +18,18 @@ def batches(
 ) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
     """Yield (ids, labels), each (batch, tokens): rows of like length together, in random order."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
     rows = sorted(rows, key=lambda row: len(row[0]))
     groups = [rows[i : i + size] for i in range(0, len(rows), size)]
     for n in torch.randperm(len(groups), generator=rng).tolist():
-        longest = max(len(ids) for ids, _ in groups[n])
-        ids = torch.full((len(groups[n]), longest), pad)
-        labels = torch.full_like(ids, -100)
-        for i, (row, mask) in enumerate(groups[n]):
-            ids[i, : len(row)] = torch.tensor(row)
-            labels[i, : len(row)] = torch.tensor(row).where(torch.tensor(mask).bool(), -100)
-        yield ids, labels
+        ids = [torch.tensor(row) for row, _ in groups[n]]
+        masks = [torch.tensor(mask).bool() for _, mask in groups[n]]
+        labels = [row.where(mask, -100) for row, mask in zip(ids, masks, strict=True)]
+        yield (
+            pad_sequence(ids, batch_first=True, padding_value=pad),
+            pad_sequence(labels, batch_first=True, padding_value=-100),
+        )
 
 
 def label_loss(model: "PreTrainedModel", ids: "torch.Tensor", labels: "torch.Tensor"):

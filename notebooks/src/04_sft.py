@@ -68,6 +68,7 @@ from shutil import rmtree
 
 import torch
 from peft import LoraConfig, get_peft_model
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -251,12 +252,12 @@ def batches(rows, size, rng):
     rows = sorted(rows, key=lambda row: len(row[0]))
     groups = [rows[i : i + size] for i in range(0, len(rows), size)]
     for n in torch.randperm(len(groups), generator=rng).tolist():
-        longest = max(len(ids) for ids, _ in groups[n])
-        ids = torch.full((len(groups[n]), longest), tokenizer.pad_token_id)
-        target = torch.full_like(ids, -100)
-        for i, (row, mask) in enumerate(groups[n]):
-            ids[i, : len(row)] = torch.tensor(row)
-            target[i, : len(row)] = torch.tensor(row).where(torch.tensor(mask).bool(), -100)
+        ids = [torch.tensor(row) for row, _ in groups[n]]
+        target = [
+            row.where(torch.tensor(mask).bool(), -100) for row, (_, mask) in zip(ids, groups[n])
+        ]
+        ids = pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id)
+        target = pad_sequence(target, batch_first=True, padding_value=-100)
         yield ids.to(setup.device), target.to(setup.device)
 
 

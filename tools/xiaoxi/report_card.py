@@ -70,6 +70,7 @@ def encode(tokenizer: Any, turns: list[school.Turn]) -> tuple[list[int], int]:
 def exact(model: Any, tokenizer: Any, asked: list[Item], size: int = 32) -> list[bool]:
     """Return, for each item, whether greedy decoding gives its last answer exactly."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
     rows = [encode(tokenizer, turns) for turns, _ in asked]
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
@@ -77,10 +78,7 @@ def exact(model: Any, tokenizer: Any, asked: list[Item], size: int = 32) -> list
     model.eval()
     for at in range(0, len(order), size):
         part = order[at : at + size]
-        longest = max(len(rows[i][0]) for i in part)
-        ids = torch.zeros(len(part), longest, dtype=torch.long)
-        for j, i in enumerate(part):
-            ids[j, : len(rows[i][0])] = torch.tensor(rows[i][0])
+        ids = pad_sequence([torch.tensor(rows[i][0]) for i in part], batch_first=True)
         with torch.no_grad():
             best = model(input_ids=ids).logits.argmax(-1)  # (rows, tokens)
         for j, i in enumerate(part):
