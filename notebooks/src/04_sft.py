@@ -254,7 +254,7 @@ def batches(rows, size, rng):
     for n in torch.randperm(len(groups), generator=rng).tolist():
         ids = [torch.tensor(row) for row, _ in groups[n]]
         target = [
-            row.where(torch.tensor(mask).bool(), -100) for row, (_, mask) in zip(ids, groups[n])
+            row.where(torch.tensor(mask).bool(), -100) for row, (_, mask) in zip(ids, groups[n], strict=True)
         ]
         ids = pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id)
         target = pad_sequence(target, batch_first=True, padding_value=-100)
