@@ -50,10 +50,10 @@ def parse_notice(text: str, lang: str) -> dict[str, Any] | None:
     Exact: header and labels to the letter and in order, a value of the right shape on each line,
     nothing before or after. A refusal has None for all four facts.
     """
-    found = _pattern(FORM[lang]).fullmatch(text) or _pattern(REFUSAL[lang]).fullmatch(text)
-    if not found:
+    match = _pattern(FORM[lang]).fullmatch(text) or _pattern(REFUSAL[lang]).fullmatch(text)
+    if not match:
         return None
-    fields = dict.fromkeys(FIELDS) | found.groupdict()
+    fields = dict.fromkeys(FIELDS) | match.groupdict()
     return {k: int(v) if v and SHAPES.get(k) == NUMBER else v for k, v in fields.items()}
 
 

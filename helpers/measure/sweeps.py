@@ -90,8 +90,8 @@ def by(rows: Sequence[Row], field: str, measure: str) -> dict[Any, Interval]:
         values.sort()
     groups = {v: [row[measure] for row in rows if row[field] == v] for v in values}
     return {
-        v: Interval(sum(found) / len(found), min(found), max(found), len(found), unit)
-        for v, found in groups.items()
+        v: Interval(sum(group) / len(group), min(group), max(group), len(group), unit)
+        for v, group in groups.items()
     }
 
 

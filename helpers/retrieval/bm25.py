@@ -37,13 +37,13 @@ def plain_words(text: str) -> list[str]:
     Chinese has no spaces, and a tokenizer for English takes a whole phrase for one word. Pairs
     overlap (公交专用道 → 公交, 交专, 专用, 用道): two texts meet in any word that they share.
     """
-    found = []
+    tokens = []
     for run in RUNS.findall(text.lower()):
         if run.isascii() or len(run) == 1:
-            found.append(run)
+            tokens.append(run)
         else:
-            found += [run[i : i + 2] for i in range(len(run) - 1)]
-    return found
+            tokens += [run[i : i + 2] for i in range(len(run) - 1)]
+    return tokens
 
 
 def words(text: str) -> list[str]:

@@ -171,13 +171,13 @@ def panels(
     for n, (ax, (measure, label)) in enumerate(zip(axes, measures.items(), strict=True)):
         factor = UNITS.get(MEASURES[measure], (1,))[0]
         for y, value in enumerate(values):
-            found = [factor * row[measure] for row in rows if row[field] == value]
-            mean = sum(found) / len(found)
+            runs = [factor * row[measure] for row in rows if row[field] == value]
+            mean = sum(runs) / len(runs)
             if measure not in log:  # a bar has no meaning where the axis has no zero
                 ax.barh(y, mean, color=COLOURS[0], edgecolor=INK, height=0.6)
-            ax.plot(found, [y] * len(found), "o", color=COLOURS[1], markersize=4, mec=INK, mew=0.5)
+            ax.plot(runs, [y] * len(runs), "o", color=COLOURS[1], markersize=4, mec=INK, mew=0.5)
             ax.annotate(
-                written(mean), (max(*found, mean), y), xytext=(5, 0),
+                written(mean), (max(*runs, mean), y), xytext=(5, 0),
                 textcoords="offset points", va="center", size=8,
             )  # fmt: skip
         ax.set_xscale("log" if measure in log else "linear")

@@ -266,9 +266,9 @@ configs = {"Xiaoxi ｜ 小溪": xiaoxi} | {name: Qwen2Config(**c) for name, c in
 # %%
 shares, wrong = {"qv": [], "all-linear": []}, 0
 for name, c in configs.items():
-    for places, found in shares.items():
+    for places, of_place in shares.items():
         trainable, total = parameter_counts(adapt(empty(c), "lora", r=8, targets=places))
-        found.append(100 * trainable / total)
+        of_place.append(100 * trainable / total)
     wrong += abs(trainable - formula(c, 8))
     row = f"{trainable:11,} = {shares['all-linear'][-1]:5.2f} %, q v: {shares['qv'][-1]:6.3f} %"
     print(f"{name:14} {total - trainable:14,} weights ｜ 权重, LoRA r = 8: {row}")
@@ -465,7 +465,7 @@ plots.curves(
 ranks = {"lora": sweeps.by(same_rate, "r", "loss"), "rslora": sweeps.by(ours, "r", "loss")}
 names = {"lora": "LoRA, α / r", "rslora": "rsLoRA, α / √r"}
 plots.curves(
-    {names[m]: (list(found), list(found.values())) for m, found in ranks.items()},
+    {names[m]: (list(by_alpha), list(by_alpha.values())) for m, by_alpha in ranks.items()},
     "Equally loud at rank 8 ｜ 秩 8 时一样响", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=right,
 )  # fmt: skip
 claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
@@ -667,7 +667,7 @@ rate = sweeps.read("rate")
 low = {m: sweeps.best(select(rate, method=m)) for m in ("full", "lora")}
 rates = {m: sweeps.by(select(rate, method=m), "lr", "loss") for m in ("full", "lora")}
 fig = plots.curves(
-    {METHODS[m]: (list(found), list(found.values())) for m, found in rates.items()},
+    {METHODS[m]: (list(by_rate), list(by_rate.values())) for m, by_rate in rates.items()},
     "LoRA wants a higher rate; the notes' advice is the band ｜ LoRA 要更高的学习率；色带是讲义的建议",
     "learning rate ｜ 学习率",
     "loss ｜ 损失",
@@ -693,7 +693,7 @@ fig
 # %%
 at_best = {r: sweeps.best(select(rank, r=r)) for r in sorted({row["r"] for row in rank})}
 tuned_runs = [row for row in rank if row["lr"] == at_best[row["r"]]]
-found = {name: sweeps.by(tuned_runs, "r", name) for name in ("form", "facts", "all")}
+by_rank = {name: sweeps.by(tuned_runs, "r", name) for name in ("form", "facts", "all")}
 lines = {lr: sweeps.by(select(rank, lr=lr), "r", "loss") for lr in sorted({r["lr"] for r in rank})}
 fig, (left, right) = style.figure(columns=2, width=9, height=3.8)
 plots.curves(
@@ -701,7 +701,7 @@ plots.curves(
     "Three rates ｜ 三个学习率", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=left,
 )  # fmt: skip
 plots.curves(
-    {sweeps.NAMES[name]: (list(v), list(v.values())) for name, v in found.items()},
+    {sweeps.NAMES[name]: (list(v), list(v.values())) for name, v in by_rank.items()},
     "Each rank at its best rate ｜ 各取最好的学习率", "rank ｜ 秩", "right, % ｜ 正确，%", "share",
     True, ax=right,
 )  # fmt: skip
@@ -763,10 +763,10 @@ def knobs(measure, lr, r):
     rows = {"lr": select(rank, r=r), "r": select(rank, lr=lr)}
     labels = {"lr": "learning rate ｜ 学习率", "r": "rank ｜ 秩"}
     for ax, (field, mine) in zip(axes, (("lr", lr), ("r", r)), strict=True):
-        found = sweeps.by(rows[field], field, measure)
-        value = found[mine].value * (100 if unit == "share" else 1)
+        means = sweeps.by(rows[field], field, measure)
+        value = means[mine].value * (100 if unit == "share" else 1)
         title = f"{field} = {mine:g}: {value:.3g}"
-        series = {"LoRA": (list(found), list(found.values()))}
+        series = {"LoRA": (list(means), list(means.values()))}
         plots.curves(series, title, labels[field], sweeps.NAMES[measure], unit, True, ax=ax)
         ax.axvline(mine, color="#D55E00", linestyle=":")
         ax.get_legend().remove()

@@ -356,17 +356,17 @@ FACTS = ("article", "fine", "points")
 
 def read_article(texts):
     """Return the facts of one article from its sentences {"en": …, "zh": …}."""
-    found = {name: read_field(texts["en"], "en", name) for name in FACTS}
-    found["id"] = f"A{found['article']:03d}"
-    [(found["act"], found["place"])] = [
+    article = {name: read_field(texts["en"], "en", name) for name in FACTS}
+    article["id"] = f"A{article['article']:03d}"
+    [(article["act"], article["place"])] = [
         (act.key, place.key)
         for act, place in pairs()
         if all(lay(act, place, lang) in text for lang, text in texts.items())
     ]
     [office] = [both for both in OFFICES if both[0] in texts["en"]]
     for lang, name in zip(("en", "zh"), office, strict=True):
-        found[lang] = {"office": name, "text": texts[lang]}
-    return found
+        article[lang] = {"office": name, "text": texts[lang]}
+    return article
 
 
 # %%
@@ -529,7 +529,7 @@ for other in (copy["of"], *kin, dirty[0]["id"]):
 
 
 # %% tags=["exercise"]
-def precision_recall(found, true):
+def precision_recall(flagged, true):
     """Return precision and recall."""
     ...
 
@@ -554,9 +554,9 @@ cleaned = clean(dirty, held_out, code)
 print(dict(Counter(cleaned["fault"])))
 marks = {}
 for step in STEPS:
-    found, true = ([x == step for x in column] for column in (cleaned["fault"], labels))
-    both = [f and t for f, t in zip(found, true, strict=True)]
-    marks[step] = (sum(both) / max(1, sum(found)), sum(both) / sum(true))
+    flagged, true = ([x == step for x in column] for column in (cleaned["fault"], labels))
+    both = [f and t for f, t in zip(flagged, true, strict=True)]
+    marks[step] = (sum(both) / max(1, sum(flagged)), sum(both) / sum(true))
 claim("data_clean_precision", 100 * min(precision for precision, _ in marks.values()))
 claim("data_clean_recall", 100 * min(recall for _, recall in marks.values()))
 plots.grid(
@@ -822,9 +822,9 @@ true = [dirty[n]["labels"] == ["near_duplicate"] for n in first.values()]
 limits = (0.5, 0.7, 0.9) if setup.smoke else (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 both = {"precision ｜ 精确率": [], "recall ｜ 召回率": []}
 for limit in limits:
-    found = [of is not None for of in near_duplicates(texts, sizes, alike=limit)]
-    hits = sum(f and t for f, t in zip(found, true, strict=True))
-    both["precision ｜ 精确率"].append(100 * hits / sum(found) if any(found) else float("nan"))
+    flagged = [of is not None for of in near_duplicates(texts, sizes, alike=limit)]
+    hits = sum(f and t for f, t in zip(flagged, true, strict=True))
+    both["precision ｜ 精确率"].append(100 * hits / sum(flagged) if any(flagged) else float("nan"))
     both["recall ｜ 召回率"].append(100 * hits / sum(true))
 plots.curves(
     {name: (limits, values) for name, values in both.items()},

@@ -254,7 +254,8 @@ def batches(rows, size, rng):
     for n in torch.randperm(len(groups), generator=rng).tolist():
         ids = [torch.tensor(row) for row, _ in groups[n]]
         target = [
-            row.where(torch.tensor(mask).bool(), -100) for row, (_, mask) in zip(ids, groups[n], strict=True)
+            row.where(torch.tensor(mask).bool(), -100)
+            for row, (_, mask) in zip(ids, groups[n], strict=True)
         ]
         ids = pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id)
         target = pad_sequence(target, batch_first=True, padding_value=-100)
@@ -648,23 +649,23 @@ def held_loss(model, rows):
 short = select(train_rows, context=False)
 rates = [2e-5, 1e-2] if setup.smoke else [2e-5, 1e-3, 1e-2, 5e-2, 1.0]
 rates = rates if setup.use_cpu else [2e-6, 2e-5, 2e-4, 2e-3, 5e-2]
-found = []
+losses = []
 for lr in rates:
     set_seed(SEED)
     trial = get_peft_model(load(setup)[0], lora)
     fit(trial, short[:120], lr=lr, num_epochs=1)
-    found.append(held_loss(trial, valid))
-    print(f"lr {lr:g}: {found[-1]:.3f}")
+    losses.append(held_loss(trial, valid))
+    print(f"lr {lr:g}: {losses[-1]:.3f}")
 
 # %%
 fig = plots.curves(
-    {"LoRA, one epoch ｜ LoRA，一轮": (rates, found)},
+    {"LoRA, one epoch ｜ LoRA，一轮": (rates, losses)},
     "Too low learns nothing, too high destroys (dotted: before) ｜ 太低学不到，太高毁模型（虚线：训练前）",
     "learning rate ｜ 学习率",
     "loss on unseen articles ｜ 未见法条上的损失",
     logx=True,
 )
-claim("sft_rate_of_seeds", found[0] - min(found))
+claim("sft_rate_of_seeds", losses[0] - min(losses))
 fig.axes[0].axhline(held_loss(load(setup)[0], valid), color="#666666", linestyle=":")
 fig
 
@@ -788,7 +789,7 @@ kept_at, right_at = (sweeps.by(recorded, "lr", name) for name in ("general", "al
 series = {"general skills ｜ 通用能力": kept_at, "notices all right ｜ 通知书全对": right_at}
 claim("sft_small_rate", 100 * (kept_at[1e-3].value - kept_at[3e-3].value))
 plots.curves(
-    {name: (list(found), list(found.values())) for name, found in series.items()},
+    {name: (list(points), list(points.values())) for name, points in series.items()},
     "A small rate forgets less and learns less ｜ 学习率小，忘得少，学得也少",
     "learning rate ｜ 学习率",
     "right, % ｜ 正确，%",
@@ -963,9 +964,9 @@ broken = {
 }
 for name, slip in broken.items():
     if slip:
-        model, found = trained(**slip)
+        model, slipped = trained(**slip)
         at_end[name[0]] = end_loss(model)
-        show(name, answer(model.eval(), visitors), found)
+        show(name, answer(model.eval(), visitors), slipped)
     else:
         prompts = otherwise[name[0]]
         show(name, generate(healthy, tokenizer, prompts, max_new_tokens=96), losses)

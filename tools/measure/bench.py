@@ -266,12 +266,12 @@ def clean_run(args):
     quiet()
     rows = made_rows(args.clean[0], args.seed)
     held_out, code, before = world("eval"), world("code"), peak_memory_gb()
-    found = []
-    clock, cpu = timed(lambda: found.extend(clean(rows, held_out, code)["fault"][:]))
+    faults_found = []
+    clock, cpu = timed(lambda: faults_found.extend(clean(rows, held_out, code)["fault"][:]))
     figures = {"seconds": round(clock, 2), "cpu_seconds": round(cpu, 2)}
     figures |= {"peak_gb": round(peak_memory_gb(), 3), "peak_gb_before": round(before, 3)}
     copies = len(rows) - len({row["id"] for row in rows})
-    faults = len(rows) - found.count("")
+    faults = len(rows) - faults_found.count("")
     return {"rows": len(rows), "copies": copies, "faults": faults, **figures}
 
 

@@ -68,13 +68,13 @@ def check(root: Path, names: list[str] | None = None, draft: bool = False) -> li
     """List the complaints about lessons; a draft is not asked for outputs or its full length."""
     lessons = [load(p) for p in sources(root, names)]
     rules = RULES if draft else RULES + FINAL_RULES
-    found = [
+    problems = [
         f"{lesson.place(p.cell)}: {p.en} ｜ {p.zh}"
         for lesson in lessons
         for rule in rules
         for p in rule(lesson)
     ]
-    return found + list(bootstraps(root, lessons)) + list(orphans(root))
+    return problems + list(bootstraps(root, lessons)) + list(orphans(root))
 
 
 # --- one lesson ---------------------------------------------------------------------------------
@@ -87,11 +87,13 @@ def built(lesson: Lesson) -> Iterator[Problem]:
         yield Problem(0, f"no notebook; run: {command}", f"还没有 notebook；请执行：{command}")
         return
     wanted = [_bare(c) for c in build(lesson.nb).cells]
-    found = [_bare(c) for c in lesson.committed.cells]
-    if wanted == found:
+    committed = [_bare(c) for c in lesson.committed.cells]
+    if wanted == committed:
         return
-    both = zip(wanted, found, strict=False)
-    first = next((i for i, (a, b) in enumerate(both, 1) if a != b), min(len(wanted), len(found)))
+    both = zip(wanted, committed, strict=False)
+    first = next(
+        (i for i, (a, b) in enumerate(both, 1) if a != b), min(len(wanted), len(committed))
+    )
     pull = f"python tools/nb.py pull {lesson.path.stem[:2]}"
     yield Problem(
         min(max(first, 1), len(wanted)),

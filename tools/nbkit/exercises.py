@@ -20,8 +20,8 @@ def solution_of(nb: NotebookNode, index: int) -> str | None:
         return None
     if "solution" not in tags(following[1]):
         return None
-    found = FENCE.search(following[1].source)
-    return found.group(1).rstrip("\n") if found else None
+    fence = FENCE.search(following[1].source)
+    return fence.group(1).rstrip("\n") if fence else None
 
 
 def solve(nb: NotebookNode, name: str) -> NotebookNode:

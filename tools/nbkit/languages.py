@@ -69,10 +69,10 @@ def reduce(line: str, lang: str) -> str:
     lead, rest = LEAD.match(line).groups()
     keep = {"en": 1, "zh": 2}[lang]
 
-    def half(found: re.Match) -> str:
-        outer = found[0]
+    def half(match: re.Match) -> str:
+        outer = match[0]
         pad = len(outer) - len(outer.lstrip()), len(outer) - len(outer.rstrip())
-        return " " * pad[0] + found[keep].strip() + " " * pad[1]
+        return " " * pad[0] + match[keep].strip() + " " * pad[1]
 
     return lead + PIECE.sub(half, rest)
 

@@ -59,11 +59,11 @@ def _check_run(ran: NotebookNode | None, nb: NotebookNode, name: str) -> None:
 
 def refuse(nb: NotebookNode, name: str) -> None:
     """Raise CourseError naming everything in the outputs that must not be committed."""
-    found = list(noise(nb)) + list(oversize(nb))
-    if found:
+    problems = list(noise(nb)) + list(oversize(nb))
+    if problems:
         raise CourseError(
-            en="; ".join(f"cell {n}: {en}" if n else en for n, en, _ in found),
-            zh="；".join(f"单元格 {n}：{zh}" if n else zh for n, _, zh in found),
+            en="; ".join(f"cell {n}: {en}" if n else en for n, en, _ in problems),
+            zh="；".join(f"单元格 {n}：{zh}" if n else zh for n, _, zh in problems),
             where=name,
         )
 
@@ -128,8 +128,8 @@ def _noise_of(output: NotebookNode) -> Iterator[tuple[str, str]]:
         yield f"an error output ({what}); mend the cell", f"输出是报错（{what}）；请修正单元格"
     if TRACEBACK.search(text):
         yield "a stack trace; mend the cell", "输出里有报错堆栈；请修正单元格"
-    if found := WARNING.search(text):
-        line = _line(text, found)
+    if match := WARNING.search(text):
+        line = _line(text, match)
         yield f"a warning (“{line}”); remove its cause", f"输出里有警告（“{line}”）；请消除起因"
     elif output.get("name") == "stderr" and text.strip():
         line = text.strip().splitlines()[0][:80]
@@ -137,10 +137,10 @@ def _noise_of(output: NotebookNode) -> Iterator[tuple[str, str]]:
             f"text on stderr (“{line}”); remove its cause or print it",
             f"有 stderr 输出（“{line}”）；请消除起因，或改用 print",
         )
-    if found := MACHINE_PATH.search(text):
+    if match := MACHINE_PATH.search(text):
         yield (
-            f"a path of one machine ({found[0]}); print it relative to the repository",
-            f"输出里有本机路径（{found[0]}）；请改为相对仓库的路径",
+            f"a path of one machine ({match[0]}); print it relative to the repository",
+            f"输出里有本机路径（{match[0]}）；请改为相对仓库的路径",
         )
     if WIDGET in output.get("data", {}):
         yield (
@@ -149,8 +149,8 @@ def _noise_of(output: NotebookNode) -> Iterator[tuple[str, str]]:
         )
 
 
-def _line(text: str, found: re.Match) -> str:
-    start = text.rfind("\n", 0, found.start()) + 1
+def _line(text: str, match: re.Match) -> str:
+    start = text.rfind("\n", 0, match.start()) + 1
     return text[start:].splitlines()[0].strip()[:80]
 
 

@@ -19,15 +19,15 @@ MARKER = re.compile(r"^# %%(?!%)")
 
 def sources(root: Path, names: list[str] | None = None) -> list[Path]:
     """List the lessons' sources, all or those named by number or stem, in order."""
-    found = sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+    lessons = sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
     if not names:
-        return found
-    picked = [p for p in found if any(_named(p, n) for n in names)]
+        return lessons
+    picked = [p for p in lessons if any(_named(p, n) for n in names)]
     for name in names:
-        if not any(_named(p, name) for p in found):
+        if not any(_named(p, name) for p in lessons):
             raise CourseError(
-                en=f"no lesson {name!r}; there are {', '.join(p.stem for p in found) or 'none'}",
-                zh=f"没有课程 {name!r}；现有：{'、'.join(p.stem for p in found) or '无'}",
+                en=f"no lesson {name!r}; there are {', '.join(p.stem for p in lessons) or 'none'}",
+                zh=f"没有课程 {name!r}；现有：{'、'.join(p.stem for p in lessons) or '无'}",
                 where="notebooks/src",
             )
     return picked

@@ -32,7 +32,7 @@ def walk(text: str) -> Iterator:
 
 def structure(text: str) -> dict[str, object]:
     """Describe what a text shares with its twin: code, formulas, links, lists, tables, headings."""
-    found: dict[str, object] = {
+    parts: dict[str, object] = {
         "code": Counter(), "formulas": Counter(), "links": Counter(),
         "fences": [], "lists": [], "tables": [], "headings": [],
     }  # fmt: skip
@@ -40,28 +40,28 @@ def structure(text: str) -> dict[str, object]:
     for token in walk(text):
         kind = token.type
         if kind == "code_inline":
-            found["code"][token.content] += 1
+            parts["code"][token.content] += 1
         elif kind.startswith("math_"):
-            found["formulas"][_formula(token.content)] += 1
+            parts["formulas"][_formula(token.content)] += 1
         elif kind in ("link_open", "image"):
-            found["links"][token.attrs.get("href", token.attrs.get("src"))] += 1
+            parts["links"][token.attrs.get("href", token.attrs.get("src"))] += 1
         elif kind == "fence":
             info = token.info.strip()
-            found["fences"].append((info, token.content if info in EXACT_FENCES else ""))
+            parts["fences"].append((info, token.content if info in EXACT_FENCES else ""))
         elif kind.endswith("_list_open"):
-            open_lists.append(len(found["lists"]))
-            found["lists"].append(0)
+            open_lists.append(len(parts["lists"]))
+            parts["lists"].append(0)
         elif kind.endswith("_list_close"):
             open_lists.pop()
         elif kind == "list_item_open":
-            found["lists"][open_lists[-1]] += 1
+            parts["lists"][open_lists[-1]] += 1
         elif kind == "table_open":
-            found["tables"].append([0, 0])
+            parts["tables"].append([0, 0])
         elif kind in ("tr_open", "th_open"):
-            found["tables"][-1][kind == "th_open"] += 1
+            parts["tables"][-1][kind == "th_open"] += 1
         elif kind == "heading_open":
-            found["headings"].append(token.tag)
-    return found
+            parts["headings"].append(token.tag)
+    return parts
 
 
 def _formula(tex: str) -> str:
@@ -110,13 +110,13 @@ def visible(token) -> str:
 
 def prose(text: str) -> list[tuple[str, str]]:
     """List each run of prose: the tag that encloses it (h1, p, td, …) and what is visible."""
-    found, enclosing = [], ""
+    runs, enclosing = [], ""
     for token in _parser().parse(text):
         if token.type.endswith("_open"):
             enclosing = token.tag
         elif token.type == "inline":
-            found.append((enclosing, visible(token)))
-    return found
+            runs.append((enclosing, visible(token)))
+    return runs
 
 
 def english_words(text: str) -> int:
@@ -127,22 +127,22 @@ def english_words(text: str) -> int:
 def typography(zh: str) -> Iterator[tuple[str, str]]:
     """Yield what a Chinese typesetter would mark in a Chinese cell, with the place."""
     for _, line in prose(zh):
-        for found in HALF_WIDTH.finditer(line):
+        for match in HALF_WIDTH.finditer(line):
             yield (
-                f"half-width punctuation in “{_around(line, found)}”; write it full-width",
-                f"“{_around(line, found)}”里有半角标点；请改成全角",
+                f"half-width punctuation in “{_around(line, match)}”; write it full-width",
+                f"“{_around(line, match)}”里有半角标点；请改成全角",
             )
-        for found in NO_SPACE.finditer(line):
+        for match in NO_SPACE.finditer(line):
             yield (
-                f"no space between Chinese and Latin in “{_around(line, found)}”; put one",
-                f"“{_around(line, found)}”里中文与西文之间没有空格；请补上",
+                f"no space between Chinese and Latin in “{_around(line, match)}”; put one",
+                f"“{_around(line, match)}”里中文与西文之间没有空格；请补上",
             )
-        for found in re.finditer(r"\*\*", line):
+        for match in re.finditer(r"\*\*", line):
             yield (  # CommonMark does not close bold type between 。 and a character
-                f"bold type left open in “{_around(line, found)}”; write **…**。 and not **…。**",
-                f"“{_around(line, found)}”里的加粗没有生效；标点请放到 ** 外面",
+                f"bold type left open in “{_around(line, match)}”; write **…**。 and not **…。**",
+                f"“{_around(line, match)}”里的加粗没有生效；标点请放到 ** 外面",
             )
 
 
-def _around(line: str, found: re.Match) -> str:
-    return line[max(0, found.start() - 5) : found.end() + 5].replace("\n", " ")
+def _around(line: str, match: re.Match) -> str:
+    return line[max(0, match.start() - 5) : match.end() + 5].replace("\n", " ")

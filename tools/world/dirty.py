@@ -59,9 +59,9 @@ def distinct_rows(rng: random.Random, sampler: Sampler, held_out: list[Row]) -> 
         docs = pick(rng, article, sampler.seen, 3) if refused or rng.random() < 0.6 else []
         row = make(rng, kind, lang, article, docs, plate)
         like = known.setdefault(lang + row["gold"]["term"], [])
-        found = shingles(row)
-        if all(dedup.jaccard(found, other) < ALIKE for other in like):
-            like.append(found)
+        own = shingles(row)
+        if all(dedup.jaccard(own, other) < ALIKE for other in like):
+            like.append(own)
             yield {**row, "labels": [], "fault": None, "of": None}
 
 
@@ -78,16 +78,16 @@ def reworded(rng: random.Random, row: Row) -> str:
     head, _, last = message["content"].rpartition("\n")
     colours = [c[lang == ZH] for c in common_words.COLOURS]
     pattern = "|".join(colours) if lang == ZH else rf"\b({'|'.join(colours)})\b"
-    found = re.search(pattern, last)
-    ways = ["thanks"] + ["please"] * (old in head) + ["colour"] * bool(found)
+    colour = re.search(pattern, last)
+    ways = ["thanks"] + ["please"] * (old in head) + ["colour"] * bool(colour)
     way = rng.choice(ways)
     if way == "thanks":
         message["content"] += THANKS[lang]
     elif way == "please":
         message["content"] = message["content"].replace(old, new)
     else:
-        other = rng.choice([c for c in colours if c != found[0]])
-        last = last[: found.start()] + other + last[found.end() :]
+        other = rng.choice([c for c in colours if c != colour[0]])
+        last = last[: colour.start()] + other + last[colour.end() :]
         message["content"] = f"{head}\n{last}"
     return way
 

@@ -376,8 +376,8 @@ def last_checkpoint(folder: Path, wanted: dict[str, Any]) -> dict[str, Any] | No
     if not path.exists():
         return None
     state = torch.load(path, weights_only=True)
-    found = dict.fromkeys(wanted, "?") | state.get("settings", {})
-    differ = [(name, found[name], value) for name, value in wanted.items() if found[name] != value]
+    saved = dict.fromkeys(wanted, "?") | state.get("settings", {})
+    differ = [(name, saved[name], value) for name, value in wanted.items() if saved[name] != value]
     if differ:
         en = ", ".join(f"{name} was {old}, is {new}" for name, old, new in differ)
         zh = "，".join(f"{name} 原为 {old}，现为 {new}" for name, old, new in differ)
