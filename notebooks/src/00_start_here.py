@@ -71,22 +71,23 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from helpers.measure import claims
-from helpers.show import plots, tokens, widgets
-from helpers.exercise import progress
-from helpers.measure.claims import claim
-from helpers.lingxi.files import select, world
-from helpers.lessons.doctor import examine
 from helpers.base import CourseError, say
 from helpers.env import peak_memory_gb, resolve, set_seed, threads
+from helpers.exercise import progress
 from helpers.lessons import nb00
-from helpers.lingxi.notice import read_field
-from helpers.lingxi.score import forgetting, score_notices
+from helpers.lessons.doctor import examine
+from helpers.lessons.roadmap import road
 from helpers.model.generate import generate
 from helpers.model.load import load, parameter_counts
-from helpers.lessons.roadmap import road
+from helpers.lingxi.files import select, world
+from helpers.lingxi.notice import read_field
+from helpers.lingxi.score import forgetting, score_notices
+from helpers.measure import claims
+from helpers.measure.claims import claim
 from helpers.measure.stats import share
+from helpers.show import plots, tokens, widgets
 
+# %%
 setup = resolve(PROFILE, MODEL)
 claims.start("00_start_here", setup.profile, SEED)
 threads()
@@ -655,7 +656,7 @@ fig
 #
 # Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/xiaoxi/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
 
-# %% [markdown] lang="zh" of="2ca32207"
+# %% [markdown] lang="zh" of="0b0c6669"
 # 可见费时间的正是第一个注意力头。学习率放大到三倍，有了这份礼物，200 步之内也毫无动静。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
 #
 # 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/xiaoxi/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
@@ -763,7 +764,7 @@ claim("start_download", 2 * small / 1e9)
 #
 # Errors name their mend, in both languages. Two on purpose:
 
-# %% [markdown] lang="zh" of="f2475d72"
+# %% [markdown] lang="zh" of="a33949f0"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | “请在课程文件夹里打开 notebook” | 在别处打开了 | `make lab` |

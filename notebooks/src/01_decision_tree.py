@@ -66,29 +66,27 @@ import time
 
 from peft import LoraConfig, get_peft_model
 
-from helpers.lessons import tree
-from helpers.measure import claims
-from helpers.show import plots, style, widgets
-from helpers.exercise import progress
-from helpers.measure.claims import claim
-from helpers.lingxi.files import select, world
 from helpers.base import say
 from helpers.env import resolve, set_seed, threads
-from helpers.lessons import nb01
-from helpers.lingxi.rows import make_notice
-from helpers.lingxi.notice import read_field
-from helpers.lingxi.score import chance, score_notices
+from helpers.exercise import progress
+from helpers.lessons import nb01, tree
 from helpers.model.generate import generate
 from helpers.model.load import load
-from helpers.lingxi.notice import FIELDS, FORM
-from helpers.lingxi.sentences import with_articles, without_articles
-from helpers.retrieval.bm25 import Index, hit_at_k, plain_words, words
-from helpers.measure.stats import share, share_difference
-from helpers.show.tables import table
 from helpers.model.train import fit
-from helpers.lingxi.score import pick, states
+from helpers.lingxi.files import select, world
+from helpers.lingxi.notice import FIELDS, FORM, read_field
+from helpers.lingxi.rows import make_notice
+from helpers.lingxi.score import chance, pick, score_notices, states
+from helpers.lingxi.sentences import with_articles, without_articles
+from helpers.measure import claims
+from helpers.measure.claims import claim
 from helpers.measure.cost import mean_tokens, median_seconds
+from helpers.measure.stats import share, share_difference
+from helpers.retrieval.bm25 import Index, hit_at_k, plain_words, words
+from helpers.show import plots, style, widgets
+from helpers.show.tables import table
 
+# %%
 setup = resolve(PROFILE, MODEL)
 claims.start("01_decision_tree", setup.profile, SEED)
 threads()

@@ -71,24 +71,25 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from helpers.measure import claims, sweeps
-from helpers.show import plots, style, widgets
-from helpers.exercise import progress
-from helpers.measure.claims import claim
-from helpers.lingxi.files import select, world
 from helpers.base import root, say
 from helpers.env import PROFILES, resolve, set_seed, threads
+from helpers.exercise import progress
 from helpers.lessons import nb02
-from helpers.lingxi.score import score_notices
-from helpers.model.loss import encode, perplexity
 from helpers.model.generate import generate
 from helpers.model.load import load, parameter_counts
+from helpers.model.loss import encode, perplexity
+from helpers.model.methods import METHODS, adapt
+from helpers.model.train import fit, label_loss
+from helpers.lingxi.files import select, world
+from helpers.lingxi.score import score_notices
+from helpers.measure import claims, sweeps
+from helpers.measure.claims import claim
 from helpers.measure.stats import share
+from helpers.show import plots, style, widgets
 from helpers.show.plots import panels
 from helpers.show.tables import table
-from helpers.model.train import fit, label_loss
-from helpers.model.methods import METHODS, adapt
 
+# %%
 setup = resolve(PROFILE, MODEL)._replace(dtype="float32")
 if setup.profile == "gpu" and MODEL is None:  # section 6 trains all weights: 7B would need 120 GB
     setup = setup._replace(model=PROFILES["t4"])
@@ -657,7 +658,7 @@ nb02.rank_for(rank_for)
 #
 # **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
 
-# %% [markdown] lang="zh" of="9df04b93"
+# %% [markdown] lang="zh" of="3567f187"
 # 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/measure/sweep.py` 跑好了：小溪，320 份通知书，两轮。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？

@@ -69,23 +69,24 @@ from copy import deepcopy
 
 import torch
 
-from helpers.measure import claims
-from helpers.show import plots, style, tokens, widgets
-from helpers.measure.claims import claim
-from helpers.data.formats import to_alpaca, to_messages, to_prompt_completion, to_sharegpt
-from helpers.lingxi.files import select, world
 from helpers.base import root, say
 from helpers.env import PROFILES, resolve, set_seed, threads
 from helpers.lessons import nb03
-from helpers.lingxi.notice import read_field
-from helpers.lingxi.score import score_notices
-from helpers.model.loss import encode
+from helpers.data.formats import to_alpaca, to_messages, to_prompt_completion, to_sharegpt
 from helpers.model.generate import generate
 from helpers.model.load import load
-from helpers.lingxi.sentences import without_articles
-from helpers.measure.stats import bootstrap_difference, mean_interval, share
+from helpers.model.loss import encode
 from helpers.model.train import fit
+from helpers.lingxi.files import select, world
+from helpers.lingxi.notice import read_field
+from helpers.lingxi.score import score_notices
+from helpers.lingxi.sentences import without_articles
+from helpers.measure import claims
+from helpers.measure.claims import claim
+from helpers.measure.stats import bootstrap_difference, mean_interval, share
+from helpers.show import plots, style, tokens, widgets
 
+# %%
 setup = resolve(PROFILE, MODEL)
 if setup.profile == "gpu" and MODEL is None:  # section 7 trains all weights: 7B would need 120 GB
     setup = setup._replace(model=PROFILES["t4"])
@@ -520,7 +521,7 @@ for other in (copy["of"], *kin, dirty[0]["id"]):
 #
 # **Predict first**: which of the seven steps will be the weakest?
 
-# %% [markdown] lang="zh" of="0b780038"
+# %% [markdown] lang="zh" of="f251a20c"
 # 一种毛病一步，共七步（`helpers/lingxi/clean.py`），每一步只看前面留下来的行。$J \ge 0.7$ 才算*近似*重复。每一步打两个分。**精确率**：去掉的行里，多少是该去的。**召回率**：该去的行里，多少被去掉了。
 #
 # **练习 3**（容易，5 分钟）。写出 `precision_recall(found, true)`，参数是两个布尔值列表，每行一个值：`found` 表示这一行被去掉了，`true` 表示这一行该去。
@@ -571,7 +572,7 @@ plots.grid(
 #
 # Does it scale? A row is compared with the few that share a band: time soon grows as the rows do, not as their pairs, and so does memory (`tools/measure/bench.py --clean`). Far more rows go than copies were put in: 64 articles soon repeat themselves.
 
-# %% [markdown] lang="zh" of="779801a2"
+# %% [markdown] lang="zh" of="07b3776a"
 # 别被分数晃了眼：这些毛病是程序放进去的，我们的规则正好摸透了它的套路。真实的电话号码和副本花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
 #
 # 行数多了呢？每一行只跟速写有一段相同的少数几行比，所以行数多了以后，用时大致与行数成正比，而不是与配对的数目成正比；内存也跟着涨（`tools/measure/bench.py --clean`）。去掉的行远比放进去的副本多：64 条法条、有限几种句式，很快就会重样。

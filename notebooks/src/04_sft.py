@@ -72,25 +72,26 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from helpers.measure import claims, sweeps
-from helpers.show import plots, style, tokens, widgets
-from helpers.exercise import progress
-from helpers.measure.claims import claim
-from helpers.data.check import own_dataset
-from helpers.data.formats import to_dataset
-from helpers.lingxi.files import select, world
 from helpers.base import root, say
 from helpers.env import PROFILES, resolve, set_seed, threads
+from helpers.exercise import progress
 from helpers.lessons import nb04
-from helpers.lingxi.rows import make_notice
-from helpers.lingxi.score import forgetting, score_notices
-from helpers.model.loss import answer_losses, encode
+from helpers.data.check import own_dataset
+from helpers.data.formats import to_dataset
 from helpers.model.adapters import load_adapter, save_adapter
 from helpers.model.generate import chat_prompt, generate
 from helpers.model.load import load, parameter_counts
-from helpers.measure.stats import share, share_difference
+from helpers.model.loss import answer_losses, encode
 from helpers.model.train import score_labels_only
+from helpers.lingxi.files import select, world
+from helpers.lingxi.rows import make_notice
+from helpers.lingxi.score import forgetting, score_notices
+from helpers.measure import claims, sweeps
+from helpers.measure.claims import claim
+from helpers.measure.stats import share, share_difference
+from helpers.show import plots, style, tokens, widgets
 
+# %%
 setup = resolve(PROFILE, MODEL)
 small = setup._replace(dtype="float32")  # what is trained whole
 if setup.profile == "gpu" and MODEL is None:  # 7B in float32, with its optimizer: 120 GB
