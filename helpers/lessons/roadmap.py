@@ -7,7 +7,7 @@ LESSONS = {  # number: column, row, title
     "01": (1, 1, "Decision tree ｜ 决策树"),
     "02": (2, 2, "LoRA math ｜ LoRA 的数学"),
     "03": (2, 0, "Data ｜ 数据准备"),
-    "04": (3, 1, "SFT ｜ 监督式微调"),
+    "04": (3, 1, "SFT ｜ 监督微调"),
     "05": (4, 2, "QLoRA ｜ 4 比特微调"),
     "06": (4, 0, "RLHF, DPO ｜ 偏好对齐"),
     "07": (5, 1, "Evaluation ｜ 评估"),

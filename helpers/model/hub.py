@@ -30,7 +30,7 @@ def find_model(model: str | Path) -> Path:
         say(
             f"⚠️ {model} cannot be fetched: no hub in reach. Xiaoxi, the tiny model, stands in; "
             'set PROFILE = "tiny", or HF_ENDPOINT to a mirror',
-            f"⚠️ 无法下载 {model}：连不上任何模型站。先用小模型“小溪”代替；"
+            f"⚠️ 无法下载 {model}：连不上任何模型仓库。先用小模型“小溪”代替；"
             '请把 PROFILE 设为 "tiny"，或把 HF_ENDPOINT 设为镜像站',
         )
         folder = local_folder(XIAOXI)
@@ -92,7 +92,7 @@ def from_hub(model: str) -> Path | None:
     except RepositoryNotFoundError as error:
         raise CourseError(
             en="the hub shows no such model (or asks you to log in for it): check the spelling",
-            zh="模型站上没有这个模型（或需要登录才能看到）：请检查拼写",
+            zh="模型仓库里没有这个模型（或需要登录才能看到）：请检查拼写",
             where=model,
         ) from error
     except Exception as error:  # network errors of several libraries; the next source is tried

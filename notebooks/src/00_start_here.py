@@ -3,29 +3,29 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb)
 #
-# In half an hour you know the road, your machine and your model, and you have watched a model learn something from nothing. ｜ 半小时之内，你会看清路线、认识机器和模型，并亲眼看着一个模型从零学会一样本领。
+# In half an hour you will know how the course works and what your machine can train; you will meet its small model and watch another learn to copy, from nothing. ｜ 半小时之内，你会知道这门课怎么学、你的机器能训练什么，认识课程自带的小模型，并亲眼看着另一个模型从零学会抄写。
 
 # %% [markdown] lang="en"
 # | | |
 # |---|---|
-# | **You will** | see the road: ten lessons, and how to walk it |
+# | **You will** | see the plan of the course: ten lessons, of which 00 to 04 are ready |
 # | | have your machine examined, and learn what it can train |
-# | | meet Xiaoxi, the course's small model: what it knows, can read, cannot write |
+# | | meet Xiaoxi, the small model of this course: what it knows, what it can read, and what it cannot write |
 # | | watch a model learn to copy, from nothing, in under a minute |
-# | **Before** | Python, and the idea of machine learning; no GPU, no network |
+# | **Before** | Python and the idea of machine learning; you need no GPU and no network |
 # | **Profile `tiny`** | 2 minutes to run, under 2.5 GB of memory, any laptop |
-# | **Profiles `t4`, `gpu`** | minutes, after a download of 1 or 15 GB |
+# | **Profiles `t4`, `gpu`** | not measured yet; first a download of 1 or 15 GB |
 
-# %% [markdown] lang="zh" of="ac30eb8a"
+# %% [markdown] lang="zh" of="eb0edee9"
 # | | |
 # |---|---|
-# | **你将** | 看清路线：十节课，以及怎么学 |
+# | **你将** | 了解课程的安排：共十节课，00 到 04 已经可以学 |
 # | | 给机器做一次体检，知道它能训练什么 |
 # | | 认识小溪（课程自带的小模型）：它知道什么、能读懂什么、写不出什么 |
 # | | 看一个模型用不到一分钟，从零学会抄写 |
 # | **先学** | 会 Python，了解机器学习的基本想法；不需要 GPU，也不需要网络 |
 # | **`tiny` 档位** | 运行 2 分钟，内存不到 2.5 GB，任何笔记本电脑 |
-# | **`t4`、`gpu` 档位** | 几分钟，另需先下载 1 GB 或 15 GB |
+# | **`t4`、`gpu` 档位** | 尚未实测；要先下载 1 GB 或 15 GB |
 
 # %% tags=["bootstrap"]
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
@@ -98,7 +98,7 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 # ## 1. The road ｜ 路线
 
 # %% [markdown] lang="en"
-# **Fine-tuning** trains a pre-trained model a little further, on your own examples. This course grew from five sets of notes; they draw it so:
+# **Fine-tuning** trains a pre-trained model a little further, on your own examples. This course grew from five documents, which we call *the notes*. They draw fine-tuning like this:
 #
 # ```
 # a pre-trained model (general knowledge)
@@ -106,10 +106,10 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 #         → a fine-tuned model (a specialist)
 # ```
 #
-# Ten lessons test that arrow: what goes into the model, what does not, what it costs. Where the notes are wrong or out of date, a measurement shows it. One of them ends in "practice: needs a GPU, paused". Here nothing pauses: **every lesson trains, on any laptop**.
+# The ten lessons test this arrow: what goes into the model, what does not, and what it costs. Where a measurement disagrees with the notes, we show the measurement and say which model it was made on. One of the notes stops at "practice: needs a GPU, paused". Nothing pauses here: **every lesson really trains a model, on any laptop**.
 
-# %% [markdown] lang="zh" of="a40a847d"
-# **微调**，就是把一个预训练好的模型拿来，用你自己的例子再练一练。这门课由五份讲义发展而来，讲义里是这样画的：
+# %% [markdown] lang="zh" of="f98fcdae"
+# **微调**，就是把一个预训练好的模型拿来，用你自己的例子再练一练。这门课由五份文档发展而来，我们统称为*讲义*。讲义是这样画微调的：
 #
 # ```
 # 预训练模型（通用知识）
@@ -117,27 +117,27 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 #         → 微调后的模型（专业模型）
 # ```
 #
-# 十节课就来检验这个箭头：什么进了模型，什么没进，代价多大。讲义哪里错了、过时了，就用测量来说明。其中一份最后停在“实践：需要 GPU 环境，暂停”。在这里什么都不用暂停：**每一课都真的在训练，任何笔记本电脑都行**。
+# 十节课就来检验这个箭头：什么进了模型，什么没进，代价多大。实测和讲义不一致时，我们给出实测值，并说明是在哪个模型上测的。有一份讲义停在“实践：需要 GPU 环境，暂停”。在这里什么都不用暂停：**每一课都真的在训练模型，任何笔记本电脑都行**。
 
 # %%
 road("00")
 
 # %% [markdown] lang="en"
-# - **Run** the cells in order (Shift+Enter). At **predict first**, answer before you run on: being wrong is how it sticks.
-# - **Exercises** are three cells: a stub with `...`, its check, a folded solution. The check says ✅, ⏳ (not tried yet) or ❌ with a hint for *your* mistake.
-# - **Claims**, marked ▸, are statements put to the test: measured value, expected range (✅: inside it), then whether it holds.
-# - **Two languages, one text**: read yours. In a terminal, `python tools/nb.py one-language 00 --lang LANG` (`LANG`: `en` or `zh`) writes a copy in one.
+# - **Run** the cells in order (Shift+Enter). Where you see **predict first**, answer before you run the next cell. A wrong guess helps you remember the result.
+# - An **exercise** has three cells: a stub with `...`, its check, and a folded solution. The check prints ✅, ⏳ (not tried yet), or ❌ with a hint for the mistake that *you* made.
+# - ▸ marks a **claim**, a statement that we test. You see the measurement, the range that we usually get, and our conclusion.
+# - **Both languages say the same**: read the one you prefer. In a terminal, `python tools/nb.py one-language 00 --lang LANG` (`LANG`: `en` or `zh`) writes a copy in one language.
 
-# %% [markdown] lang="zh" of="fe239b39"
-# - 按顺序**运行**单元格（Shift+Enter）。看到**先猜一猜**，就先回答再往下运行：猜错了，才记得牢。
-# - **练习**由三个单元格组成：带 `...` 的题目、检查、折叠的参考答案。检查会给出 ✅、⏳（还没做）或 ❌，❌ 后面的提示针对*你*犯的错。
-# - **论断**以 ▸ 开头，是要用实测来检验的说法：先写实测值，再写预期范围（✅ 表示落在范围内），最后才说这个论断成不成立。
+# %% [markdown] lang="zh" of="aed6c4ea"
+# - 按顺序**运行**单元格（Shift+Enter）。看到**先猜一猜**，就先回答，再运行下一个单元格：猜错了，反而记得牢。
+# - **练习**由三个单元格组成：带 `...` 的题目、检查、折叠的参考答案。检查会给出 ✅、⏳（还没做），或者 ❌ 加一条提示，针对的正是*你*犯的错。
+# - ▸ 后面是一条**论断**，也就是我们要检验的说法。你会看到实测值、平常测出来的范围，以及我们的结论。
 # - **两种语言，一份内容**：读你习惯的那种。在终端里执行 `python tools/nb.py one-language 00 --lang LANG`（`LANG` 写 `en` 或 `zh`），可以得到单语副本。
 
 # %% [markdown] lang="en"
-# One dial, `PROFILE` in the second code cell, sets everything. `auto` chooses; `MODEL` brings a model of your own.
+# One setting, `PROFILE` in the second code cell, chooses the model, its data type and the size of every run. With `auto` the course chooses for you; with `MODEL` you bring a model of your own.
 #
-# | profile | model | number type | for whom | hardware | a lesson |
+# | profile | model | data type | for whom | hardware | a lesson |
 # |---|---|---|---|---|---|
 # | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 2 to 10 min |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16; 4-bit in 05 | Colab, Kaggle | a free T4 GPU | about 30 min* |
@@ -146,15 +146,15 @@ road("00")
 #
 # *expected, not measured here
 
-# %% [markdown] lang="zh" of="9b353f6f"
-# 只有一个旋钮：第二个代码单元格里的 `PROFILE`，它决定一切。`auto` 会替你选；`MODEL` 可以换上你自己的模型。
+# %% [markdown] lang="zh" of="5e645453"
+# 只有一个开关：第二个代码单元格里的 `PROFILE`。模型、数据类型和每次训练的规模都由它决定。设成 `auto`，课程替你选；用 `MODEL` 可以换上你自己的模型。
 #
-# | 档位 | 模型 | 数值类型 | 适合谁 | 硬件 | 一课用时 |
+# | 档位 | 模型 | 数据类型 | 适合谁 | 硬件 | 一课用时 |
 # |---|---|---|---|---|---|
 # | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 比特 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
-# | `smoke` | 小溪，只走几步 | fp32 | 测试 | 不限 | 1 分钟 |
+# | `smoke` | 小溪，只训练几步 | fp32 | 测试 | 不限 | 1 分钟 |
 #
 # *为预计，没有在这里实测
 
@@ -162,27 +162,27 @@ road("00")
 # ## 2. The setup doctor ｜ 环境体检
 
 # %% [markdown] lang="en"
-# Before a journey, a check-up. The doctor looks at device and number type and says **why** it chose them; at memory, disk and package versions; at the model's files, the Chinese font of the figures, and whether a model hub (Hugging Face, where larger models come from) is in reach.
+# Before we start, the setup doctor examines your machine. It looks at the device and the data type, and says **why** it chose them. It also looks at memory, disk, package versions, the model's files and the Chinese font of the figures. Last, it asks whether a model hub answers (a site such as Hugging Face, from which larger models are downloaded).
 #
-# ✅ is good, ℹ️ is different but workable, ❌ comes with its mend. No GPU, no network? *Healthy*, here.
+# ✅ means good. ℹ️ means different, but workable. ❌ shows the fix. A machine without GPU and network counts as *healthy* here.
 
-# %% [markdown] lang="zh" of="de38267a"
-# 出发之前先体检。“医生”会看设备和数值类型，并说明**为什么**这样选；再看内存、磁盘和软件包版本；还看模型文件、绘图用的中文字体，以及能不能连上模型站（Hugging Face，更大的模型从那里下载）。
+# %% [markdown] lang="zh" of="0af2e202"
+# 开始之前，先给机器做个体检。“医生”会看设备和数据类型，并说明**为什么**这样选；再看内存、磁盘、软件包版本、模型文件和绘图用的中文字体；最后看能不能连上模型仓库（例如 Hugging Face，更大的模型从那里下载）。
 #
-# ✅ 表示良好，ℹ️ 表示不一样但能用，❌ 后面写着怎么修。没有 GPU、没有网络？在这里也算*健康*。
+# ✅ 表示良好；ℹ️ 表示和测试环境不同，但能用；❌ 后面写着怎么修。没有 GPU、没有网络，在这里也算*健康*。
 
 # %%
 findings = examine(PROFILE)
 
 # %% [markdown] lang="en"
-# Why this number type? `float32` (fp32) takes 4 bytes a number, `float16` (fp16) and `bfloat16` (bf16) take 2. `float16` overflows above 65,504; `bfloat16` reaches as far as `float32` but runs natively only from compute capability 8.0 on (NVIDIA's numbers for its generations; 8.0 is Ampere).
+# Why this data type? A number takes 4 bytes as `float32` (fp32), and 2 bytes as `float16` (fp16) or `bfloat16` (bf16). `float16` overflows above 65,504. `bfloat16` reaches as far as `float32`, with fewer digits; GPUs compute with it natively only from compute capability 8.0 on. (NVIDIA gives each generation of GPUs such a number; 8.0 is Ampere.)
 #
-# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. No NVIDIA GPU (`None`): `"tiny"`. A T4 is `(7, 5)`: `"t4"`. From `(8, 0)` on: `"gpu"`. Below a T4 (Kaggle's P100: `(6, 0)`) today's PyTorch fails: `"tiny"`.
+# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. Without an NVIDIA GPU (`None`) it returns `"tiny"`, for a T4, `(7, 5)`, it returns `"t4"`, and from `(8, 0)` on `"gpu"`. On GPUs older than a T4, such as Kaggle's P100, `(6, 0)`, today's PyTorch fails: return `"tiny"`.
 
-# %% [markdown] lang="zh" of="783362de"
-# 为什么是这种数值类型？`float32`（表里的 fp32）每个数占 4 个字节，`float16`（fp16）和 `bfloat16`（bf16）只占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，但计算能力（NVIDIA 给每代 GPU 的编号）要达到 8.0，也就是 Ampere，才原生支持。
+# %% [markdown] lang="zh" of="78268cac"
+# 为什么用这种数据类型？`float32`（表里的 fp32）每个数占 4 个字节，`float16`（fp16）和 `bfloat16`（bf16）只占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，只是有效数字少一些，而且 GPU 的计算能力要达到 8.0 才原生支持。（计算能力是 NVIDIA 给每代 GPU 的编号，8.0 就是 Ampere。）
 #
-# **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。没有 CUDA GPU，也就是没有 NVIDIA 的显卡（`None`）：`"tiny"`。T4 是 `(7, 5)`：`"t4"`。从 `(8, 0)` 起：`"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：`"tiny"`。
+# **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。没有 NVIDIA 显卡时（`None`）返回 `"tiny"`；T4 是 `(7, 5)`，返回 `"t4"`；从 `(8, 0)` 起返回 `"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：返回 `"tiny"`。
 
 
 # %% tags=["exercise"]
@@ -213,42 +213,42 @@ nb00.pick_profile(pick_profile)
 # ## 3. Three pictures, and Xiaoxi ｜ 三个比喻，与小溪
 
 # %% [markdown] lang="en"
-# Where do a model's skills come from? The notes compare it to **education and a cheat sheet**. Keep the three pictures: the lessons lean on them, and test them.
+# Where do a model's skills come from? The notes explain it by **education and a cheat sheet**. Please remember their three pictures: later lessons use them and test them.
 #
 # | | in the picture | what it gives | where you see it |
 # |---|---|---|---|
-# | **Pre-training** | primary school | grammar, logic, general knowledge | section 5, in a minute |
-# | **Fine-tuning** | medical school | jargon, format, style: *changes the brain* | notebook 04 |
-# | **RAG** (retrieval-augmented generation) | a textbook | looks facts up at work: *uses a tool* | section 4, by hand; notebook 08 |
+# | **Pre-training** | primary school | grammar, logic, general knowledge | section 5, for one skill, in a minute |
+# | **Fine-tuning** | medical school | jargon, format, style: it *changes the brain* | notebook 04 |
+# | **RAG** (retrieval-augmented generation) | a textbook | facts, looked up at work: it *uses a tool* | section 4, by hand; notebook 08 |
 
-# %% [markdown] lang="zh" of="bd4f3d32"
+# %% [markdown] lang="zh" of="16abac17"
 # 模型的本领从哪里来？讲义打了个比方，叫**教育与小抄**。请记住这三个比喻：后面各课会用到，也会检验。
 #
 # | | 比喻 | 带来什么 | 在哪里能看到 |
 # |---|---|---|---|
-# | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 5 节，一分钟看完 |
+# | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 5 节，用一分钟看一样本领 |
 # | **微调** | 医学院 | 术语、格式、风格：*改变大脑* | notebook 04 |
 # | **RAG**（检索增强生成） | 教科书 | 工作中查阅事实：*使用工具* | 第 4 节，手工来做；notebook 08 |
 
 # %% [markdown] lang="en"
-# How far do the pictures carry? **An exam shows it.** Closed book: only the weights count, the numbers that training sets. Open book: the page lies in the prompt, the text it is given; being able to *read* counts.
+# How good are these pictures? **We test them with an exam.** *Closed book* means that the model can use only its weights, the numbers that training sets. *Open book* means that the page stands in the prompt, the text that the model is given; then the model must be able to *read*.
 #
-# They hide two things. A textbook helps only those who can read: primary school comes first. Medical school teaches form far better than numbers (notebook 04). Two more wait: LoRA (02), cheaper fine-tuning, is sticky notes; QLoRA (05), sticky notes on a shrunken book.
+# The pictures hide two things. A textbook helps only those who can read, so primary school comes first. And a few epochs of medical school teach form far better than numbers (measured on Xiaoxi in notebook 04). Two more pictures come later. LoRA (02), a cheaper way of fine-tuning, is sticky notes; QLoRA (05) is sticky notes on a compressed book.
 
-# %% [markdown] lang="zh" of="3eb147bf"
-# 这些比喻能走多远？**考一考就知道**。闭卷：只看权重，也就是训练出来的那些数。开卷：书页写在提示（给模型看的文字）里，比的是*会不会读*。
+# %% [markdown] lang="zh" of="f06e7c5e"
+# 这些比喻好不好？**考一考就知道**。*闭卷*：模型只能靠自己的权重，也就是训练出来的那些数。*开卷*：书页就写在提示（给模型看的文字）里，这时模型要*会读*才行。
 #
-# 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院教格式，远比教数字有效（notebook 04）。还有两个比喻在等你：LoRA（02）是更省的微调，好比便利贴；QLoRA（05）是贴在压缩过的书上的便利贴。
+# 比喻也遮住了两件事。教科书只对识字的人有用，所以小学在先。医学院念上几轮，教格式远比教数字有效（notebook 04 在小溪上测过）。还有两个比喻在等你：LoRA（02）是更省的微调，好比便利贴；QLoRA（05）是贴在压缩过的书上的便利贴。
 
 # %% [markdown] lang="en"
-# **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like a large model: the Qwen2 architecture and chat format (Qwen is a family of open models), about a 350th of the smallest Qwen2.5. Its primary school was text written by a program: invented cities' traffic codes, translation, sums, lists, stories, in English and Chinese. (On `t4` and `gpu`, Qwen sits in its chair.)
+# **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like a large model. It has the architecture and the chat format of Qwen2 (Qwen is a family of open models), but the smallest Qwen2.5 is about 340 times as large. Its primary school was text written by a program: invented cities' traffic codes, translation, sums, lists and stories, in English and Chinese. (On the profiles `t4` and `gpu`, Qwen takes its place.)
 #
-# **Predict first**: which of these questions will it get right?
+# **Predict first**: look at the questions in the next cell. Which will it answer rightly?
 
-# %% [markdown] lang="zh" of="80aae661"
-# **小溪**（Xiaoxi）小到能在这台笔记本上训练，构造却和大模型一样：Qwen2 的架构和对话格式（Qwen 即千问，一族公开权重的模型），大小约为最小的 Qwen2.5 的三百五十分之一。它的小学课本是程序写出来的：虚构城市的交通法规、翻译、算术、列表、故事，中英文都有。（在 `t4` 和 `gpu` 档位，坐在这个位子上的是 Qwen。）
+# %% [markdown] lang="zh" of="f5c51280"
+# **小溪**（Xiaoxi）小到能在这台笔记本上训练，构造却和大模型一样：用的是 Qwen2 的架构和对话格式（Qwen 即千问，一族公开权重的模型），只不过最小的 Qwen2.5 也比它大三百四十倍左右。它的小学课本是程序写出来的：虚构城市的交通法规、翻译、算术、列表、故事，中英文都有。（在 `t4` 和 `gpu` 档位，由 Qwen 顶替它。）
 #
-# **先猜一猜**：下面这些问题，它能答对哪几个？
+# **先猜一猜**：看看下一个单元格里的问题，它能答对哪几个？
 
 # %%
 model, tokenizer = load(setup)
@@ -266,14 +266,14 @@ ask("Translate: economics", "360 + 470 = ?", "Who wrote Hamlet?")
 say(f"{parameter_counts(model)[1]:,} weights", f"{parameter_counts(model)[1]:,} 个权重")
 
 # %% [markdown] lang="en"
-# The last three are beyond its school: words and numbers that it never met. It does not say so. It **answers all the same**: a model writes what is likely, and knows no "I don't know" unless it is taught one (notebook 06).
+# Xiaoxi answers the first six rightly. The last three are beyond its school: it never met such words and such large sums. It does not say so; it **answers all the same**, because a model writes what is likely, and says "I don't know" only if it was taught to (notebook 06). Xiaoxi's wrong answers are easy to see. A large model's are fluent and plausible, and harder to notice.
 #
-# It reads **tokens**, not letters: pieces of text, each with a number. **Predict first**: how many pieces are `200 yuan`, and how many are `灵溪`?
+# A model reads **tokens**, not letters: pieces of text, each with a number. **Predict first**: into how many tokens is `200 yuan` cut, and into how many `灵溪`?
 
-# %% [markdown] lang="zh" of="6c6ddba6"
-# 最后三题超出了它的小学课程：那些词和数它从没见过。可它不会说不知道，而是**照样回答**：模型只写“看起来最可能”的东西，没有人教，它就不会说“我不知道”（notebook 06 来教）。
+# %% [markdown] lang="zh" of="a2766e0e"
+# 前六题小溪都答对了。最后三题超出了它的小学课程：那样的词、那么大的数，它从没见过。可它不会说不知道，而是**照样回答**：模型只写“看起来最可能”的东西，没有人教，它就不会说“我不知道”（notebook 06 来教）。小溪答错，一眼就能看出来；大模型答错，却通顺又像真的，更难发现。
 #
-# 它读的不是一个个字母，而是**词元**：切好的文字块，每块有个编号。**先猜一猜**：`200 yuan` 会被切成几块？`灵溪` 呢？
+# 模型读的不是一个个字母，而是**词元**：切好的文字块，每块有个编号。**先猜一猜**：`200 yuan` 会被切成几个词元？`灵溪` 呢？
 
 
 # %%
@@ -287,12 +287,12 @@ text = "The fine is 200 yuan, antidisestablishmentarianism. 在灵溪停车，�
 widgets.explore(show_tokens, names={"text": "your text ｜ 你的文字"}, text=text)
 
 # %% [markdown] lang="en"
-# Common words are one piece, rare ones many. Each digit stands alone: `200 yuan` is four pieces. A Chinese character is one, unless the text that the tokenizer was made from lacks it: then it falls into bytes, shown as � (`灵溪`: three).
+# A common word is one token; a rare word is several. Each digit is a token of its own, so `200 yuan` is four (inside a sentence, the space before it is one more). A Chinese character is usually one token. If the text that the tokenizer was made from lacks the character, it falls into bytes, shown as �: `灵溪` is three tokens.
 #
-# Now Xiaoxi's report card: 150 questions (`n`), right only if exact. Brackets and whiskers: the 95 % interval, how far luck may carry a score. Expected: above 90 % in most tasks.
+# Next comes Xiaoxi's report card: 150 questions (`n`), and an answer counts only if it is exactly right. Brackets and error bars show the 95 % interval: how far chance may move a score. Expected: above 90 % in most tasks.
 
-# %% [markdown] lang="zh" of="ec0b7d6a"
-# 常用词是一块，生僻词会碎成好几块。数字一位一块，所以 `200 yuan` 是四块。一个汉字通常是一块；做分词器的文本里没有的字则散成字节块，显示为 �（`灵溪` 共三块）。
+# %% [markdown] lang="zh" of="f7fd367f"
+# 常用词是一个词元，生僻词会碎成好几个。数字一位一个词元，所以 `200 yuan` 是四个（在句子中间，前面的空格还要另算一个）。一个汉字通常是一个词元；做分词器的文本里没有的字，则散成字节，显示为 �：`灵溪` 共三个词元。
 #
 # 再看小溪的成绩单：150 道题（`n`），一字不差才算对。方括号和误差线是 95 % 区间：分数会因运气上下浮动，但多半不出这个范围。预期：多数项目在 90 % 以上。
 
@@ -317,14 +317,14 @@ plots.bars(
 # ## 4. What it cannot know ｜ 它不可能知道的
 
 # %% [markdown] lang="en"
-# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it: what a model says about Lingxi comes from the prompt, or from nowhere. So *knowing* and *reading* can be graded apart.
+# **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it, so whatever a model says about Lingxi comes from the prompt or is made up. That lets us grade *knowing* and *reading* apart.
 #
-# **Predict first**: the same question, first closed book, then with three articles on the desk, one of them the right one.
+# **Predict first**: we ask the same question twice, first closed book, then with three articles in the prompt, one of them the right one. What will Xiaoxi answer each time?
 
-# %% [markdown] lang="zh" of="9be0fc13"
-# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](../data/README.md)）。没有哪个模型见过它：关于灵溪，模型说的要么来自提示，要么无中生有。这样，*知道*和*会读*就能分开打分。
+# %% [markdown] lang="zh" of="2a7bbacf"
+# **灵溪市**（Lingxi）是一座虚构的城市，有一部 96 条的交通法规（[数据说明](../data/README.md)）。没有哪个模型见过它，所以关于灵溪，模型说的要么来自提示，要么是编的。这样，*知道*和*会读*就能分开打分。
 #
-# **先猜一猜**：同一道题，先闭卷，再把三条法条摆上桌（其中一条正是要找的），结果会怎样？
+# **先猜一猜**：同一道题问两次，先闭卷，再在提示里放三条法条（其中一条正是要找的）。小溪两次各会怎么答？
 
 # %%
 code = world("code")
@@ -348,10 +348,14 @@ for k in (0, 3):
 say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
 
 # %% [markdown] lang="en"
-# One question proves nothing. Ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles on the desk. The dashed line, **chance**, is the score of always naming the commonest fine. Expected: closed book no better than chance; open book better, the less so the more articles.
+# With the articles Xiaoxi named the right fine. Without them it named no fine at all: it only translated the question. So a closed-book score of 0 % means "named no right fine"; it does not show that the model invents one. (Many large models would: they name a fine, fluently.)
+#
+# One question proves nothing. So we ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles in the prompt. The dashed line is the **majority baseline**, the score of always naming the commonest fine. Closed book should be no better than that. Open book should score higher, but less so with more articles.
 
-# %% [markdown] lang="zh" of="9633798d"
-# 一道题说明不了什么。把**每一条法条都问一遍**罚款，中英文交替，桌上分别放 0、1、3、8 条法条。图里的虚线是**瞎猜水平**：每题都答最常见的那个罚款数，能得的分。预期：闭卷不比瞎猜好；开卷会好一些，法条越多越差。
+# %% [markdown] lang="zh" of="d788ecaa"
+# 有法条时，小溪说对了罚款；没有法条时，它一个罚款数也没说，只是把问题翻译了一遍。所以闭卷得 0 %，意思是“没有说对罚款”，并不说明它在编造。（很多大模型倒会编：顺口就报出一个数。）
+#
+# 一道题说明不了什么。所以把**每一条法条都问一遍**罚款，中英文交替，提示里分别放 0、1、3、8 条法条。图里的虚线是**多数类基线**：每题都答最常见的那个罚款数，能得的分。预期：闭卷不比它好；开卷高得多，但法条越多，分数越低。
 
 
 # %%
@@ -371,10 +375,10 @@ for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
     claim(f"start_{name}", results[k])
 
 # %% [markdown] lang="en"
-# Now a harder task. The city wants an **official notice**: a header, seven labelled lines, official terms. Three articles lie on the desk; nothing there describes the form. **Predict first**: what will Xiaoxi write?
+# Now a harder task. The city wants an **official notice**: a header and seven labelled lines, with the official terms. Three articles stand in the prompt, but nothing there describes the form. **Predict first**: what will Xiaoxi write?
 
-# %% [markdown] lang="zh" of="cfa4c81b"
-# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，七行带标签的内容，用正式术语。桌上摆着三条法条，但没人告诉它格式。**先猜一猜**：小溪会写出什么？
+# %% [markdown] lang="zh" of="0f8c9345"
+# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，七行带标签的内容，用正式术语。提示里有三条法条，但没有一处说明格式。**先猜一猜**：小溪会写出什么？
 
 # %%
 unseen = select(world("eval"), task="notice", split="unseen", context=True)
@@ -387,7 +391,7 @@ form = share(score_notices(notices, incidents)["form"])
 claim("start_notice_form", form)
 
 commonest = Counter(article["fine"] for article in code).most_common(1)[0][1]
-plots.bars(
+fig = plots.bars(
     {
         "closed book ｜ 闭卷": results[0],
         "1 article ｜ 1 条": results[1],
@@ -395,16 +399,24 @@ plots.bars(
         "8 articles ｜ 8 条": results[8],
         "official form ｜ 通知书格式": form,
     },
-    "It knows nothing, reads well, cannot write the form ｜ 不知道事实，读得好，不会写通知书",
+    "Knows no Lingxi fine, reads well, cannot write the form ｜ 不知道灵溪的罚款，读得好，不会写通知书",
     ylabel="right, % ｜ 正确，%",
-    line=(commonest / len(code), "chance: always the commonest fine ｜ 瞎猜：只答最常见的罚款"),
 )
+# the line stops before the last bar, which is about the form and not about fines
+fig.axes[0].hlines(100 * commonest / len(code), -0.5, 3.5, color="#333333", linestyle="--")
+baseline = "majority baseline: always\nthe commonest fine\n多数类基线：总答最常见的罚款"
+fig.axes[0].text(0, 10, baseline, ha="center", size=8)
+fig
 
 # %% [markdown] lang="en"
-# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough". Bars two to four, with no training on Lingxi, say so too: from one page every fine is right, and even among eight it finds the right one nine times in ten. "Legal documents in a fixed form: fine-tuning": the last bar shows the gap; 01 tries examples in the prompt, 04 trains. Now hold your own exam: choose an article and the number of pages.
+# Xiaoxi made up a form of its own. It copied plate, conduct and term, and then lost its way.
+#
+# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough." For this model and this question the bars agree: with one article every fine is right, and with eight nine in ten are. The notes also say: "Legal documents in a fixed form: fine-tuning." The last bar shows the gap, but *nobody* can write a form that nothing describes. Notebook 01 puts examples into the prompt, 04 trains. Now hold an exam of your own: choose an article and the number of pages.
 
-# %% [markdown] lang="zh" of="1634faa8"
-# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。没有为灵溪做过任何训练，第二到第四根柱子也是这个结果：只有一页时，罚款全部答对；八页里，十次也有九次找得对。“生成特定格式的法律文书：需要微调”：最后一根柱子显示了差距；01 先试在提示里给样例，04 再来训练。下面由你来出题：选一条法条，再决定桌上放几页。
+# %% [markdown] lang="zh" of="b2bb7fe0"
+# 小溪自己编了一种格式：车牌、违法情节和术语都抄对了，后面就乱了。
+#
+# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。就这个模型、这类问题来说，柱子也是这样：只有一条法条时，罚款全部答对；八条里，十次也有九次答得对。讲义还说：“生成特定格式的法律文书：需要微调”。最后一根柱子显示了差距，不过格式没有告诉它，*谁*也写不出来。notebook 01 先在提示里给样例，04 再来训练。下面由你来出题：选一条法条，再决定提示里放几页。
 
 
 # %%
@@ -429,14 +441,14 @@ widgets.explore(
 # ## 5. Primary school in a minute ｜ 一分钟小学
 
 # %% [markdown] lang="en"
-# Reading begins with **copying**: to answer from a page, a model must find a place and copy what follows. Watch that skill come up from nothing, in a pupil that is smaller still.
+# To answer from a page, a model must at least find a place and **copy** what follows it. In this section you watch that one skill arise from nothing, in a pupil that is smaller still.
 #
-# The lesson: 16 different signs, then pieces of them once more, 4 to 8 signs each (the last may be cut short), from random places. Nothing can be learned by heart, since every row is new. Only the *rule* helps: what followed this sign before will follow it again.
+# Each row of its lesson has 16 different signs, and then pieces of them again. A piece has 4 to 8 signs and starts at a random place (the last may be cut short). The pupil can learn no row by heart, since every row is new. Only the *rule* helps: what followed this sign before will follow it again.
 
-# %% [markdown] lang="zh" of="e707b877"
-# 阅读从**抄写**开始：要照着书页回答，得先找到地方，再把后面的抄下来。来看这项本领怎样从零长出来；这次的学生比小溪还小。
+# %% [markdown] lang="zh" of="6ec82e21"
+# 要照着书页回答，模型至少得先找到地方，再把后面的**抄**下来。这一节来看这一样本领怎样从零长出来；这次的学生比小溪还小。
 #
-# 课文是这样的：先是 16 个不同的符号，接着把其中几段再写一遍，每段 4 到 8 个符号（最后一段可能被截短），起点随机。每一行都是新的，背不下来；管用的只有*规则*：这个符号以前后面跟着什么，现在还跟着什么。
+# 课文的每一行是这样的：先是 16 个不同的符号，接着把其中几段再写一遍，每段 4 到 8 个符号，起点随机（最后一段可能被截短）。每一行都是新的，背不下来；管用的只有*规则*：这个符号以前后面跟着什么，现在还跟着什么。
 
 # %%
 SIGNS = string.ascii_letters + string.digits  # 62 signs, one token each
@@ -461,10 +473,10 @@ for i in range(3):
     print("".join(gap + SIGNS[n] for gap, n in zip(gaps, row, strict=True)))
 
 # %% [markdown] lang="en"
-# **Exercise 2** (easy, 5 minutes). Be the pupil: write the rule that has to be found. `next_sign("kQ7xQ")` is `"7"`, since `Q` was followed by `7` before. In every test the last sign has stood exactly once before.
+# **Exercise 2** (easy, 5 minutes). Take the pupil's place and write the rule that it has to find. `next_sign("kQ7xQ")` is `"7"`, because `Q` was followed by `7` before. In every test the last sign has stood exactly once before.
 
-# %% [markdown] lang="zh" of="17200736"
-# **练习 2**（容易，5 分钟）。你来当学生：写出要找的那条规则。`next_sign("kQ7xQ")` 是 `"7"`，因为 `Q` 后面以前跟着 `7`。每道测试里，最后那个符号在前面都恰好出现过一次。
+# %% [markdown] lang="zh" of="75232060"
+# **练习 2**（容易，5 分钟）。你来当学生：写出它要找的那条规则。`next_sign("kQ7xQ")` 是 `"7"`，因为 `Q` 后面以前跟着 `7`。每道测试里，最后那个符号在前面都恰好出现过一次。
 
 
 # %% tags=["exercise"]
@@ -489,14 +501,14 @@ nb00.next_sign(next_sign)
 # </details>
 
 # %% [markdown] lang="en"
-# Two lines of Python for you; the pupil must find the rule by gradient descent, from random weights. It is a Qwen2 with two layers, 64 wide.
+# For you the rule takes two lines of Python. The pupil must find it by gradient descent, from random weights. The pupil is a Qwen2 with two layers, 64 wide.
 #
-# **Exercise 3** (easy, 3 minutes). At first it guesses blindly among 62 signs. What is its loss: the mean of $-\ln p$, in nats, $p$ being the probability of the right sign? Write `blind_loss`, and you know where the curve begins. **Predict first** how it goes on: down evenly, flattening out, or not at all and then at once?
+# **Exercise 3** (easy, 3 minutes). At first the pupil can only guess blindly among 62 signs. What is its loss then? The loss is the mean of $-\ln p$, in nats, where $p$ is the probability that it gives to the right sign. Write `blind_loss`, and you know where the curve begins. **Predict first** how the curve goes on: will it fall evenly, fall fast and then flatten, or stay nearly flat and then drop at once?
 
-# %% [markdown] lang="zh" of="8bee1217"
-# 对你来说不过两行 Python；学生却要从随机权重出发，靠梯度下降把这条规则找出来。它是一个 Qwen2，两层，宽 64。
+# %% [markdown] lang="zh" of="a59c49f3"
+# 对你来说，这条规则不过两行 Python；学生却要从随机权重出发，靠梯度下降把它找出来。学生是一个 Qwen2，两层，宽 64。
 #
-# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失是多少？损失就是 $-\ln p$ 的平均值，单位叫 nat，其中 $p$ 是它给正确符号的概率。写出 `blind_loss`，就知道曲线从哪里开始。**先猜一猜**它接下来怎么走：匀速下降？先快后慢？还是先一动不动，然后突然掉下去？
+# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失是多少？损失就是 $-\ln p$ 的平均值，单位叫 nat，其中 $p$ 是它给正确符号的概率。写出 `blind_loss`，就知道曲线从哪里开始。**先猜一猜**曲线接下来怎么走：匀速下降？先快后慢？还是先几乎不动，然后突然掉下去？
 
 
 # %% tags=["exercise"]
@@ -599,12 +611,12 @@ claim("start_copy_after", share(after[1]))
 claim("start_cliff", cliff(losses))
 
 # %% [markdown] lang="en"
-# First nothing, then a **cliff**. Why? Two attention heads, parts that look back, must fit together: one notes which sign came *before* each sign, the other finds where the present sign was noted and copies what stands there ([induction heads](https://arxiv.org/abs/2209.11895)). Either alone earns almost nothing.
+# For about 260 steps the loss hardly falls; then it drops within 40 steps. We call that a **cliff**. Why does it look so? [A known explanation](https://arxiv.org/abs/2209.11895) says that two attention heads, the parts that look back, must work together (*induction heads*). One notes at each sign which sign stood *before* it. The other finds where the present sign was noted, and copies what stands there. Either alone gains almost nothing.
 #
-# To test that, a second pupil gets the first head as a gift. A third does too, at three times the learning rate. **Predict first**: when do their cliffs come, if at all?
+# We test this. A second pupil gets the first head as a gift: it looks at the sign before from the start. A third pupil gets the gift too, and three times the learning rate. **Predict first**: when do their cliffs come, if they come at all?
 
-# %% [markdown] lang="zh" of="f69d9622"
-# 很久没有动静，然后是一道**悬崖**。为什么？因为要两个注意力头（负责回头看的零件）配合：一个在每个符号处记下它*前面*是谁；另一个去找哪里记着眼前这个符号，再把那里的符号抄过来（[归纳头](https://arxiv.org/abs/2209.11895)）。单有哪一个都几乎没用。
+# %% [markdown] lang="zh" of="1dd1a71a"
+# 前 260 步左右，损失几乎不动；然后在 40 步之内掉了下去。我们叫它**悬崖**。为什么会这样？[一种公认的解释](https://arxiv.org/abs/2209.11895)是：两个注意力头（负责回头看的零件）要配合起来才有用，合称*归纳头*。一个在每个符号处记下它*前面*是谁；另一个去找哪里记着眼前这个符号，再把那里的符号抄过来。单有哪一个都几乎没用。
 #
 # 来检验一下。给第二个学生送上第一个注意力头：让它一开始就盯住前一个符号。第三个学生也有这份礼物，但学习率是三倍。**先猜一猜**：他们的悬崖会来得更早、更晚，还是不来？
 
@@ -643,7 +655,7 @@ claim("start_cliff_gift", with_gift)
 claim("start_cliff_haste", in_haste)
 fig = plots.curves(
     {name: (range(len(losses)), losses) for name, losses in runs.items()},
-    "A skill comes all at once ｜ 本领是一下子学会的",
+    "Copying, one seed ｜ 学抄写，一个随机种子",
     "step ｜ 步",
     "loss, nats per sign ｜ 损失",
 )
@@ -652,20 +664,28 @@ fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", 
 fig
 
 # %% [markdown] lang="en"
-# So it was the first head that took so long. At three times the rate even the gift brings nothing within 200 steps. Part of what is left of the loss is luck: nobody knows where the next piece begins.
+# With the gift the cliff came at step 86, without it at 288. Other seeds agree: with it at 79 to 120, without it at 308 to 379. So, in a model this small, most of the wait was for the first head. At three times the rate even the gifted pupil learned nothing in 200 steps. Part of the loss that remains is luck: nobody knows where the next piece begins.
 #
-# Xiaoxi's school, too, began with drills in copying and such a gift, then went on to reading: an hour and a half on two cores (`tools/xiaoxi/pretrain.py`). Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115). Remember the cliff when a loss curve of yours stays flat.
+# **A warning.** Cliffs like this belong to training from scratch. If the loss stays flat when you *fine-tune*, do not wait. Look first at the labels (are any counted?), then at frozen weights, the chat template and the learning rate (notebook 04).
 
-# %% [markdown] lang="zh" of="0b0c6669"
-# 可见费时间的正是第一个注意力头。学习率放大到三倍，有了这份礼物，200 步之内也毫无动静。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
+# %% [markdown] lang="zh" of="f188c31e"
+# 有礼物，悬崖在第 86 步；没有，在第 288 步。换别的种子也一样：有礼物是 79 到 120 步，没有是 308 到 379 步。可见在这么小的模型里，等的主要就是第一个注意力头。学习率放大到三倍，有礼物的学生在 200 步之内也什么都没学到。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
 #
-# 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/xiaoxi/pretrain.py`）。Qwen2.5 则读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。以后你训练时曲线一直是平的，请想起这道悬崖。
+# **提醒**：这样的悬崖只见于从零训练。如果你在*微调*，损失一直不动，不要干等：先看标签（有没有被计入损失的？），再看权重是不是冻住了，再看对话模板和学习率（notebook 04）。
+
+# %% [markdown] lang="en"
+# Xiaoxi's school, too, began with drills in copying and such a gift, and then went on to reading. It took an hour and a half on two cores (`tools/xiaoxi/pretrain.py`). For comparison, Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115).
+
+# %% [markdown] lang="zh" of="1ff766b6"
+# 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/xiaoxi/pretrain.py`）。比一比：Qwen2.5 读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。
 
 # %% [markdown]
 # ## 6. Hardware, time, cost ｜ 硬件、时间、花费
 
 # %% [markdown] lang="en"
-# | | the notes say | here, on `tiny` |
+# The notes plan for models of 1.5B and 3B weights, about 1,000 and 2,000 times as large as Xiaoxi. So the two columns do not contradict each other.
+#
+# | | the notes say (1.5B, 3B) | here, on `tiny` (1.4M) |
 # |---|---|---|
 # | to know before | LLMs, RAG, Python, machine learning | Python, machine learning |
 # | memory | 16 GB at least; better 24 GB | below 2.5 GB, measured next |
@@ -676,8 +696,10 @@ fig
 # | three ways | Colab; a model at home; cloud | `t4`; `tiny`; notebook 09 |
 # | cost | free; cloud 0.5 to 2 dollars an hour | free |
 
-# %% [markdown] lang="zh" of="0c370837"
-# | | 讲义说 | 这里，`tiny` 档位 |
+# %% [markdown] lang="zh" of="af8ce254"
+# 讲义说的是 1.5B 和 3B 的模型，大约是小溪的一千倍和两千倍，所以下面两列并不矛盾。
+#
+# | | 讲义说（1.5B、3B） | 这里，`tiny` 档位（144 万） |
 # |---|---|---|
 # | 预备知识 | LLM 使用、RAG、Python、机器学习 | Python、机器学习 |
 # | 内存 | 至少 16 GB，最好 24 GB | 不到 2.5 GB，下面实测 |
@@ -699,9 +721,13 @@ say(f"the exam of section 4: {seconds:.0f} s", f"第 4 节的考试：{seconds:.
 claim("start_memory", peak_memory_gb())
 
 # %% [markdown] lang="en"
-# **Exercise 4** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of weights in GB ($10^9$ bytes), with `bits` for each. It has to work for 4 bits too.
+# This lesson used 0.84 GB, with a model of 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
+#
+# **Exercise 4** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too.
 
-# %% [markdown] lang="zh" of="b8b56555"
+# %% [markdown] lang="zh" of="b5f34a79"
+# 这一课用了 0.84 GB，模型只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
+#
 # **练习 4**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
 
 
@@ -744,35 +770,39 @@ for name, count in (("Qwen2.5-1.5B", small), ("Qwen2.5-3B", larger)):
 claim("start_download", 2 * small / 1e9)
 
 # %% [markdown] lang="en"
-# Qwen's files hold 16-bit numbers, so 6 GB is the size of the **3B** model, which the notes had at hand as a smaller, 4-bit GGUF file. They are right that GGUF cannot be trained: it is a format for inference, that is, for running a model (notebook 05). And their `huggingface-cli download` is called `hf download` today.
+# Qwen's files hold 16-bit numbers. So 1.5B weights take 3.1 GB, and 6 GB fits the **3B** model, which the notes had at hand as a smaller, 4-bit GGUF file. They say that GGUF cannot be fine-tuned. Not directly: GGUF is a format for running a model (*inference*). But transformers can load such a file, Qwen2's too, as ordinary weights (*dequantised*), and those can be trained; the rounding to 4 bits stays in them. And `huggingface-cli download` is `hf download` today.
+#
+# **Training needs more.** To train all weights in `float32`, count 16 bytes for each: the weight, its gradient, and two numbers of the optimizer. For 1.5B that is 25 GB, before any intermediate results. LoRA and QLoRA (02, 05) need less.
 
-# %% [markdown] lang="zh" of="c82562d9"
-# Qwen 的权重文件每个数 16 比特，可见 6 GB 其实是 **3B** 模型的大小；讲义手头的 GGUF 正是 3B，不过已压到 4 比特，更小。讲义说 GGUF 不能拿来训练，这是对的：那是推理用的格式，只用来运行模型（notebook 05）。另外，`huggingface-cli download` 如今叫 `hf download`。
+# %% [markdown] lang="zh" of="d8b62f12"
+# Qwen 的权重文件每个数 16 比特，所以 1.5B 占 3.1 GB；6 GB 对应的是 **3B** 模型，讲义手头的 GGUF 正是 3B，不过已压到 4 比特，更小。讲义说 GGUF 不支持微调。准确地说，是不能直接微调：GGUF 是用来运行模型（*推理*）的格式。但 transformers 能把这种文件（包括 Qwen2 的）读成普通权重（*反量化*），再拿来训练；只是压到 4 比特时舍入的误差，会一直留在权重里。另外，`huggingface-cli download` 如今叫 `hf download`。
+#
+# **训练要得更多。** 用 `float32` 训练全部权重，每个权重按 16 个字节算：权重本身、它的梯度、优化器的两个数。1.5B 就是 25 GB，中间结果还没算进去。LoRA 和 QLoRA（02、05）要得少。
 
 # %% [markdown]
 # ## 7. What goes wrong ｜ 哪里会出错
 
 # %% [markdown] lang="en"
-# | you see | why | mend |
+# | you see | why | what to do |
 # |---|---|---|
-# | "Open the notebook inside the course's folder" | opened elsewhere | `make lab` |
+# | "Open the notebook inside the course's folder" | it was opened elsewhere | `make lab` |
 # | `NameError` | a cell was skipped | run all cells above |
-# | ⚠️ cannot be fetched | no model hub in reach | `PROFILE = "tiny"`, or a mirror in `HF_ENDPOINT` |
-# | boxes in place of 中文 | another font | draw figures with `helpers.show.plots` |
-# | slightly other numbers | another CPU, other versions | claims give a range |
-# | a loss that stays flat | the cliff is to come, or a wrong rate | wait; notebook 04 |
+# | ⚠️ cannot be fetched | no model hub answers | `PROFILE = "tiny"`, or a mirror in `HF_ENDPOINT` |
+# | boxes in place of 中文 | the figure uses another font | draw figures with `helpers.show.plots` |
+# | slightly other numbers | another CPU, other versions | compare with the usual range |
+# | a loss that stays flat in fine-tuning | no label counts, frozen weights, wrong template or rate | check them in this order; notebook 04 |
 #
-# Errors name their mend, in both languages. Two on purpose:
+# The errors of this course say how to fix them, in both languages. We make two on purpose:
 
-# %% [markdown] lang="zh" of="a33949f0"
+# %% [markdown] lang="zh" of="331fd435"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | “请在课程文件夹里打开 notebook” | 在别处打开了 | `make lab` |
 # | `NameError` | 跳过了某个单元格 | 从头运行上面的单元格 |
-# | ⚠️ 无法下载 | 连不上模型站 | `PROFILE = "tiny"`，或用 `HF_ENDPOINT` 指定镜像 |
+# | ⚠️ 无法下载 | 连不上模型仓库 | `PROFILE = "tiny"`，或用 `HF_ENDPOINT` 指定镜像 |
 # | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.show.plots` 画图 |
-# | 数字略有出入 | CPU 或版本不同 | 论断都给出范围 |
-# | 损失一直不动 | 悬崖还没到，或学习率不对 | 再等等；看 notebook 04 |
+# | 数字略有出入 | CPU 或版本不同 | 和平常的范围比一比 |
+# | 微调时损失一直不动 | 没有标签计入损失、权重冻住了、模板或学习率不对 | 按这个顺序检查；看 notebook 04 |
 #
 # 本课程的报错会写明怎么修，中英文都有。这里故意犯两个错：
 
@@ -787,20 +817,20 @@ for profile, wanted in (("T4", None), ("tiny", "my model")):
 # ## 8. Summary and next ｜ 小结与下一步
 
 # %% [markdown] lang="en"
-# - A model **knows** what its weights were taught, and can **read** what its prompt holds: two different things.
-# - Form and style are neither: they have to be practised. That is fine-tuning.
-# - A skill may come all at once, after a long time of nothing.
-# - The dial is `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
+# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. These are two different things.
+# - Form and style are a third. A model has to be shown them: by examples in the prompt (01) or by fine-tuning (04).
+# - In training from scratch, a skill may come suddenly, after a long wait. In fine-tuning, a flat loss is usually a mistake of the set-up.
+# - Choose with `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
 #
-# **Next**: [01, the decision tree](01_decision_tree.ipynb): whether to fine-tune at all, and whether "90 % of cases need RAG", as the notes say. Or straight to [04, SFT](04_sft.ipynb): how.
+# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb), which shows how.
 
-# %% [markdown] lang="zh" of="d9b39ad0"
-# - 模型**知道**的，是权重学过的；它能**读懂**的，是提示里给的。这是两回事。
-# - 格式和风格两样都不是，得靠练。这就是微调。
-# - 本领可能在长时间毫无动静之后，一下子出现。
-# - 旋钮是 `PROFILE`；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
+# %% [markdown] lang="zh" of="3cc061aa"
+# - 模型**知道**的，在权重里；它能**读懂**的，在提示里。这是两回事。
+# - 格式和风格是第三回事：要有人给它看，或者在提示里给样例（01），或者靠微调（04）。
+# - 从零训练时，本领可能等了很久才一下子出现；微调时损失一直不动，多半是哪里没有设对。
+# - 用 `PROFILE` 来选档位；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
 #
-# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲该不该微调，以及是否真如讲义所说“90 % 的场景需要 RAG”；也可以直接去 [04 监督式微调](04_sft.ipynb)，看怎么做。
+# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)，看怎么做。
 
 # %%
 progress("00")

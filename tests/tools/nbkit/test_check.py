@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-WORDS = " ".join(["word"] * 81)
+WORDS = " ".join(["word"] * 121)
 
 
 def test_good_lesson_has_no_problems(finished):
@@ -36,7 +36,7 @@ BROKEN = {
     "no space": ("这一课只用来", "这一课只用来试AI和", "no space between"),
     "one language in a shared cell": ("You add two numbers. ｜ 你来把两个数相加。",
                                       "You add two numbers.", "is in one language"),
-    "too many words": ("# Your turn: write `add`.", f"# {WORDS}", "81 English words"),
+    "too many words": ("# Your turn: write `add`.", f"# {WORDS}", "121 English words"),
     "long code": ("x, y = 2, 3\n", "x, y = 2, 3\n" * 30, "31 lines of code"),
     "parameters not second": ("# %%\nimport os", "# %%\nx = 1\n\n# %%\nimport os", "parameters"),
     "no parameters": (' tags=["parameters"]', "", "parameters"),
