@@ -21,9 +21,9 @@ BF16_GPU = (8, 0)  # Ampere; torch.cuda.is_bf16_supported() says True on a T4 to
 # why this device and dtype; {gpu} is the compute capability, {profile} the profile's name
 REASONS = {
     "tiny": (
-        "the tiny model computes on the CPU in float32: fastest there, and the same numbers "
-        "on every machine",
-        "小模型在 CPU 上用 float32 计算：在 CPU 上最快，各台机器结果也一致",
+        "the tiny model computes on the CPU in float32: fastest there, and the numbers differ "
+        "little from machine to machine",
+        "小模型在 CPU 上用 float32 计算：在 CPU 上最快，各台机器的结果也相差很小",
     ),
     "none": (
         "no CUDA GPU: {profile} runs on the CPU, in float32 and slowly; tiny suits this machine",

@@ -68,17 +68,18 @@ NOTES_CASES = {
           "法规每年修订：缺的是事实，而且会变"),
     "B": ("fine-tune", "the facts come with each request; a form that prompts do not bring has to "
           "be practised", "事实已随请求给出；提示词教不会的格式，要靠练"),
-    "C": ("fine-tune", "how to say things is style, and the list in the prompt was tried already",
-          "怎么说属于风格，而且把词表放进提示已经试过了"),
-    "D": ("prompt", "a model sees its prompt and nothing else: send the earlier turns along",
-          "模型只看得见提示里的内容：把前面几轮一起发过去就行"),
+    "C": ("fine-tune", "how to say things is style; no page holds the terms, and the list in the "
+          "prompt was tried already", "怎么说属于风格；没有资料可查，把词表放进提示也试过了"),
+    "D": ("prompt", "a model sees its prompt and nothing else: mend the program, so that it sends "
+          "the earlier turns along", "模型只看得见提示里的内容：改程序，把前面几轮一起发过去"),
 }
 MORE_CASES = {
     "E": ("rag", "prices change daily: look them up", "价格天天变：要现查"),
     "F": ("prompt", "one line in the prompt has mended it: stop there",
           "提示里加一句话就解决了：到此为止"),
     "G": ("fine-tune", "the prompt works, but its examples are paid for a million times a day: "
-          "train them in", "提示词管用，但样例每天要付一百万次的钱：练进权重更省"),
+          "train the model on such examples",
+          "提示词管用，但样例每天要付一百万次的钱：练进权重更省"),
     "H": ("both", "a form and changing numbers are missing: two gaps, two remedies",
           "格式和会变的数字都缺：两个缺口，两种办法"),
     "I": ("rag", "its style is fine and the interface changes weekly: give it the page",
@@ -87,8 +88,9 @@ MORE_CASES = {
           "既不缺事实也不缺风格：给它一个计算器"),
     "K": ("fine-tune", "prompts bring the fixed output in seven of ten, and rows are plenty",
           "固定的输出，提示词只做对七成，而标注数据很多"),
-    "L": ("fine-tune", "a huge and lasting text: the one case of the tree for training facts in",
-          "文本巨大又长期有效：树上唯一值得把知识练进权重的情形"),
+    "L": ("fine-tune", "a huge and lasting text: the one case of the tree for training facts in "
+          "(by continued pre-training)",
+          "文本巨大又长期有效：树上唯一值得把知识练进权重的情形（继续预训练）"),
 }
 # fmt: on
 

@@ -39,7 +39,7 @@ NAMES = {
     "loss": "loss ｜ 损失",
     "all": "all right ｜ 全对",
     "form": "form ｜ 格式",
-    "facts": "facts ｜ 事实",
+    "facts": "facts ｜ 法条四项",
     "general": "general skills ｜ 通用能力",
     "seconds": "seconds ｜ 秒",
 }
