@@ -10,13 +10,13 @@ CAUSES = {
     ),
     "B": (
         4,
-        "slow, and well at a higher rate: whose rate was it?",
-        "太慢，调高学习率就好：原来用的是谁的学习率？",
+        "slow, and the settings were copied: whose rate was it?",
+        "太慢，设置又是抄来的：原来用的是谁的学习率？",
     ),
     "C": (
         2,
-        "a larger rank, yet quieter: what became of alpha / r?",
-        "秩大了，声音反而小了：alpha / r 变成了多少？",
+        "rsLoRA at rank 8 adds no rank: it makes alpha / r larger; so what was too low?",
+        "秩 8 的 rsLoRA 没有增加秩，只是让 alpha / r 变大了：可见是什么太低？",
     ),
     "D": (
         3,

@@ -405,7 +405,7 @@ fig = plots.bars(
 # the line stops before the last bar, which is about the form and not about fines
 fig.axes[0].hlines(100 * commonest / len(code), -0.5, 3.5, color="#333333", linestyle="--")
 baseline = "majority baseline: always\nthe commonest fine\n多数类基线：总答最常见的罚款"
-fig.axes[0].text(0, 10, baseline, ha="center", size=8)
+fig.axes[0].text(0, 14, baseline, ha="center", size=8)
 fig
 
 # %% [markdown] lang="en"

@@ -3,23 +3,23 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/02_lora_math.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/02_lora_math.ipynb)
 #
-# You write LoRA yourself, prove it equal to the library's, and find out by measurement what rank, alpha and rate buy. ｜ 你将亲手写出 LoRA，证明它与库里的分毫不差，再用测量弄清秩、alpha 和学习率各换来什么。
+# You see LoRA in twenty lines, check it against the library's, and find out by measurement what rank, alpha and rate bring. ｜ 你将看懂二十行写成的 LoRA，和库里的对一对，再用测量弄清秩、alpha 和学习率各换来什么。
 
 # %% [markdown] lang="en"
 # | | |
 # |---|---|
-# | **You will** | write a LoRA layer in twenty lines, equal to that of PEFT, the usual library |
-# | | count its weights for any model, without loading it |
+# | **You will** | see LoRA in twenty lines of code, equal to that of PEFT, the usual library |
+# | | count its weights for any model, without loading the model |
 # | | see how much rank a real change of the weights needs |
 # | | choose method, rank and rate from recorded runs |
 # | **Before** | notebook 00; matrices and gradients |
 # | **`tiny`** | 2 minutes, 1.5 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="98787761"
+# %% [markdown] lang="zh" of="9f209e6e"
 # | | |
 # |---|---|
-# | **你将** | 用二十行写出一个 LoRA 层，与常用库 PEFT 的完全一致 |
+# | **你将** | 看懂二十行代码写成的 LoRA，它与常用库 PEFT 的完全一致 |
 # | | 不用加载模型，就算出它要训练多少权重 |
 # | | 看清一次真实的权重变化究竟需要多大的秩 |
 # | | 根据训练记录选择方法、秩和学习率 |
@@ -101,13 +101,13 @@ set_seed(SEED)
 # ## 1. Why: a sticky note on a frozen page ｜ 为什么：贴在书页上的便利贴
 
 # %% [markdown] lang="en"
-# To fine-tune is to change matrices: $W' = W + \Delta W$. In a 7B model $\Delta W$ is as large as $W$, and the optimizer keeps two more numbers for each weight. The notes that this course grew from say: don't rewrite the textbook, put **sticky notes** on its pages: a thin product,
+# Fine-tuning changes matrices: $W' = W + \Delta W$. In a 7B model $\Delta W$ is as large as $W$, and the optimizer keeps two more numbers for each weight. The notes that this course grew from give a picture: do not rewrite the textbook, put **sticky notes** on its pages. A sticky note is the product of two thin matrices:
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $W$ stays **frozen**; $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$; what $\alpha/r$ does, section 5 shows. Below: one layer, to scale ($B$ and $A$ at least a hair wide).
+# $W$ stays **frozen**; only $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$, without $\alpha/r$; section 5 shows what it does. The figure draws one layer to scale. (Where $B$ and $A$ would be too thin to see, it draws a hairline.)
 
-# %% [markdown] lang="zh" of="be688f56"
+# %% [markdown] lang="zh" of="be2e83c7"
 # 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。本课程最初的讲义打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
@@ -183,11 +183,11 @@ def wrap(model, r=8, alpha=16):
 
 
 # %% [markdown] lang="en"
-# Is it the real thing? Put PEFT's LoRA on every linear layer of a second copy, give both models the same $A$ and $B$ (random ones: zeros would prove little), and compare what comes out, and the gradient of every $A$ and $B$. All in double precision: then a difference above $10^{-6}$ is a mistake, not rounding.
+# Is this the real LoRA? We put PEFT's LoRA on every linear layer of a second copy, and give both models the same $A$ and $B$ (random ones, since zeros would prove little). Then we compare the outputs, and the gradient of every $A$ and $B$. We compute in double precision, where a difference above $10^{-6}$ is a mistake and not rounding.
 #
 # **Predict first**: to how many decimal places will the two agree?
 
-# %% [markdown] lang="zh" of="ba1d2c10"
+# %% [markdown] lang="zh" of="a28c129b"
 # 这是真正的 LoRA 吗？另取一份模型，在所有线性层上加 PEFT 的 LoRA，让两个模型用相同的 $A$ 和 $B$（取随机数：全零证明不了什么），再比较输出，以及每个 $A$、$B$ 的梯度。全部用双精度来算，这样差别若超过 $10^{-6}$，就一定是写错了，而不是舍入误差。
 #
 # **先猜一猜**：两边能对上小数点后多少位？
@@ -211,10 +211,14 @@ claim("lora_peft_outputs", (outputs[0] - outputs[1]).abs().max().item())
 claim("lora_peft_gradients", max(gaps))
 
 # %% [markdown] lang="en"
-# **Merging**: after training, add the note to the page. The merged layer is a plain matrix: no extra work when the model answers, no trace of LoRA. The outputs are the same up to rounding; in single precision, as this lesson runs, to $10^{-5}$ of the largest output.
+# The two agree to the last digit: both differences are 0.
+#
+# **Merging**: after training, the sticky note can be written into the page. A merged layer is a plain matrix. It needs no extra work when the model answers, and it shows no trace of LoRA. The outputs before and after are the same up to rounding: in single precision, which this lesson uses, to $10^{-5}$ of the largest output.
 
-# %% [markdown] lang="zh" of="a60cc313"
-# **合并**：训练完，把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。合并前后的输出只差舍入误差；这一课用单精度，差别不超过最大输出的 $10^{-5}$。
+# %% [markdown] lang="zh" of="9cb94996"
+# 两边连最后一位都对得上：两个差都是 0。
+#
+# **合并**：训练完，可以把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。合并前后的输出只差舍入误差；这一课用单精度，差别不超过最大输出的 $10^{-5}$。
 
 
 # %%
@@ -235,12 +239,12 @@ claim("lora_merge", ((unmerged - merged).abs().max() / unmerged.abs().max()).ite
 # ## 3. Count before you train ｜ 先数一数，再训练
 
 # %% [markdown] lang="en"
-# One layer costs $r\,(n_\text{in} + n_\text{out})$ weights. A block has four linear layers in its attention and three in its MLP (which works on each token alone); Qwen2.5's heads share keys and values, so `k_proj` and `v_proj` are narrower. No model is loaded: configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
+# LoRA adds $r\,(n_\text{in} + n_\text{out})$ weights to a layer. A block of the model has four linear layers in its attention and three in its MLP, the part that works on each token alone. In Qwen2.5 several heads share keys and values, so `k_proj` and `v_proj` are narrower. To count, we load no model: the configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
 #
-# **Predict first**: the course notes put `r=8` on `q_proj` and `v_proj` (queries, values), and say "~0.1 %", or "less than 1 %". Which comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 of 0.5B, 1.5B, 7B?
+# **Predict first**: the course notes put `r=8` on `q_proj` and `v_proj` (queries and values) and say that LoRA trains "~0.1 %", or "less than 1 %". Which model comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 with 0.5B, 1.5B or 7B?
 
-# %% [markdown] lang="zh" of="507fdef5"
-# 一层要 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块里，注意力有四个线性层，MLP（逐个处理词元）有三个；Qwen2.5 的几个注意力头共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
+# %% [markdown] lang="zh" of="5fc7ae02"
+# LoRA 给一层添上 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块里，注意力有四个线性层，MLP（逐个处理词元的部分）有三个；Qwen2.5 的几个注意力头共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
 #
 # **先猜一猜**：讲义取 `r=8`，只加在 `q_proj` 和 `v_proj`（查询和值）上，说 LoRA 只训练“约 0.1 %”或“不到 1 %”的权重。哪个模型最接近“约 0.1 %”：小溪，还是 Qwen2.5 的 0.5B、1.5B、7B？
 
@@ -291,12 +295,12 @@ fig.axes[0].set_yscale("log")
 fig
 
 # %% [markdown] lang="en"
-# So a share says little without the model's width: LoRA grows with it, a layer with its square. The 0.1 % of the course notes is the 0.5B's; for the 7B it is a third of that, for Xiaoxi over 1 %.
+# A share says little without the width of the model: LoRA's weights grow with the width, those of a layer with its square. With these settings the share is 0.11 % for the 0.5B, which is the notes' "~0.1 %"; for the 7B it is 0.033 %. "Less than 1 %" holds for all three Qwen2.5 models. Only Xiaoxi, which is very narrow, is above it, with 1.1 %.
 #
-# Here is their own code, to the letter but for the base model. **Predict first**: what is printed after the colon?
+# Here is the code of the course notes, to the letter except for the base model. **Predict first**: what is printed after the colon?
 
-# %% [markdown] lang="zh" of="e3dbcb06"
-# 可见不说模型宽度，占比就说明不了什么：LoRA 随宽度线性增长，层本身按宽度的平方增长。讲义说的 0.1 %，对应的是 0.5B；7B 只有它的三分之一，小溪则超过 1 %。
+# %% [markdown] lang="zh" of="05e4fe57"
+# 不说模型宽度，占比就说明不了什么：LoRA 的权重随宽度线性增长，一层的权重按宽度的平方增长。照这样设置，0.5B 的占比是 0.11 %，正是讲义的“约 0.1 %”；7B 只有 0.033 %。“不到 1 %”对三个 Qwen2.5 都成立，只有很窄的小溪超过了，是 1.1 %。
 #
 # 下面是讲义里的原始代码，只换了基座模型。**先猜一猜**：冒号后面会打印出什么？
 
@@ -317,12 +321,12 @@ say("the function prints by itself and returns None", "这个函数自己会打�
 # ## 4. The real run: frozen base, and B from zero ｜ 正式训练：冻结的基座与从零开始的 B
 
 # %% [markdown] lang="en"
-# Why does $B$ start at zero? Four ways to begin, the same rows, twenty steps each. Before the first step, compare the loss with the untouched model's.
+# Why does $B$ start at zero? We try four ways to begin, with the same rows and twenty steps each. Before the first step we compare the loss with that of the untouched model.
 #
 # **Predict first**: which start harms the model before it has learned anything? Which one never learns?
 
-# %% [markdown] lang="zh" of="43eb24d5"
-# $B$ 为什么从零开始？四种起点，同样的数据，各走二十步。第一步之前，先和没动过的模型比一比损失。
+# %% [markdown] lang="zh" of="52270be1"
+# $B$ 为什么从零开始？我们试四种起点，用同样的数据，各训练二十步。第一步之前，先和没动过的模型比一比损失。
 #
 # **先猜一猜**：哪种起点还没学就先把模型弄坏了？哪种永远学不会？
 
@@ -376,26 +380,30 @@ fig.axes[0].set_xticks(range(0, 21, 5))
 fig
 
 # %% [markdown] lang="en"
-# With $B = 0$ the sticky note is blank: the model begins as it was. Let $G$ be the gradient of the loss $L$ with respect to $W'$. Then
+# With $B = 0$ the sticky note is blank, and the model begins as it was. Let $G$ be the gradient of the loss $L$ with respect to $W'$. Then
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# So with $B = 0$ only $B$ has a gradient at first, then both. With both zero, neither ever has one. With both random the model starts harmed, though at this rate it soon recovers. One zero is enough; $A = 0$ would do as well here, $B$ is the custom.
+# With $B = 0$ only $B$ has a gradient at the first step; afterwards both have one. With $A = B = 0$ neither ever has one. With both random the model starts harmed, and at this high rate it soon recovers.
+#
+# One zero is enough. Which one? Our figure cannot tell: the random $B$ starts larger (± 0.35) than the random $A$ (± 0.09). On large models $B = 0$ [bears higher rates](https://arxiv.org/abs/2406.08447) than $A = 0$.
 
-# %% [markdown] lang="zh" of="040d27fd"
+# %% [markdown] lang="zh" of="a87ef514"
 # $B = 0$ 时便利贴是空白的，模型从原来的样子出发。设 $G$ 为损失 $L$ 对 $W'$ 的梯度，则
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# 所以 $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。两个都为零，梯度就永远为零。两个都随机，模型一开始就被弄坏，不过学习率这么高，几步之内就补回来了。有一个为零就够了：这里换成 $A = 0$ 也一样，取 $B$ 只是惯例。
+# $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。$A = B = 0$ 时，梯度永远为零。两个都随机，模型一开始就被弄坏，不过学习率这么高，很快就补回来了。
+#
+# 有一个为零就够了。该让哪个为零？这张图说明不了：随机的 $B$ 起点大（± 0.35），随机的 $A$ 起点小（± 0.09）。在大模型上，$B = 0$ 比 $A = 0$ [经得起更高的学习率](https://arxiv.org/abs/2406.08447)。
 
 # %% [markdown] lang="en"
-# Now the real run, with our layer, scored before and after on 60 incidents under unseen articles, three articles in the prompt: `form` (header and labels to the letter), `facts` (article, fine, points and office), `all` (every line right).
+# Now we train for real, with our layer. Before and after, we score the model on 60 incidents under unseen articles (articles that no training row mentions), with three articles in the prompt. `form`: header and labels are right to the letter. `facts`: article number, fine, points and office are right. `all`: every line is right.
 #
-# A **hash** over the frozen weights changes if a single bit does. Expected: the same before and after, another once merged.
+# We also compute a **hash** over the frozen weights. It changes if a single bit changes. Expected: the same hash before and after training, and another one once merged.
 
-# %% [markdown] lang="zh" of="46d14152"
-# 下面正式训练，用我们自己写的层，训练前后各评一次分。评分用未见法条下的 60 个事件，提示里给三条法条：`form`（标题和标签一字不差）、`facts`（条号、罚款、记分、机关）、`all`（每一行都对）。
+# %% [markdown] lang="zh" of="bfab0c25"
+# 下面正式训练，用我们自己写的层，训练前后各评一次分。评分用未见法条（训练里从没出现过的法条）下的 60 个事件，提示里给三条法条。`form`：标题和标签一字不差。`facts`：条号、罚款、记分、机关都写对。`all`：每一行都对。
 #
 # 训练前后再各算一次所有冻结权重的**哈希值**：基座只要动了一个比特，哈希值就会变。预期：训练前后相同；合并之后则不同。
 
@@ -444,26 +452,30 @@ for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
 # ## 5. How loud is a sticky note: α/r, rsLoRA, DoRA ｜ 便利贴的“音量”：α/r、rsLoRA 与 DoRA
 
 # %% [markdown] lang="en"
-# $\alpha/r$ is a volume knob: twice $\alpha$, twice the change. AdamW's steps are about equally long, whatever the gradient: so twice $\alpha$ works at first much like twice the rate. And $1/r$? $BA$ is a sum of $r$ products; divided by $r$, the rank may change while the rate stays. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and takes $\alpha/\sqrt r$.
+# $\alpha/r$ works like a volume knob: with twice the $\alpha$, the same $BA$ changes the layer twice as much. AdamW's steps are about equally long, whatever the gradient. So at first, twice $\alpha$ acts much like twice the learning rate.
 #
-# **Predict first**: one rate; `alpha` is 16 for LoRA, 16/√8 ≈ 5.7 for rsLoRA: equally loud at rank 8. How does each loss change as the rank grows to 64?
+# And why divide by $r$? $BA$ is a sum of $r$ products. Divided by $r$, the rank may change while the rate stays. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and divides by $\sqrt r$: $\alpha/\sqrt r$.
+#
+# **Predict first**: the rate stays the same, and so does `alpha`: 16 for LoRA, 16/√8 ≈ 5.7 for rsLoRA, so that both are equally loud at rank 8. How does each loss change as the rank grows to 64?
 
-# %% [markdown] lang="zh" of="bc7f5bb9"
-# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。那 $1/r$ 呢？$BA$ 是 $r$ 项之和，除以 $r$，本意是换秩时不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，于是改用 $\alpha/\sqrt r$。
+# %% [markdown] lang="zh" of="206a517e"
+# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，同样的 $BA$ 对这一层的改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。
+#
+# 为什么要除以 $r$？$BA$ 是 $r$ 项之和，除以 $r$，换秩时就不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，所以只除以 $\sqrt r$，即 $\alpha/\sqrt r$。
 #
 # **先猜一猜**：学习率不变，`alpha` 也各自不变：LoRA 取 16，rsLoRA 取 16/√8 ≈ 5.7，这样两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
 
 # %%
 scale, rank = sweeps.read("scale"), sweeps.read("rank")
-ours = select(scale, method="rslora")
-same_rate = select(rank, lr=ours[0]["lr"])
+stable = select(scale, method="rslora")
+same_rate = select(rank, lr=stable[0]["lr"])
 fig, (left, right) = style.figure(columns=2, width=9, height=3.8)
 alphas = sweeps.by(select(scale, method="lora") + select(same_rate, r=8), "alpha", "loss")
 plots.curves(
     {"LoRA, r = 8": (list(alphas), list(alphas.values()))},
     "Louder or softer ｜ 音量调大或调小", "alpha", "loss ｜ 损失", logx=True, ax=left,
 )  # fmt: skip
-ranks = {"lora": sweeps.by(same_rate, "r", "loss"), "rslora": sweeps.by(ours, "r", "loss")}
+ranks = {"lora": sweeps.by(same_rate, "r", "loss"), "rslora": sweeps.by(stable, "r", "loss")}
 names = {"lora": "LoRA, α / r", "rslora": "rsLoRA, α / √r"}
 plots.curves(
     {names[m]: (list(by_alpha), list(by_alpha.values())) for m, by_alpha in ranks.items()},
@@ -472,30 +484,39 @@ plots.curves(
 claim("lora_rs_gain", ranks["lora"][64].value - ranks["rslora"][64].value)
 for ax in (left, right):
     ax.set_yscale("log")
+    ax.set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
+    ax.minorticks_off()
+right.set_ylim(0.02, 0.6)
 fig
 
 # %% [markdown] lang="en"
-# Means of five recorded runs (section 7). Left: louder learns faster, then breaks. Right: under $\alpha/r$ the line is **flat** from rank 8 on, so the rate may stay, and added rank buys nothing. $\alpha/\sqrt r$ gains, but so does mere volume (left).
+# Each point is the mean of five recorded runs on Xiaoxi (section 7). Left: at rank 8 a larger $\alpha$ learns more, until it breaks the model. Right: with $\alpha = 16$, LoRA's line is flat from rank 8 on. So the rate may stay, and more rank brings nothing.
 #
+# rsLoRA's line falls. Is that the rank's doing? At rank 64 its scale is that of LoRA with $\alpha \approx 45$. **Raising α at rank 8 helps as much**: $\alpha = 64$ reaches 0.029 there, rsLoRA at rank 64 reaches 0.031. So in these runs $\alpha = 16$ was too low at every rank, and the gain came from the scale.
+
+# %% [markdown] lang="zh" of="18026cf8"
+# 图上每个点是小溪五次训练记录的平均（见第 7 节）。左图：秩为 8 时，$\alpha$ 越大学得越多，大过了头就毁掉模型。右图：$\alpha = 16$ 时，LoRA 的线从秩 8 起是平的，学习率不用重调，可加大的秩什么也没换来。
+#
+# rsLoRA 的线在下降。这是秩的功劳吗？秩 64 时，它的缩放系数相当于 LoRA 取 $\alpha \approx 45$。**秩还是 8，只调大 α，也一样有效**：$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。可见在这些训练里，$\alpha = 16$ 对每个秩都太低，好处来自缩放系数。
+
+# %% [markdown] lang="en"
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# The norm is taken row by row, as in PEFT; $m$ starts equal to it. In six lines, held against PEFT's:
+# The norm is taken row by row, as in PEFT, and $m$ starts equal to it. We write it in six lines and compare the **outputs** with PEFT's. The gradients would differ: PEFT treats the norm as a constant in the backward pass, as the paper proposes. With `.detach()` after the norm, ours would do the same.
 
-# %% [markdown] lang="zh" of="aaa5fdc9"
-# 图上每个点是五次训练记录的平均（见第 7 节）。左图：越响学得越快，响过了头就毁掉模型。右图：用 $\alpha/r$，秩 8 以后线是**平**的，学习率不用重调，可加大的秩什么也没换来。用 $\alpha/\sqrt r$ 损失更低，可左图里秩 8 只调大音量，也一样低。
-#
+# %% [markdown] lang="zh" of="154493a2"
 # [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# 范数逐行计算（与 PEFT 一致），$m$ 的初值就等于它。写成六行代码，和 PEFT 的对一对：
+# 范数逐行计算（与 PEFT 一致），$m$ 的初值就等于它。我们写成六行代码，把**输出**和 PEFT 的对一对。梯度则会不同：PEFT 照论文的建议，反向传播时把范数当常数。在范数后面加上 `.detach()`，我们的也就一样了。
 
 # %%
 config = LoraConfig(r=8, lora_alpha=16, target_modules=["0"], use_dora=True)
-theirs = get_peft_model(nn.Sequential(nn.Linear(128, 512, bias=False)).double(), config).double()
-layer = theirs.base_model.model[0]
+dora = get_peft_model(nn.Sequential(nn.Linear(128, 512, bias=False)).double(), config).double()
+layer = dora.base_model.model[0]
 A, B = layer.lora_A.default.weight, layer.lora_B.default.weight
 m = layer.lora_magnitude_vector.default.weight  # (out,): a length for each row
 with torch.no_grad():
@@ -505,14 +526,14 @@ x = torch.randn(4, 128).double()
 
 turned = layer.base_layer.weight + 16 / 8 * B @ A
 length = turned.norm(dim=1, keepdim=True)  # (out, 1)
-ours = x @ (m[:, None] * turned / length).T
-claim("lora_dora", (ours - theirs(x)).abs().max().item())
+output = x @ (m[:, None] * turned / length).T
+claim("lora_dora", (output - dora(x)).abs().max().item())
 
 # %% [markdown] lang="en"
-# **Exercise 1** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that is as loud at rank `new_r`, for LoRA and, with `rslora=True`, for rsLoRA.
+# **Exercise 1** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that gives the same scale at rank `new_r`. It has to work for LoRA and, with `rslora=True`, for rsLoRA.
 
-# %% [markdown] lang="zh" of="2fee2c75"
-# **练习 1**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 后，`alpha` 取多少，“音量”才不变？要能算 LoRA，也要能算 rsLoRA（`rslora=True`）。
+# %% [markdown] lang="zh" of="7521670b"
+# **练习 1**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 后，`alpha` 取多少，缩放系数才不变？要能算 LoRA，也要能算 rsLoRA（`rslora=True`）。
 
 
 # %% tags=["exercise"]
@@ -540,12 +561,12 @@ nb02.new_alpha(new_alpha)
 # ## 6. How much rank does a change need? ｜ 一次改动需要多大的秩？
 
 # %% [markdown] lang="en"
-# LoRA bets that $\Delta W$ is thin: of low rank. Look at a real one: train **all** weights, subtract the base. **Singular value decomposition** (SVD) writes each difference as a sum of matrices of rank 1, the largest first, of sizes $\sigma_i$, the singular values. The first $r$ hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of the squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
+# LoRA assumes that $\Delta W$ has a low rank. We look at a real $\Delta W$: we train **all** weights and subtract the base. **Singular value decomposition** (SVD) writes each difference as a sum of matrices of rank 1, the largest first. Their sizes $\sigma_i$ are the singular values. The first $r$ parts hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of the squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
 #
-# **Predict first**: of at most 128 parts, how much do the first 8 hold? In random matrices of these shapes it is about 17 %.
+# **Predict first**: there are at most 128 parts. How much do the first 8 hold? In random matrices of these shapes it is about 17 %.
 
-# %% [markdown] lang="zh" of="7499b12a"
-# LoRA 赌的是 $\Delta W$ 很“瘦”，也就是秩很低。来看一个真的：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵（分量）之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占全部平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
+# %% [markdown] lang="zh" of="f7c52320"
+# LoRA 的前提是 $\Delta W$ 的秩很低。来看一个真的 $\Delta W$：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵（分量）之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占全部平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
 #
 # **先猜一猜**：最多 128 个分量里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
@@ -572,12 +593,12 @@ energies = torch.stack([energy(delta) for delta in wide])
 noise = torch.stack([energy(torch.randn_like(delta)) for delta in wide])
 
 # %% [markdown] lang="en"
-# A share of squares is not yet an answer. So **cut**: keep only rank $r$ of each matrix's change, the embedding's included (biases and norms are vectors and keep theirs), and measure the model again. It is a strict test: LoRA learns within rank $r$ from the start, and may do better than a cut.
+# A share of squares does not tell whether the model still works. So we **cut**: we keep only rank $r$ of each matrix's change and measure the model again. (Biases and norms are vectors and keep their change.) The test is strict. LoRA learns within rank $r$ from the start, so it may do better than a cut. And we cut the embedding too, which is also the output head here; LoRA leaves it as it is.
 #
 # **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
 
-# %% [markdown] lang="zh" of="c48a7798"
-# 平方和占得多，不等于答案就对。那就**动手截断**：每个矩阵的改动只保留秩 $r$，词嵌入也不例外（偏置和归一化的权重是向量，原样保留），再测一遍模型。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。
+# %% [markdown] lang="zh" of="0d998222"
+# 平方和的占比，说明不了模型还好不好用。那就**动手截断**：每个矩阵的改动只保留秩 $r$，再测一遍模型（偏置和归一化的权重是向量，改动原样保留）。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好；而且我们把词嵌入也截断了，它在这里同时是输出层，LoRA 却不动它。
 #
 # **先猜一猜**：128 个分量只留 8 个，学到的东西还在吗？
 
@@ -599,30 +620,42 @@ def cut(r):
 some = [r for r in (0, 1, 2, 4, 8, 16, 32, 64) if r < d]
 cut_loss = [held_loss(cut(r), valid) for r in some]
 whole = held_loss(full, valid)
+
+# %%
 fig, (left, right) = style.figure(columns=2, width=9, height=3.8)
 thin = {"ΔW ｜ 改动": energies.mean(0), "random ｜ 随机": noise.mean(0)}
 thin = {name: (range(1, d + 1), held) for name, held in thin.items()}
 plots.curves(thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "share ｜ 占比", ax=left)
 after_cut = {"cut ｜ 截断": (some, cut_loss), "uncut ｜ 不截断": (some, [whole] * len(some))}
 plots.curves(
-    after_cut, "And the loss after it ｜ 截断之后的损失", "rank ｜ 秩", "loss ｜ 损失", ax=right
+    after_cut, "The loss after the cut ｜ 截断之后的损失", "rank ｜ 秩", "loss ｜ 损失", ax=right
 )
+right.set_xscale("symlog", base=2, linthresh=1)  # rank 0 keeps its place
+right.set_xticks(some, map(str, some))
+left.set_xscale("log", base=2)
+left.set_xticks([1, 2, 4, 8, 16, 32, 64, 128], "1 2 4 8 16 32 64 128".split())
+for ax in (left, right):
+    ax.axvline(8, color="#D55E00", linestyle=":")
 claim("lora_energy_8", 100 * energies[:, 7].mean().item())
 claim("lora_cut_8", cut_loss[some.index(8)] - whole)
 print(f"rank 8 ｜ 秩 8: {marks(cut(8))['all']}; uncut ｜ 不截断: {marks(full)['all']}")
 fig
 
 # %% [markdown] lang="en"
-# Eight ranks hold half of the squares, three times what chance gives. The loss rises little, yet hardly a notice is all right any more; from rank 16 on the loss is nearly back. But our LoRA of rank 8 wrote most notices right (section 4). So what *full training* did needs more than rank 8; the *task* does not.
+# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. But cut to rank 8 the model writes none of 60 notices all right any more, where it wrote 77 % before. From rank 16 on the loss is nearly back. Our LoRA of rank 8 wrote 78 % (section 4). So this change, made by *full training*, does not fit into rank 8, and the *task* does.
+#
+# How much of the fall is the embedding's? We did not test a cut without it. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
 
-# %% [markdown] lang="zh" of="4374c390"
-# 前 8 个分量占了平方和的一半，是随机矩阵的三倍。损失升得不多，可全对的通知书几乎一份也不剩；到秩 16 以上，损失才基本回来。而第 4 节里秩 8 的 LoRA 大多写得全对。所以，*全参数微调*的改动装不进秩 8，*任务*本身却装得下。
+# %% [markdown] lang="zh" of="0c3173c1"
+# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。可截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %；到秩 16 以上，损失才基本回来。而第 4 节里秩 8 的 LoRA 有 78 % 全对。所以，*全参数微调*的这个改动装不进秩 8，*任务*本身却装得下。
+#
+# 掉下来的部分，有多少该算在词嵌入头上？不截断词嵌入的情形，我们没有测。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
 
 # %% [markdown] lang="en"
-# **Exercise 2** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix, given its singular values, largest first.
+# **Exercise 2** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix's squares. You are given its singular values, largest first.
 
-# %% [markdown] lang="zh" of="6a3c2db1"
-# **练习 2**（中等，8 分钟）。写出 `rank_for`：给出奇异值（从大到小），求至少留住 `part`（0 到 1）所需的最小的秩。
+# %% [markdown] lang="zh" of="6b3049c8"
+# **练习 2**（中等，8 分钟）。写出 `rank_for`：给出一个矩阵的奇异值（从大到小），求至少留住平方和的 `part`（0 到 1）所需的最小的秩。
 
 
 # %% tags=["exercise"]
@@ -654,12 +687,12 @@ nb02.rank_for(rank_for)
 # ## 7. Rate and rank: recorded runs ｜ 学习率与秩：记录下来的训练
 
 # %% [markdown] lang="en"
-# One run says little, many take hours: they were made beforehand, by `tools/measure/sweep.py`: 320 notices, two epochs. Points are means of five random seeds, whiskers reach from the worst to the best. `loss`: new incidents under articles trained on; `all` (every line right): under unseen ones; three articles in the prompt.
+# One run says little, and many runs take hours. So the runs of this section were made beforehand, by `tools/measure/sweep.py`: Xiaoxi, 320 notices, two epochs, forty steps. A point is the mean of five random seeds; its whisker reaches from the worst run to the best. `loss` is measured on new incidents under articles trained on, and `all` (every line right) under unseen ones. Three articles stand in each prompt.
 #
-# **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, at which for LoRA?
+# **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, and at which for LoRA?
 
-# %% [markdown] lang="zh" of="3567f187"
-# 一次训练说明不了什么，多次训练又要几个小时。所以事先用 `tools/measure/sweep.py` 跑好了：小溪，320 份通知书，两轮。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
+# %% [markdown] lang="zh" of="56f494c5"
+# 一次训练说明不了什么，多次训练又要几个小时。所以这一节的训练事先用 `tools/measure/sweep.py` 跑好了：小溪，320 份通知书，两轮，四十步。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
@@ -669,7 +702,7 @@ low = {m: sweeps.best(select(rate, method=m)) for m in ("full", "lora")}
 rates = {m: sweeps.by(select(rate, method=m), "lr", "loss") for m in ("full", "lora")}
 fig = plots.curves(
     {METHODS[m]: (list(by_rate), list(by_rate.values())) for m, by_rate in rates.items()},
-    "LoRA wants a higher rate; the notes' advice is the band ｜ LoRA 要更高的学习率；色带是讲义的建议",
+    "On Xiaoxi LoRA wants a higher rate; band: the notes' advice ｜ 在小溪上 LoRA 要更高的学习率；色带是讲义的建议",
     "learning rate ｜ 学习率",
     "loss ｜ 损失",
     logx=True,
@@ -682,14 +715,20 @@ claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# The rates in the notes suit full fine-tuning of models thousands of times as large. Here LoRA's best rate is three to ten times that of all weights (1e-2 and 3e-2 are level); [on large models](https://thinkingmachines.ai/blog/lora/), about ten times. Take the method, not the number: **try rates in steps of three**.
+# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA (3e-2 is level with it): three to ten times as high. That is with $\alpha/r = 2$; another $\alpha$ gives another ratio, so state it beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten, and so it was on SmolLM2-135M: 3e-4 and 3e-3.
 #
-# Next: the notes advise rank 8 to 64 (the band). Each rank at three rates, `alpha=16`. **Predict first**: how much is lost at rank 1? Is 64 better than 8? Must the rate change?
+# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, start near 2e-5 for all weights and 2e-4 for LoRA, and **try rates in steps of three**. The notes' band is the usual one for all weights of large models; in forty steps on Xiaoxi it teaches next to nothing. What lies between 5e-5 and 1e-3 we did not measure.
 
-# %% [markdown] lang="zh" of="d5c5714e"
-# 讲义给的学习率，适合对大几千倍的模型做全参数微调。在这里，LoRA 的最佳学习率是全参数的三到十倍（1e-2 和 3e-2 不相上下）；[在大模型上测](https://thinkingmachines.ai/blog/lora/)，大约是十倍。要带走的是方法，不是数字：**按三倍一档去试**。
+# %% [markdown] lang="zh" of="64e441a7"
+# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2（3e-2 不相上下），高三到十倍。这是 $\alpha/r = 2$ 时的结果，换一个 $\alpha$，倍数也会变，所以报学习率时要连它一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍，在 SmolLM2-135M 上也是：3e-4 和 3e-3。
 #
-# 再看秩：讲义建议 8 到 64（图中的色带）。每个秩试三个学习率，`alpha=16` 不变。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？换了秩，学习率要跟着换吗？
+# **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，全参数可以从 2e-5 左右试起，LoRA 从 2e-4 左右试起，然后**按三倍一档去试**。讲义的范围，是大模型全参数微调常用的；在小溪上只训练四十步，几乎什么都学不到。5e-5 和 1e-3 之间我们没有测。
+
+# %% [markdown] lang="en"
+# Next is the rank. The notes advise 8 to 64 (the band in the right figure). We try each rank at three rates, always with `alpha=16`. **Predict first**: how much is lost at rank 1? Is 64 better than 8? Must the rate change with the rank?
+
+# %% [markdown] lang="zh" of="3a21af07"
+# 再看秩。讲义建议 8 到 64（右图中的色带）。每个秩试三个学习率，`alpha=16` 不变。**先猜一猜**：秩取 1 会差多少？64 比 8 好吗？换了秩，学习率要跟着换吗？
 
 # %%
 at_best = {r: sweeps.best(select(rank, r=r)) for r in sorted({row["r"] for row in rank})}
@@ -708,7 +747,10 @@ plots.curves(
 )  # fmt: skip
 right.axvspan(8, 64, color="#DDDDDD")
 left.set_yscale("log")
-right.set_ylim(0, 135)  # room for the names
+left.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+left.minorticks_off()
+right.set_ylim(0, 100)
+right.legend(loc="upper left")
 at_one_rate = sweeps.by(select(rank, lr=1e-2), "r", "all")
 claim("lora_rank_of_seeds", 100 * (at_one_rate[8].value - at_one_rate[1].value))
 claim("lora_rank_more", 100 * (at_one_rate[64].value - at_one_rate[8].value))
@@ -716,16 +758,24 @@ claim("lora_rank_one_rate", max(at_best.values()) / min(at_best.values()))
 fig
 
 # %% [markdown] lang="en"
-# Too small a rank loses something, but at 1e-2 the loss is level from rank 4 on, and 64 is no better than 8. The jump of the form at 16 is the rate's: 3e-2, which ruins small ranks, is there the best by a hair; it brings form, not facts. The whiskers are long: five seeds don't tell neighbours apart.
+# At 1e-2, rank 1 gets 22 % all right and rank 8 gets 42 %. But the loss is level from rank 4 on, and rank 64 (37 %) is no better than 8. All this is at $\alpha = 16$, which was too low (section 5). Form jumps at 16 because the best rate becomes 3e-2, which ruins small ranks; facts don't improve. The whiskers are long: five seeds cannot tell neighbours apart.
+#
+# Elsewhere rank may count. On SmolLM2-135M with $\alpha = 2r$ and a rate of 1e-3, rank 1 got 0 % all right, rank 8 40 and 43 % (two seeds), rank 64 75 %.
 
-# %% [markdown] lang="zh" of="68df13e2"
-# 秩太小会吃亏；但都用 1e-2 时，从秩 4 起损失就不再降，64 并不比 8 好。格式在 16 处的跳升，是学习率换了：从这里起 3e-2 以微弱优势胜出（小的秩受不住），格式写对的多了，事实没见增减。误差线很长：五个种子还分不清相邻两点的高低。
+# %% [markdown] lang="zh" of="845f3d49"
+# 学习率都用 1e-2 时，秩 1 全对 22 %，秩 8 是 42 %。但从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。这些都是 $\alpha = 16$ 的结果，而它偏低（第 5 节）。格式在 16 处跳升，是因为从这里起最佳学习率换成了 3e-2（小的秩受不住）；事实并没有变好。误差线很长：五个种子还分不清相邻两点的高低。
+#
+# 换个地方，秩也许有用。SmolLM2-135M 取 $\alpha = 2r$、学习率 1e-3 时，秩 1 全对 0 %，秩 8 是 40 % 和 43 %（两个种子），秩 64 是 75 %。
 
 # %% [markdown] lang="en"
-# And **where**? The notes put LoRA on `q_proj` and `v_proj` with `alpha=32` and dropout 0.1; the last bar takes all that, and their highest rate, 5e-5 (dropout 0.1: while training, a tenth of LoRA's inputs is zeroed at random). **Predict first**: is it better to put rank 8 there, or rank 2 everywhere (1.4 times the weights: the figure counts them; each dot a run)? Then turn the knobs yourself: every run has been made already, so the answer comes at once.
+# **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. Each dot is a run, and the first figure counts the weights.
+#
+# **Predict first**: which is better, rank 8 on those two layers, or rank 2 everywhere (1.4 times the weights)? After that, turn the knobs yourself. All runs have been made already, so the answer comes at once.
 
-# %% [markdown] lang="zh" of="34020a55"
-# 那**加在哪里**呢？讲义把 LoRA 加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1；图中最后一条全照这样设，学习率也取讲义里最高的 5e-5（dropout 0.1：训练时随机把 LoRA 输入的十分之一置零）。**先猜一猜**：是在这两处用秩 8 好，还是处处用秩 2 好（权重多四成，见图；一个点是一次训练）？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
+# %% [markdown] lang="zh" of="9b9da656"
+# LoRA 该**加在哪里**？讲义把它加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1（训练时随机把 LoRA 输入的十分之一置零）。图中最后一条全照这样设，学习率也取讲义里最高的 5e-5；其余各条是 1e-2 和 $\alpha/r = 2$。一个点是一次训练，第一栏是权重数。
+#
+# **先猜一猜**：是在这两处用秩 8 好，还是处处用秩 2 好（权重多四成）？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
 
 # %%
 where = sweeps.read("where")
@@ -738,8 +788,9 @@ places = {
 }
 for run in where:
     run["place"] = run["targets"], run["dropout"] > 0  # the notes use dropout
-right = sweeps.by(where, "place", "all")
-claim("lora_places", 100 * (right["all-linear", False].value - right["qv", False].value))
+all_right = sweeps.by(where, "place", "all")
+gain = all_right["all-linear", False].value - all_right["qv", False].value
+claim("lora_places", 100 * gain)
 panels(
     where,
     "place",
@@ -750,10 +801,14 @@ panels(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# In so few steps `q` and `v` alone learn no form. The rest of attention helps, or the MLP, or a little everywhere: between these three the dots overlap. Seed 0 alone had attention at 0 %, and we would have told you that it can't learn the form: **one run is an anecdote**. All as in the notes, the model stays what it was: that rate is for models thousands of times as large.
+# After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.** With all settings of the notes the model stayed what it was. So did LoRA everywhere at 5e-5 (figure of the rates), so the rate is enough to explain it.
+#
+# On SmolLM2-135M, `q` and `v` did learn: 42 % all right, against 71 % everywhere (3e-3, one seed).
 
-# %% [markdown] lang="zh" of="a3da39c2"
-# 就这么几步，只加在 `q` 和 `v` 上学不会格式。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能学会一些；这三种的点互相重叠，分不出高下。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式：**只跑一次，只是个例**。全照讲义来，模型几乎没动：那样的学习率，是给大几千倍的模型用的。
+# %% [markdown] lang="zh" of="7ea60129"
+# 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。** 全照讲义来，模型没有变化。LoRA 处处都加、学习率 5e-5 时也没有变化（见学习率那张图），可见单凭学习率就足以说明问题。
+#
+# 在 SmolLM2-135M 上，只加 `q` 和 `v` 也学得会：全对 42 %，处处都加是 71 %（3e-3，一个种子）。
 
 
 # %%
@@ -784,13 +839,13 @@ widgets.explore(
 )
 
 # %% [markdown]
-# ## 8. The zoo: nine ways, side by side ｜ 动物园：九种方法并排比
+# ## 8. Nine ways, side by side ｜ 方法一览：九种方法并排比
 
 # %% [markdown] lang="en"
-# Besides LoRA, rsLoRA and DoRA: **QLoRA**, LoRA on a base compressed to 4 bits (notebook 05); a **prefix** of learned keys and values in front of each layer's own; a **soft prompt** of learned embeddings in front of the text; **IA3**, which adds no matrix and only scales what some layers compute; and the **bottleneck adapter**, the oldest, which PEFT does not have. That one we write by hand:
+# Besides LoRA, rsLoRA and DoRA there are more ways to train few weights. **QLoRA** is LoRA on a base compressed to 4 bits (notebook 05). A **prefix** puts learned keys and values in front of each layer's own. A **soft prompt** puts learned embeddings in front of the text. **IA3** adds no matrix; it only scales what some layers compute. The **bottleneck adapter** is the oldest of them, and PEFT does not have it. That one we write by hand:
 
-# %% [markdown] lang="zh" of="17d0890e"
-# 除了 LoRA、rsLoRA 和 DoRA，还有：**QLoRA**，先把基座压缩到 4 比特，再加 LoRA（notebook 05）；**前缀**，在每层的键和值前面再接一段学出来的键和值；**软提示**，在文字前面接上一段学出来的嵌入；**IA3**，不加矩阵，只把某些层算出的数放大或缩小；以及资格最老、PEFT 里却没有的**瓶颈适配器**。最后这个我们手写：
+# %% [markdown] lang="zh" of="27c5a622"
+# 除了 LoRA、rsLoRA 和 DoRA，还有别的办法也只训练少量权重。**QLoRA**：先把基座压缩到 4 比特，再加 LoRA（notebook 05）。**前缀**：在每层的键和值前面再接一段学出来的键和值。**软提示**：在文字前面接上一段学出来的嵌入。**IA3**：不加矩阵，只把某些层算出的数放大或缩小。**瓶颈适配器**资格最老，PEFT 里却没有，我们手写：
 
 
 # %%
@@ -825,20 +880,20 @@ fit(bottled, tokenizer, train_rows, lr=lr, **common)
 print("all right ｜ 全对:", marks(bottled)["all"])
 
 # %% [markdown] lang="en"
-# All nine on the rows of section 7, five random seeds each, each at its best rate (LoRA 1e-2, QLoRA 3e-2), `alpha=16`. **Predict first**: which is best, which forgets least, which saves memory *here*?
+# All nine ways train on the rows of section 7, with five random seeds and `alpha=16`. Each has the best of the three or four rates tried, chosen by the loss of a single seed (LoRA 1e-2, QLoRA 3e-2). **Predict first**: which is best, which forgets least, which saves memory *here*?
 #
-# `state` is counted: for each trained weight its gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew while it trained (one core, two runs side by side; so are the seconds). `forgetting`: percentage points of general skills lost, of 93 % before (notebook 04).
+# `state` is counted: for each trained weight a gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew in training (one core, two runs side by side; the seconds too). `forgetting` counts the percentage points of general skills that were lost, of 93 % before (notebook 04).
 
-# %% [markdown] lang="zh" of="2bacfbf1"
-# 九种方法，数据同第 7 节，各五个随机种子，学习率各取试过的里面最好的（LoRA 1e-2，QLoRA 3e-2），都用 `alpha=16`。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
+# %% [markdown] lang="zh" of="6342f99e"
+# 九种方法，数据同第 7 节，各五个随机种子，都用 `alpha=16`。学习率各试三四个，按一个种子的损失取最好的（LoRA 1e-2，QLoRA 3e-2）。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
 # `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少（每次训练占一个核，两个同时跑；秒数也是这样量的）。`forgetting` 是通用能力的正确率从训练前的 93 % 降了多少个百分点（见 notebook 04）。
 
 # %%
 zoo = sweeps.read("zoo")
-right, lost, grew = (sweeps.by(zoo, "method", x) for x in ("all", "forgetting", "memory"))
-claim("lora_zoo_full", 100 * (right["full"].value - right["lora"].value))
-claim("lora_zoo_prompt", 100 * (right["lora"].value - right["prompt"].value))
+all_right, lost, grew = (sweeps.by(zoo, "method", x) for x in ("all", "forgetting", "memory"))
+claim("lora_zoo_full", 100 * (all_right["full"].value - all_right["lora"].value))
+claim("lora_zoo_prompt", 100 * (all_right["lora"].value - all_right["prompt"].value))
 claim("lora_zoo_forgets", 100 * (lost["full"].value - lost["lora"].value))
 claim("lora_zoo_memory", grew["lora"].value / grew["full"].value)
 columns = {
@@ -849,19 +904,64 @@ columns = {
     "all": "all right, % ｜ 全对，%",
     "forgetting": "forgotten, pp ｜ 遗忘",
 }
-panels(zoo, "method", METHODS, columns, "The zoo ｜ 动物园", log=("trainable", "state"))
+panels(
+    zoo,
+    "method",
+    METHODS,
+    columns,
+    "Nine ways, each at one rate ｜ 方法一览，各取一个学习率",
+    log=("trainable", "state"),
+)
 
 # %% [markdown] lang="en"
-# After these forty steps all weights are ahead, rsLoRA, the loudest note, close behind. LoRA lacks volume or time: after sixty (sections 4, 6) it is level. At *these* rates **whatever learned the notices lost 40 points of school or more**; nor do few weights protect: IA3 learned nothing, lost nearly all. A lower rate does (notebook 04). Prefix, soft prompt and IA3 learn no form so fast; the [soft prompt](https://arxiv.org/abs/2104.08691) needs large models. LoRA takes *more* memory than training all weights. Why?
+# After forty steps, all weights write 75 % all right, rsLoRA 70 %, LoRA 42 %. **This is no ranking of the methods.** rsLoRA at rank 8 *is* LoRA with $\alpha \approx 45$, and LoRA with $\alpha = 64$ gets 62 % (section 5). LoRA trails because alpha is low and training short: after sixty steps (sections 4 and 6) LoRA and all weights are level, with 78 and 77 %, one run each. Prefix, soft prompt and IA3 learn no form in so few steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model. (It also forgets least: 6 points.)
 
-# %% [markdown] lang="zh" of="f946b54c"
-# 走完这四十步，全参数领先，“音量”最大的 rsLoRA 紧随其后。LoRA 差的是音量或时间：第 4、6 节走了六十步，它就追平了。在*这样*的学习率下，**学会了通知书的，小学功课至少丢了 40 个百分点**；训练的权重少也不保险：IA3 什么都没学会，功课却几乎丢光。管用的是降低学习率（见 notebook 04）。前缀、软提示和 IA3 在这点时间里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。LoRA 用的内存反而比训练全参数*多*。为什么？
+# %% [markdown] lang="zh" of="d88a4f8e"
+# 四十步之后，全参数有 75 % 全对，rsLoRA 70 %，LoRA 42 %。**这不是方法的排名。** 秩 8 的 rsLoRA *就是* $\alpha \approx 45$ 的 LoRA，而 LoRA 取 $\alpha = 64$ 就有 62 %（第 5 节）。LoRA 落后，是因为 alpha 偏低、训练又短：到六十步（第 4、6 节），LoRA 和全参数就齐平了，78 % 和 77 %，各跑一次。前缀、软提示和 IA3 在这点时间里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。（它忘得也最少：6 个百分点。）
 
 # %% [markdown] lang="en"
-# Memory: what LoRA saves is the *state*: in float32, three numbers or twelve bytes for each weight that is not trained. Here that is 16 MB, drowned by the **activations**, the intermediate results kept for the backward pass, to which LoRA's side paths add their own; for 7B it is 90 GB. And the shares? The table of the notes beside ours, and the same settings on 7B, counted on the meta device:
+# **Does LoRA forget less?** These runs do not show it. Each bar stands at another point of its method's curve. All weights at 1e-3 beat LoRA at 1e-2 on both counts: 51 against 42 % all right, 18 against 41 points forgotten. QLoRA's 93 points come from its rate: at 1e-2 it forgot 43 (one seed), and LoRA at 3e-2 forgot 92. Few trained weights don't prevent forgetting: IA3 learned nothing and lost 90.
+#
+# On SmolLM2-135M too, LoRA and all weights forgot alike where they had learned alike; what kept the skills was old rows in the mix (notebook 04).
+#
+# But an adapter can be **switched off**. Its base is untouched (section 4), so PEFT's `disable_adapter()` brings it back exactly. Full fine-tuning has no such switch.
 
-# %% [markdown] lang="zh" of="8d221cd5"
-# 内存：LoRA 省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里不过 16 MB，淹没在**激活值**（为反向传播保留的中间结果）里，而 LoRA 的支路还要多存一些激活值；换成 7B，能省 90 GB。占比呢？把讲义的表格、我们的数字和 7B 放在一起，7B 用同样的设置，在 meta 设备上数：
+# %% [markdown] lang="zh" of="9f5e1d88"
+# **LoRA 忘得更少吗？** 这些训练看不出来：图上各条取的是各自曲线上不同的点。全参数用 1e-3，两样都胜过 LoRA 用 1e-2：全对 51 % 比 42 %，遗忘 18 比 41 个百分点。QLoRA 忘了 93 个百分点，是学习率造成的：用 1e-2 时它忘 43（一个种子），而 LoRA 用 3e-2 也忘 92。训练的权重少，也挡不住遗忘：IA3 什么都没学会，却丢了 90。
+#
+# 在 SmolLM2-135M 上也一样：学得差不多时，LoRA 和全参数忘得也差不多；保住通用能力的，是混进去的旧样本（notebook 04）。
+#
+# 不过，适配器可以**关掉**。基座没有动过（第 4 节），用 PEFT 的 `disable_adapter()`，就原样回到基座。全参数微调没有这样的开关。
+
+# %% [markdown] lang="en"
+# LoRA took *more* memory here than all weights, 721 against 528 MB; only IA3 took less (498). What it surely saves is the *state*: in float32 three numbers, or twelve bytes, for each weight that is not trained. That is 16 MB here and 90 GB for 7B.
+#
+# Why it takes more we do not know. The rank is not the reason: the process grew by 696 MB at rank 1, by 722 MB at rank 8. The **activations**, the intermediate results kept for the backward pass, are not either: counted, LoRA keeps no more of them than all weights. It does matter where LoRA sits: on `q_proj` and `v_proj` it took 484 MB. We suspect temporary buffers.
+
+# %% [markdown] lang="zh" of="c03d7ea8"
+# 在这里，LoRA 用的内存反而比全参数*多*：721 比 528 MB；比全参数省的只有 IA3（498 MB）。它肯定能省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里是 16 MB，换成 7B 是 90 GB。
+#
+# 为什么反而多，我们还不知道。不是因为秩：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。也不是因为**激活值**（为反向传播保留的中间结果）：数一数，LoRA 存的并不比全参数多。加在哪里倒有关系：只加在 `q_proj` 和 `v_proj` 上是 484 MB。我们怀疑是临时缓冲区。
+
+# %% [markdown] lang="en"
+# At 7B it turns round. Peaks that we measured on one H200 GPU, with a model of Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits), $r = 16$ on all linear layers, gradient checkpointing (notebook 04):
+#
+# | tokens in a batch | all weights | LoRA | QLoRA |
+# |---|---|---|---|
+# | 1 × 512 | 61 GB | 17 GB | 7 GB |
+# | 4 × 2,048 | 63 GB | 33 GB | 23 GB |
+#
+# And the shares? The next table sets those of the notes beside ours, and beside the same settings on 7B, counted on the meta device. For the bottleneck adapter its width decides: 32, as here, makes 0.17 % of 7B; 512 makes 2.6 %, which is within the notes' 1 to 5 %.
+
+# %% [markdown] lang="zh" of="dec435f4"
+# 到 7B 就反过来了。下面是我们在一块 H200 上实测的峰值：Qwen2.5-7B 的形状，权重用 bf16（QLoRA 为 4 比特），所有线性层 $r = 16$，开梯度检查点（notebook 04）：
+#
+# | 一批的词元 | 全参数 | LoRA | QLoRA |
+# |---|---|---|---|
+# | 1 × 512 | 61 GB | 17 GB | 7 GB |
+# | 4 × 2,048 | 63 GB | 33 GB | 23 GB |
+#
+# 占比呢？下面的表把讲义的数、我们的数和 7B 的数放在一起，7B 用同样的设置，在 meta 设备上数。瓶颈适配器占多少，要看它的宽度：这里是 32，在 7B 上占 0.17 %；宽 512 就是 2.6 %，落在讲义说的 1 % 到 5 % 之内。
 
 # %%
 NOTES_SAY = {"lora": "~0.1 %", "qlora": "~0.1 %", "prefix": "~0.1 %", "adapter": "~1-5 %"}
@@ -881,21 +981,21 @@ table(["way ｜ 方法", "the notes ｜ 讲义", "here ｜ 这里", "7B"], lines
 # ## 9. What goes wrong ｜ 哪里会出错
 
 # %% [markdown] lang="en"
-# | you see | why | mend |
+# | you see | why | what to do |
 # |---|---|---|
 # | the loss never falls | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
 # | a bad answer before training | neither $A$ nor $B$ is zero | start $B$ at zero |
-# | rank up, nothing gained | `alpha` kept, so $\alpha/r$ fell | raise `alpha` too, or rsLoRA |
-# | good in training, odd when merged | $\alpha/r$ left out, or merged twice | compare outputs before you ship |
+# | more rank brings nothing | the rank was not the limit; often $\alpha$ or the rate is too low | raise `alpha` or the rate at the rank that you have |
+# | good in training, odd when merged | $\alpha/r$ was left out, or it was merged twice | compare outputs before you ship |
 #
-# We make the mistake of the last row here, on purpose. No error is raised:
+# We make the mistake of the last row on purpose. No error is raised:
 
-# %% [markdown] lang="zh" of="0d317e81"
+# %% [markdown] lang="zh" of="6f4c2bb7"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | 损失始终不降 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
 # | 还没训练就答得很差 | $A$、$B$ 都不是零 | 让 $B$ 从零开始 |
-# | 秩调大了，没有收获 | `alpha` 没变，$\alpha/r$ 变小了 | `alpha` 一起调大，或用 rsLoRA |
+# | 秩调大了，没有收获 | 瓶颈不在秩，往往是 $\alpha$ 或学习率太低 | 秩不变，先调大 `alpha` 或学习率 |
 # | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
 #
 # 最后一行的错误，这里故意犯一次，程序什么都不会报：
@@ -922,20 +1022,20 @@ claim("lora_merge_unscaled", bad["α / r left out ｜ 漏了 α / r"] - bad["rig
 plots.bars(bad, "Merging, right and wrong: the loss ｜ 合并的对与错：损失", unit="nats")
 
 # %% [markdown] lang="en"
-# **Exercise 3** (easy, 5 minutes). Four colleagues, four causes: `1` both matrices start at zero, `2` the rank went up and `alpha` did not, `3` merged without $\alpha/r$, `4` the rate is that of full fine-tuning. Set `causes = {"A": 1, ...}`.
+# **Exercise 3** (easy, 5 minutes). Four colleagues, four causes: `1` both matrices start at zero, `2` `alpha` is too low, `3` the merge left out $\alpha/r$, `4` the rate is that of full fine-tuning. Set `causes = {"A": 1, ...}`.
 #
-# - A: no weight has moved after 500 steps
-# - B: the loss falls, but very slowly; three times the rate, and all is well
-# - C: rank 64 learns no better than rank 8, same data, same rate
-# - D: fine in the notebook, half-trained in production
+# - A: No weight has moved after 500 steps.
+# - B: The loss falls very slowly. The settings come from a script that trains all weights.
+# - C: Rank 64 learns no better than rank 8. A higher rate brings nothing, but rsLoRA at rank 8 does.
+# - D: The model is fine in the notebook and half-trained in production.
 
-# %% [markdown] lang="zh" of="249940e2"
-# **练习 3**（容易，5 分钟）。四位同事，四种原因：`1` 两个矩阵都从零开始，`2` 秩调大了而 `alpha` 没变，`3` 合并时漏了 $\alpha/r$，`4` 用了全参数微调的学习率。请写 `causes = {"A": 1, ...}`。
+# %% [markdown] lang="zh" of="096443e3"
+# **练习 3**（容易，5 分钟）。四位同事，四种原因：`1` 两个矩阵都从零开始，`2` `alpha` 太低，`3` 合并时漏了 $\alpha/r$，`4` 用了全参数微调的学习率。请写 `causes = {"A": 1, ...}`。
 #
-# - A：走了 500 步，权重一个都没动
-# - B：损失在降，但很慢；学习率提到三倍就好了
-# - C：同样的数据和学习率，秩 64 学得并不比秩 8 好
-# - D：在 notebook 里好好的，上线后像只训练了一半
+# - A：训练了 500 步，权重一个都没动。
+# - B：损失降得很慢；设置是从一份全参数微调的脚本里抄来的。
+# - C：秩 64 学得并不比秩 8 好；学习率再高也没用，秩 8 换成 rsLoRA 却有用。
+# - D：在 notebook 里好好的，上线后像只训练了一半。
 
 # %% tags=["exercise"]
 causes = ...
@@ -956,20 +1056,20 @@ nb02.causes(causes)
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ from zero: twenty lines, and mergeable without a trace.
-# - Its share of the weights depends on the model's width: count it.
-# - A real change of the weights is thin, though less than one thinks: cut it and measure.
-# - Rate first, places next, rank last; a larger rank needs a larger `alpha`.
-# - LoRA saves optimizer state: most memory at 7B, nothing at our size.
+# - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. It takes twenty lines, and merged it leaves no trace.
+# - Its share of the weights depends on the model's width, so count it.
+# - The change that full fine-tuning makes is only roughly low-rank. Cut it, and measure.
+# - Set the rate first, always together with `alpha`, then the places, then the rank.
+# - LoRA saves optimizer state: 90 GB at 7B, almost nothing at our size. Its files are small, and it can be switched off. It does not prevent forgetting by itself.
 #
-# **Next**: [03 Data preparation](03_data_preparation.ipynb). What you passed so far:
+# **Next**: [03 Data preparation](03_data_preparation.ipynb). These exercises you have passed so far:
 
-# %% [markdown] lang="zh" of="a1b4963e"
+# %% [markdown] lang="zh" of="90c506d5"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；二十行就能写完，合并后不留痕迹。
 # - 它占多大比例，取决于模型有多宽：自己数一数。
-# - 真实的权重改动确实“瘦”，但没有想象的那么瘦：截断了测一测才知道。
-# - 先定学习率，再定加在哪里，最后才是秩；秩大了，`alpha` 也要大，才听得见。
-# - LoRA 省的是优化器状态：在 7B 上这是大头，在我们这个规模上几乎为零。
+# - 全参数微调的改动，只是大致低秩：截断了测一测才知道。
+# - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩。
+# - LoRA 省的是优化器状态：在 7B 上是 90 GB，在我们这个规模上几乎为零。它的文件小，还可以关掉；但它本身挡不住遗忘。
 #
 # **下一课**：[03 数据准备](03_data_preparation.ipynb)。你目前通过的练习：
 
