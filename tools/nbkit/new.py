@@ -72,7 +72,8 @@ def names(root: Path, number: str, slug: str, title: str) -> str:
             zh=f"{slug!r} 不能作文件名：请用小写字母、数字和下划线，例如 lora_math",
         )
     en, *rest = (part.strip() for part in re.split(r"[|｜]", title))
-    if len(rest) != 1 or not re.search("[A-Za-z]", en) or not re.search(f"[{CJK}]", rest[0]):
+    two = len(rest) == 1 and title.isprintable()
+    if not (two and re.search("[A-Za-z]", en) and re.search(f"[{CJK}]", rest[0])):
         raise CourseError(
             en=f'the title {title!r} is not in both languages: --title "English ｜ 中文"',
             zh=f'标题 {title!r} 不是中英双语：请写 --title "English ｜ 中文"',
