@@ -155,19 +155,10 @@ def targets() -> set[str]:
 
 def test_commands_of_the_readme_exist():
     named = set(re.findall(r"(?:`|^)make ([a-z]+)", read("README.md"), re.MULTILINE))
-    assert {"run", "test", "lab", "claims"} <= named
+    assert {"run", "lab", "claims"} <= named
     assert named <= targets()
     wanted = {"run", "test", "lab", "notebooks", "world", "model", "claims", "bench", "check"}
     assert wanted | {"clean"} <= targets()
-
-
-def test_nb_commands_of_the_readme_parse():
-    from tools.nb import parser
-
-    lines = re.findall(r"`python tools/nb\.py ([^`]+)`", read("README.md"))
-    assert len(lines) >= 4
-    for line in lines:
-        parser().parse_args(line.split())
 
 
 def test_paths_of_the_readme_exist():

@@ -74,7 +74,8 @@ def check(root: Path, names: list[str] | None = None, draft: bool = False) -> li
         for rule in rules
         for p in rule(lesson)
     ]
-    return problems + list(bootstraps(root, lessons)) + list(orphans(root))
+    problems += [*bootstraps(root, lessons), *orphans(root)]
+    return problems if draft else problems + list(unwritten_claims(root))
 
 
 # --- one lesson ---------------------------------------------------------------------------------
@@ -379,6 +380,17 @@ def orphans(root: Path) -> Iterator[str]:
             yield (
                 f"{name}: no source; write {source} or delete it ｜ "
                 f"没有源文件；请写 {source}，或删除它"
+            )
+
+
+def unwritten_claims(root: Path) -> Iterator[str]:
+    """Nothing is left in the ledger of what the template says to write."""
+    lines = (root / "data" / "claims.csv").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if any(mark in line for mark in UNWRITTEN):
+            yield (
+                f"data/claims.csv:{number}: TODO stands here still; write what it asks for ｜ "
+                "这里还留着 TODO；请写出它要求的内容"
             )
 
 

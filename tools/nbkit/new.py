@@ -122,6 +122,7 @@ def first_claim(claim: str, stem: str) -> dict[str, str]:
         "unit": "%",
         "high": "5",
         "verdict": next(iter(VERDICTS)),
+        "scope": "on Xiaoxi ｜ 在小溪上",
     }
 
 
