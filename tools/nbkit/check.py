@@ -218,7 +218,7 @@ def links(lesson: Lesson) -> Iterator[Problem]:
 
 
 def lengths(lesson: Lesson) -> Iterator[Problem]:
-    """Markdown has 120 English words at most, code 30 lines beside its imports."""
+    """Markdown has 120 English words at most, code 30 lines."""
     for number, cell in enumerate(lesson.nb.cells, 1):
         if cell.cell_type == "markdown":
             words = twins.english_words(cell.source)
@@ -228,17 +228,12 @@ def lengths(lesson: Lesson) -> Iterator[Problem]:
                     f"{words} English words, above {WORDS}; cut or split it",
                     f"有 {words} 个英文词，超过 {WORDS}；请删减或拆分",
                 )
-        elif (lines := code_lines(cell.source)) > LINES:
+        elif (lines := len(cell.source.splitlines())) > LINES:
             yield Problem(
                 number,
                 f"{lines} lines of code, above {LINES}; split it or move what is not taught",
                 f"代码有 {lines} 行，超过 {LINES}；请拆分，或把不讲的部分移到 helpers",
             )
-
-
-def code_lines(code: str) -> int:
-    """Count the lines of a code cell beside its imports, which nobody studies."""
-    return sum(not re.match(r"(import|from)\s", line) for line in code.splitlines())
 
 
 def code_order(lesson: Lesson) -> Iterator[Problem]:

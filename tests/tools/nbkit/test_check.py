@@ -175,12 +175,6 @@ def test_fix_hashes_accepts_the_chinese(toy):
     assert fix_hashes(toy.source) == []
 
 
-def test_imports_are_no_lines_to_read():
-    from tools.nbkit.check import code_lines
-
-    assert code_lines("import os\nfrom pathlib import Path\n\nx = 1\nimported = 2") == 3
-
-
 def test_words_are_those_of_prose():
     from tools.nbkit.twins import english_words
 
