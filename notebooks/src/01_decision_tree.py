@@ -630,13 +630,13 @@ table([*header, TUNED, BOTH], rows)
 
 # %% [markdown] lang="en"
 # - *Questions*: with articles the base model answers 80 % rightly, the tuned model 76 %. Fifty questions show no gain from training.
-# - *Form*: the best prompt brings 7 %, training 86 % and more. A larger model gets more from a prompt: SmolLM2-135M, 93 times as large, wrote the form in 32 % when it was given two examples and the articles.
+# - *Form*: the best prompt brings 7 %, training 86 % and more. A larger model gets more from a prompt: SmolLM2-135M, an open model 93 times as large, wrote the form in 32 % when it was given two examples and the articles.
 # - *Terms*: RAG alone reads 88 % (figure above), with examples 61 %; training alone guesses 50 %.
 # - *Dialogue*: 50 % and 67 %, but on 24 questions. The intervals overlap widely, so it stays open whether training helps. Without the earlier turn both get 0 %: first look at what your program sends.
 
-# %% [markdown] lang="zh" of="c03b6c08"
+# %% [markdown] lang="zh" of="691d7be8"
 # - *提问*：给了法条，基座模型答对 80 %，微调过的 76 %。五十道题看不出训练有什么好处。
-# - *格式*：最好的提示只到 7 %，训练有 86 % 以上。大一些的模型能从提示里得到更多：SmolLM2-135M 是小溪的 93 倍大，给它两个样例和法条，格式写对 32 %。
+# - *格式*：最好的提示只到 7 %，训练有 86 % 以上。大一些的模型能从提示里得到更多：开放模型 SmolLM2-135M 是小溪的 93 倍大，给它两个样例和法条，格式写对 32 %。
 # - *术语*：只用 RAG 就有 88 %（见上面的图），加上样例是 61 %；光靠训练，只能猜对 50 %。
 # - *对话*：50 % 和 67 %，但只有 24 道题，两个区间重叠很多，训练有没有帮助还说不准。不把上一轮发过去，两边都是 0 %：所以先看你的程序发了什么。
 

@@ -715,12 +715,12 @@ claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA (3e-2 is level with it): three to ten times as high. That is with $\alpha/r = 2$; another $\alpha$ gives another ratio, so state it beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten, and so it was on SmolLM2-135M: 3e-4 and 3e-3.
+# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA (3e-2 is level with it): three to ten times as high. That is with $\alpha/r = 2$; another $\alpha$ gives another ratio, so state it beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten, and so it was on SmolLM2-135M, an open model that we tried: 3e-4 and 3e-3.
 #
 # **Do not take Xiaoxi's rates to a large model.** From 0.5B on, start near 2e-5 for all weights and 2e-4 for LoRA, and **try rates in steps of three**. The notes' band is the usual one for all weights of large models; in forty steps on Xiaoxi it teaches next to nothing. What lies between 5e-5 and 1e-3 we did not measure.
 
-# %% [markdown] lang="zh" of="64e441a7"
-# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2（3e-2 不相上下），高三到十倍。这是 $\alpha/r = 2$ 时的结果，换一个 $\alpha$，倍数也会变，所以报学习率时要连它一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍，在 SmolLM2-135M 上也是：3e-4 和 3e-3。
+# %% [markdown] lang="zh" of="f5df44e4"
+# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2（3e-2 不相上下），高三到十倍。这是 $\alpha/r = 2$ 时的结果，换一个 $\alpha$，倍数也会变，所以报学习率时要连它一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍，我们试过的开放模型 SmolLM2-135M 也是：3e-4 和 3e-3。
 #
 # **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，全参数可以从 2e-5 左右试起，LoRA 从 2e-4 左右试起，然后**按三倍一档去试**。讲义的范围，是大模型全参数微调常用的；在小溪上只训练四十步，几乎什么都学不到。5e-5 和 1e-3 之间我们没有测。
 
@@ -1051,6 +1051,57 @@ nb02.causes(causes)
 # ```
 #
 # </details>
+
+# %% [markdown]
+# ## 10. From Xiaoxi to your model ｜ 从小溪到你的模型
+
+# %% [markdown] lang="en"
+# Xiaoxi's numbers do not carry over. These are common starting points, not measured here:
+#
+# | | Xiaoxi, here | 0.5B to 7B | source |
+# |---|---|---|---|
+# | rate, LoRA | 1e-2 | 2e-4; 1e-4 from 30B on | [QLoRA](https://arxiv.org/abs/2305.14314) |
+# | rate, all weights | 3e-3 | 2e-5 | TRL's default |
+# | places | all linear layers | all linear layers | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
+# | `r`, `alpha` | 8, 16 (too low) | 16, 32 | the same; its `alpha` is 32 |
+# | rows a step | 16 | 16 to 64 | the same: very large batches harm LoRA |
+# | data type | fp32 | bf16; fp16 on a T4 | notebook 00 |
+#
+# Does the rank suffice? It limits how much LoRA can take in. With much data a low rank falls behind full fine-tuning ([the same source](https://thinkingmachines.ai/blog/lora/)); compare two ranks, each at its own best rate.
+
+# %% [markdown] lang="zh" of="e0359ede"
+# 小溪的数字不能照搬。下面是常用的起点，这里没有实测：
+#
+# | | 小溪（本课） | 0.5B 到 7B | 出处 |
+# |---|---|---|---|
+# | 学习率，LoRA | 1e-2 | 2e-4；30B 以上 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314) |
+# | 学习率，全参数 | 3e-3 | 2e-5 | TRL 的默认值 |
+# | 加在哪里 | 所有线性层 | 所有线性层 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
+# | `r`、`alpha` | 8、16（偏低） | 16、32 | 同上，它的 `alpha` 是 32 |
+# | 每步行数 | 16 | 16 到 64 | 同上：批太大对 LoRA 不利 |
+# | 数据类型 | fp32 | bf16；T4 上用 fp16 | notebook 00 |
+#
+# 秩够不够？它限制了 LoRA 能装下多少东西。数据很多时，小的秩会落后于全参数微调（[出处同上](https://thinkingmachines.ai/blog/lora/)）；不妨比较两个秩，各用自己最好的学习率。
+
+# %% [markdown] lang="en"
+# Six more things that you will meet with PEFT:
+#
+# - `modules_to_save` trains and saves whole modules beside LoRA, for instance embeddings for new tokens.
+# - In a mixture of experts, the experts hold most weights. If they are stored as plain parameters, name them in `target_parameters`.
+# - [PiSSA](https://arxiv.org/abs/2404.02948) starts $A$ and $B$ from the largest singular values of $W$.
+# - [LoRA+](https://arxiv.org/abs/2402.12354) gives $B$ a higher rate than $A$.
+# - When you merge in bf16, rounding can swallow small changes. Merge in float32, then compare outputs.
+# - One base can serve many adapters: `load_adapter` adds one, `set_adapter` chooses, `disable_adapter` switches all off.
+
+# %% [markdown] lang="zh" of="e78a94dd"
+# 用 PEFT 时，还会碰到六样东西：
+#
+# - `modules_to_save`：除 LoRA 之外，把某些模块整个拿来训练并保存，例如给新词元用的嵌入。
+# - 混合专家模型的权重大多在专家里。如果它们是以普通参数存放的，要写进 `target_parameters`。
+# - [PiSSA](https://arxiv.org/abs/2404.02948) 用 $W$ 最大的几个奇异值给 $A$ 和 $B$ 定起点。
+# - [LoRA+](https://arxiv.org/abs/2402.12354) 让 $B$ 的学习率高于 $A$。
+# - 用 bf16 合并，小的改动可能被舍入吞掉：先用 float32 合并，再比较输出。
+# - 一个基座可以带许多适配器：`load_adapter` 加一个，`set_adapter` 选一个，`disable_adapter` 全部关掉。
 
 # %% [markdown]
 # ## Summary ｜ 小结
