@@ -717,9 +717,9 @@ fig
 # %% [markdown] lang="en"
 # On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA (3e-2 is level with it): three to ten times as high. That is with $\alpha/r = 2$; another $\alpha$ gives another ratio, so state it beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten, and so it was on SmolLM2-135M, an open model that we tried: 3e-4 and 3e-3.
 #
-# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, start near 2e-5 for all weights and 2e-4 for LoRA, and **try rates in steps of three**. The notes' band is the usual one for all weights of large models; in forty steps on Xiaoxi it teaches next to nothing. What lies between 5e-5 and 1e-3 we did not measure.
+# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, start near 2e-5 for all weights and 2e-4 for LoRA, and **try rates in steps of three**. The notes' band is usual for all weights of large models; in forty steps it teaches Xiaoxi almost nothing. What lies between 5e-5 and 1e-3 we did not measure.
 
-# %% [markdown] lang="zh" of="f5df44e4"
+# %% [markdown] lang="zh" of="6e15ec26"
 # 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2（3e-2 不相上下），高三到十倍。这是 $\alpha/r = 2$ 时的结果，换一个 $\alpha$，倍数也会变，所以报学习率时要连它一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍，我们试过的开放模型 SmolLM2-135M 也是：3e-4 和 3e-3。
 #
 # **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，全参数可以从 2e-5 左右试起，LoRA 从 2e-4 左右试起，然后**按三倍一档去试**。讲义的范围，是大模型全参数微调常用的；在小溪上只训练四十步，几乎什么都学不到。5e-5 和 1e-3 之间我们没有测。
