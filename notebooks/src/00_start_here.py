@@ -666,12 +666,12 @@ fig
 # %% [markdown] lang="en"
 # With the gift the cliff came at step 86, without it at 288. Other seeds agree: with it at 79 to 120, without it at 308 to 379. So, in a model this small, most of the wait was for the first head. At three times the rate even the gifted pupil learned nothing in 200 steps. Part of the loss that remains is luck: nobody knows where the next piece begins.
 #
-# **A warning.** Cliffs like this belong to training from scratch. If the loss stays flat when you *fine-tune*, do not wait. Look first at the labels (are any counted?), then at frozen weights, the chat template and the learning rate (notebook 04).
+# **A warning.** Do not expect such a cliff in fine-tuning: this one came up in training from scratch. If the loss stays flat when you *fine-tune*, do not wait: look first at the labels (are any counted?), then at frozen weights, the chat template and the learning rate (notebook 04).
 
-# %% [markdown] lang="zh" of="f188c31e"
+# %% [markdown] lang="zh" of="ecb1f9bb"
 # 有礼物，悬崖在第 86 步；没有，在第 288 步。换别的种子也一样：有礼物是 79 到 120 步，没有是 308 到 379 步。可见在这么小的模型里，等的主要就是第一个注意力头。学习率放大到三倍，有礼物的学生在 200 步之内也什么都没学到。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
 #
-# **提醒**：这样的悬崖只见于从零训练。如果你在*微调*，损失一直不动，不要干等：先看标签（有没有被计入损失的？），再看权重是不是冻住了，再看对话模板和学习率（notebook 04）。
+# **提醒**：这道悬崖出现在从零训练的时候，微调时不要指望它。如果你在*微调*，损失一直不动，不要干等：先看标签（有没有被计入损失的？），再看权重是不是冻住了，再看对话模板和学习率（notebook 04）。
 
 # %% [markdown] lang="en"
 # Xiaoxi's school, too, began with drills in copying and such a gift, and then went on to reading. It took an hour and a half on two cores (`tools/xiaoxi/pretrain.py`). For comparison, Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115).
