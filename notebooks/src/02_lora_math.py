@@ -492,12 +492,12 @@ fig
 # %% [markdown] lang="en"
 # Each point is the mean of five recorded runs on Xiaoxi (section 7). Left: at rank 8 a larger $\alpha$ learns more, until it breaks the model. Right: with $\alpha = 16$, LoRA's line is flat from rank 8 on. So the rate may stay, and more rank brings nothing.
 #
-# rsLoRA's line falls. Is that the rank's doing? At rank 64 its scale is that of LoRA with $\alpha \approx 45$. **Raising α at rank 8 helps as much**: $\alpha = 64$ reaches 0.029 there, rsLoRA at rank 64 reaches 0.031. So in these runs $\alpha = 16$ was too low at every rank, and the gain came from the scale.
+# rsLoRA's line falls. Is that the rank's doing? At rank 64 its scale is that of LoRA with $\alpha \approx 45$. **Raising α at rank 8 helps as much**: $\alpha = 64$ reaches 0.029 there, rsLoRA at rank 64 reaches 0.031. So in these runs $\alpha = 16$ was too low at rank 8 and at rank 64, and the gain came from the scale.
 
-# %% [markdown] lang="zh" of="18026cf8"
+# %% [markdown] lang="zh" of="f7ab9833"
 # 图上每个点是小溪五次训练记录的平均（见第 7 节）。左图：秩为 8 时，$\alpha$ 越大学得越多，大过了头就毁掉模型。右图：$\alpha = 16$ 时，LoRA 的线从秩 8 起是平的，学习率不用重调，可加大的秩什么也没换来。
 #
-# rsLoRA 的线在下降。这是秩的功劳吗？秩 64 时，它的缩放系数相当于 LoRA 取 $\alpha \approx 45$。**秩还是 8，只调大 α，也一样有效**：$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。可见在这些训练里，$\alpha = 16$ 对每个秩都太低，好处来自缩放系数。
+# rsLoRA 的线在下降。这是秩的功劳吗？秩 64 时，它的缩放系数相当于 LoRA 取 $\alpha \approx 45$。**秩还是 8，只调大 α，也一样有效**：$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。可见在这些训练里，$\alpha = 16$ 对秩 8 和秩 64 都太低，好处来自缩放系数。
 
 # %% [markdown] lang="en"
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
@@ -914,10 +914,10 @@ panels(
 )
 
 # %% [markdown] lang="en"
-# After forty steps, all weights write 75 % all right, rsLoRA 70 %, LoRA 42 %. **This is no ranking of the methods.** rsLoRA at rank 8 *is* LoRA with $\alpha \approx 45$, and LoRA with $\alpha = 64$ gets 62 % (section 5). LoRA trails because alpha is low and training short: after sixty steps (sections 4 and 6) LoRA and all weights are level, with 78 and 77 %, one run each. Prefix, soft prompt and IA3 learn no form in so few steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model. (It also forgets least: 6 points.)
+# After forty steps, all weights write 75 % all right, rsLoRA 70 %, LoRA 42 %. **This is no ranking of the methods.** rsLoRA at rank 8 *is* LoRA with $\alpha \approx 45$, and LoRA with $\alpha = 64$ gets 62 % (section 5). LoRA trails because alpha is low and training short: after sixty steps on 480 notices (sections 4 and 6) LoRA and all weights are level, with 78 and 77 %, one run each. Prefix, soft prompt and IA3 learn no form in so few steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model. (It also forgets least: 6 points.)
 
-# %% [markdown] lang="zh" of="d88a4f8e"
-# 四十步之后，全参数有 75 % 全对，rsLoRA 70 %，LoRA 42 %。**这不是方法的排名。** 秩 8 的 rsLoRA *就是* $\alpha \approx 45$ 的 LoRA，而 LoRA 取 $\alpha = 64$ 就有 62 %（第 5 节）。LoRA 落后，是因为 alpha 偏低、训练又短：到六十步（第 4、6 节），LoRA 和全参数就齐平了，78 % 和 77 %，各跑一次。前缀、软提示和 IA3 在这点时间里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。（它忘得也最少：6 个百分点。）
+# %% [markdown] lang="zh" of="c3ca68ee"
+# 四十步之后，全参数有 75 % 全对，rsLoRA 70 %，LoRA 42 %。**这不是方法的排名。** 秩 8 的 rsLoRA *就是* $\alpha \approx 45$ 的 LoRA，而 LoRA 取 $\alpha = 64$ 就有 62 %（第 5 节）。LoRA 落后，是因为 alpha 偏低、训练又短：用 480 份通知书训练六十步（第 4、6 节），LoRA 和全参数就齐平了，78 % 和 77 %，各跑一次。前缀、软提示和 IA3 在这点时间里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。（它忘得也最少：6 个百分点。）
 
 # %% [markdown] lang="en"
 # **Does LoRA forget less?** These runs do not show it. Each bar stands at another point of its method's curve. All weights at 1e-3 beat LoRA at 1e-2 on both counts: 51 against 42 % all right, 18 against 41 points forgotten. QLoRA's 93 points come from its rate: at 1e-2 it forgot 43 (one seed), and LoRA at 3e-2 forgot 92. Few trained weights don't prevent forgetting: IA3 learned nothing and lost 90.
