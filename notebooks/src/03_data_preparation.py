@@ -100,12 +100,12 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # ## 1. Why: a model is what it is fed ｜ 为什么：喂什么，像什么
 
 # %% [markdown] lang="en"
-# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights.
+# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0).
 #
 # Everything here happens **before** training. With these toy files it takes minutes. In a real project, collecting, reading and correcting the rows usually takes more time than training does, and care is well spent on it.
 
-# %% [markdown] lang="zh" of="3b8b397e"
-# 本课程最初的讲义对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。
+# %% [markdown] lang="zh" of="8097b0a2"
+# 本课程最初的讲义对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。文中的数字都是小溪的（`tiny` 档位，种子 0）。
 #
 # 这一课讲的事都发生在训练**之前**。这里的文件是玩具，几分钟就处理完；真实项目里，收集、阅读、改正数据往往比训练更费时间，这份功夫值得花。
 
@@ -732,7 +732,7 @@ plots.bars(
 # How firm are the numbers? The printed intervals cover the choice of test incidents; the three seeds are averaged. They leave out which rows were drawn.
 
 # %% [markdown] lang="zh" of="6aafe3bf"
-# 200 行干净数据看五遍的领先，格式全对的占 80 %，其他三种都是 60 %。只占一条是到不了的：第三根柱子有重复，没有干净；第二根有干净，重复却少，每行只看约 1.9 遍。所以这个比较证明不了*质量重于数量*：最好的那一种，数据更干净，同时也是行数更少、看得更多。
+# 200 行干净数据看五遍的领先，格式全对的占 80 %，其他三种都是 60 %。只占其中一样，都到不了这么高：第三根柱子有重复，没有干净；第二根有干净，重复却少，每行只看约 1.9 遍。所以这个比较证明不了*质量重于数量*：最好的那一种，数据更干净，同时也是行数更少、看得更多。
 #
 # 这些数有多牢靠？打印的区间只管测试事件的抽取，三个种子取了平均；训练行抽到哪些，不在区间里。
 
