@@ -14,7 +14,6 @@ import argparse
 import base64
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +22,12 @@ from helpers.base import CourseError, atomic_file, say
 from helpers.measure.claims import VERDICTS, Claim, shown
 from helpers.measure.sweeps import ONE_SEED, fingerprint
 from tools.nbkit import report
+from tools.nbkit.path import put_path
 from tools.nbkit.run import read_results, run_one
 from tools.nbkit.source import build, code_hash, notebook_path, read_notebook, read_source, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
-LESSON_ROW = re.compile(r"^(\| \[(\d\d)\b.*\| )[^|]*( \|)$", re.MULTILINE)
 
 
 def last_values(root: Path) -> dict[str, float]:
@@ -56,10 +55,7 @@ def print_ledger(claims: list[Claim], values: dict[str, float]) -> None:
 
 
 def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
-    """Put the table of claims and the lessons' minutes into the README's text.
-
-    Values and minutes are those of the runs whose outputs are committed.
-    """
+    """Put the table of claims into the README's text; values are those of the committed runs."""
     if text.count(START) != 1 or text.count(END) != 1:
         raise CourseError(
             en=f"the markers {START} and {END} must stand there once each",
@@ -69,14 +65,7 @@ def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
     values = {k: v for facts in made.values() for k, v in facts["claims"].items()}
     table = "\n".join(report.claim_table(claims, values))
     before, rest = text.split(START)
-    text = f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
-
-    def minutes(row: re.Match) -> str:
-        facts = made.get(row[2])
-        shown = f"{facts['minutes']:.1f}" if facts else "—"
-        return row[1] + shown + row[3]
-
-    return LESSON_ROW.sub(minutes, text)
+    return f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
 
 
 def picture(root: Path) -> bytes | None:
@@ -215,11 +204,9 @@ def main(argv: list[str] | None = None) -> int:
             return try_seeds(root, args.names, args.seeds)
         print_ledger(report.claims_of(root, args.names or None), last_values(root))
         tell_stale(root, args.names, known(root))
-        page = root / "README.md"
-        page.write_text(
-            readme(page.read_text(encoding="utf-8"), report.claims_of(root), committed(root)),
-            encoding="utf-8",
-        )
+        page, made = root / "README.md", committed(root)
+        text = put_path(page.read_text(encoding="utf-8"), root, made)
+        page.write_text(readme(text, report.claims_of(root), made), encoding="utf-8")
         if drawn := picture(root):
             (root / "notebooks" / "img" / "result.png").write_bytes(drawn)
         say("README.md: tables and picture written", "README.md：表格和插图已更新")
