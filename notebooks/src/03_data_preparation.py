@@ -638,10 +638,10 @@ for ax, (name, title) in zip(axes, grows.items(), strict=True):
 drawing
 
 # %% [markdown] lang="en"
-# In precision it does not scale. At 100,000 rows the cleaner removes 48,144, and at most 1,996 of these, about 4 %, are copies that were put in. All rows are about 64 articles in a few sentence shapes, so honest rows soon look like copies of each other. A threshold that suits 1,200 rows is too low for 100,000 rows of the same shapes. It depends on how varied your texts are, so measure precision at the size and on the texts that you will use.
+# In precision it does not scale. At 100,000 rows the cleaner removes 48,144, and at most 1,996 of these, about 4 %, are copies that were put in. All rows are about 64 articles in a few sentence shapes, so honest rows soon look like copies of each other. So the threshold that suits 1,200 rows takes nearly half of 100,000 rows of the same shapes. Which threshold suits depends on how varied your texts are, so measure precision at the size and on the texts that you will use.
 
-# %% [markdown] lang="zh" of="162879f5"
-# 但精确率不行。十万行里去掉了 48,144 行，其中放进去的副本至多 1,996 行，约占 4 %。所有的行讲的都是那 64 条法条，句式也就几种，正常的行很快就彼此重样。对 1,200 行合适的阈值，对同样句式的十万行就太低了。阈值合不合适，取决于文本有多少花样，所以请在你实际要用的规模和文本上测精确率。
+# %% [markdown] lang="zh" of="ce62c615"
+# 但精确率不行。十万行里去掉了 48,144 行，其中放进去的副本至多 1,996 行，约占 4 %。所有的行讲的都是那 64 条法条，句式也就几种，正常的行很快就彼此重样。所以，对 1,200 行合适的阈值，在同样句式的十万行里去掉了将近一半。阈值合不合适，取决于文本有多少花样，所以请在你实际要用的规模和文本上测精确率。
 
 # %% [markdown]
 # ## 7. Two experiments: quality, and the split ｜ 两个实验：质量与划分
