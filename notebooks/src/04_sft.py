@@ -77,7 +77,7 @@ from helpers.env import PROFILES, resolve, set_seed, threads
 from helpers.exercise import progress
 from helpers.lessons import nb04
 from helpers.data.check import own_dataset
-from helpers.data.formats import to_dataset
+from helpers.data.check import to_dataset
 from helpers.model.adapters import load_adapter, save_adapter
 from helpers.model.generate import chat_prompt, generate
 from helpers.model.load import load, parameter_counts
