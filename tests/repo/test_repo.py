@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools.ledger import claims
+from tools.ledger import pages
 from tools.nbkit import check, report, source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,10 +178,10 @@ def test_paths_of_the_readme_exist():
     assert not missing
 
 
-def test_tables_of_the_readme_are_those_that_make_claims_writes():
-    text = read("README.md")
-    written = claims.readme(text, report.claims_of(ROOT), claims.committed(ROOT))
-    assert text == written, "run: make claims"
+def test_tables_of_claims_are_those_that_make_claims_writes():
+    text, claims, made = read("README.md"), report.claims_of(ROOT), pages.committed(ROOT)
+    assert text == pages.readme(text, claims, made), "run: make claims"
+    assert read(pages.PAGE) == pages.all_claims(ROOT, claims, made), "run: make claims"
 
 
 def test_ci_runs_make_test():
