@@ -28,6 +28,24 @@ def build_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def new_command(args: argparse.Namespace) -> int:
+    """Make all that a new lesson needs, and tell what to do next."""
+    from tools.nbkit.new import new
+
+    made = new(args.root, args.number, args.slug, args.title)
+    for path in made:
+        print(f"  {path.relative_to(args.root).as_posix()}")
+    say(
+        f"✅ lesson {args.number} is made: replace each TODO and each 待写, then",
+        f"第 {args.number} 课已建好：请替换每处 TODO 和“待写”，然后执行",
+    )
+    n = args.number
+    print(f"  python tools/nb.py check {n} --fix-hashes && python tools/nb.py check {n} --draft")
+    print(f"  python tools/nb.py run {n} --profile smoke")
+    say("the rest of the way: CONTRIBUTING.md", "接下来怎么做：见 CONTRIBUTING.md")
+    return 0
+
+
 def run_command(args: argparse.Namespace) -> int:
     """Run notebooks headless, report, and with --commit write the outputs back."""
     from tools.nbkit.report import write_report
@@ -153,6 +171,11 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("names", nargs="*", metavar="NN", help="lessons, all if none ｜ 课程号")
         return sub
 
+    new = commands.add_parser("new", help="make a new lesson ｜ 新建一课")
+    new.set_defaults(function=new_command)
+    new.add_argument("number", metavar="NN", help="two digits ｜ 两位数字")
+    new.add_argument("slug", metavar="NAME", help="for its files, such as qlora ｜ 文件名")
+    new.add_argument("--title", default="", help='"English ｜ 中文"')
     add("build", build_command, "source → notebook ｜ 由源文件构建 notebook")
     run = add("run", run_command, "run headless ｜ 无界面运行")
     run.add_argument("--profile", default="tiny", help="tiny, smoke, t4, gpu or auto ｜ 档位")

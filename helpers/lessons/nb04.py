@@ -63,15 +63,19 @@ def diagnosis(answer):
     yield isinstance(answer, dict), 'a dict: {"A": 1, ...}', '要写成字典：{"A": 1, ...}'
     yield set(answer) == set("ABCDE"), "name all of A to E", "A 到 E 都要写"
     hints = {
-        "A": (
+        "A": (4, "a loss that jumps up: the steps are too long", "损失跳升：步子迈得太大"),
+        "B": (3, "good loss, bad answers: asked in another format", "损失好、答案差：提问格式变了"),
+        "C": (5, "more tokens count than the answer has", "计入的词元比答案还多"),
+        "D": (
             1,
             "nan from step 1: the mean over no label at all",
             "第一步就 nan：没有一个标签可平均",
         ),
-        "B": (2, "right, and then goes on: it never learned the end", "答对却不停：没学过结束符"),
-        "C": (3, "good loss, bad answers: asked in another format", "损失好、答案差：提问格式变了"),
-        "D": (4, "a loss that jumps up: the steps are too long", "损失跳升：步子迈得太大"),
-        "E": (5, "more tokens count than the answer has", "计入的词元比答案还多"),
+        "E": (
+            2,
+            "right, and then goes on: the end token never counted",
+            "答对却不停：结束符没有计入损失",
+        ),
     }
     for patient, (exhibit, en, zh) in hints.items():
         yield answer[patient] == exhibit, f"{patient}: {en}", f"{patient}：{zh}"

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 04. Supervised fine-tuning ｜ 监督式微调
+# # 04. Supervised fine-tuning ｜ 监督微调
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/04_sft.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/04_sft.ipynb)
 #
@@ -106,14 +106,14 @@ style.style()
 # ## 1. Why: the clerk who knows no form ｜ 为什么：不懂公文格式的书记员
 
 # %% [markdown] lang="en"
-# A report of an incident comes in, in everyday words. The invented city of Lingxi wants an **official notice** made from it: a fixed form, official terms, and the right numbers.
+# A report of an incident comes in, in everyday words. The invented city of Lingxi wants an **official notice** made from it, with a fixed form, official terms and the right numbers.
 #
-# Xiaoxi, the course's small model, has been to primary school: it reads, copies and adds. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer we want: the medical school of notebook 00.
+# Xiaoxi, the course's small model of 1.4 million weights, has been to a kind of primary school: it can read, copy and add. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer that we want. In the picture of notebook 00, this is its medical school.
 
-# %% [markdown] lang="zh" of="3f4b1911"
+# %% [markdown] lang="zh" of="178644f8"
 # 送来一份事件报告，写的是大白话；虚构的灵溪市要据此出一份**正式通知书**：格式固定、用语正式、数字无误。
 #
-# 小溪（课程自带的小模型）读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督式微调**（SFT）就是给它看一对对的“提示和标准答案”，也就是 notebook 00 里说的医学院。
+# 小溪（课程自带的小模型，144 万个权重）读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督微调**（SFT）就是给它看一对对的“提示和标准答案”，也就是 notebook 00 里说的医学院。
 
 # %%
 print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
@@ -124,10 +124,10 @@ for message in example["messages"]:
     print(f"--- {message['role']}\n{message['content']}\n")
 
 # %% [markdown] lang="en"
-# **The test.** Incidents that no training row (one example) holds, under articles that no training row mentions. Each appears twice: `closed` (closed book) has the incident alone, `opened` (open book) has three articles in the prompt, one of which applies. So *style* (form, terms) and *knowledge* (numbers) can be told apart.
+# **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Two of the open-book prompts follow, one in Chinese and one in English:
 
-# %% [markdown] lang="zh" of="495823ec"
-# **测试**。测试用的事件不在训练集里（训练集的一行就是一个例子），涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件，`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。
+# %% [markdown] lang="zh" of="b19303b9"
+# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件；`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。下面是两道开卷题，一道中文，一道英文：
 
 # %%
 n_test = 8 if setup.smoke else 120
@@ -143,13 +143,15 @@ say(
     "{} rows to train on, {} incidents".format(*sizes),
     "{} 行用于训练，{} 个事件用于测试".format(*sizes),
 )
-print(opened[0]["messages"][0]["content"])
+looked_at = (0, 3)  # an incident in Chinese, one in English
+for n in looked_at:
+    print(opened[n]["messages"][0]["content"], end="\n\n")
 
 # %% [markdown] lang="en"
-# **Predict first.** What will the base model, not fine-tuned yet, write for `Write the notice.`? A notice? An answer to some other question? Nothing?
+# **Predict first.** The base model is not fine-tuned yet. What will it write for `Write the notice.`? A notice? An answer to some other question? Nothing?
 
-# %% [markdown] lang="zh" of="1290d780"
-# **先猜一猜**。看到 `Write the notice.`，还没微调过的基座模型会写什么？一份通知书？答非所问？还是什么都不写？
+# %% [markdown] lang="zh" of="ec30dbdb"
+# **先猜一猜**。基座模型还没有微调过。看到 `请写处理通知书。`，它会写什么？一份通知书？答非所问？还是什么都不写？
 
 
 # %%
@@ -161,13 +163,18 @@ def answer(model, rows):
 
 
 texts = {"before": answer(model, opened)}
-print(texts["before"][0])
+for n in looked_at:
+    print(texts["before"][n], end="\n\n")
 
 # %% [markdown] lang="en"
-# The scores, each all or nothing for a notice: `form` (header, labels and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything). Where labels are missing, `conduct` and `term` need only occur. The numbers in brackets are 95 % intervals, by Wilson's formula: it also suits shares near 0 or 100 %.
+# It writes something like a notice, with a header and labels of its own. Its school taught it that documents have a form, but it never saw this form.
+#
+# Each notice gets five marks, each right or wrong as a whole: `form` (header, labels and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything, the plate included). Where a label is missing, words such as the conduct or the term need only occur somewhere. The numbers in brackets are 95 % intervals: the range that most probably holds the true share. Wilson's formula for them also suits shares near 0 or 100 %.
 
-# %% [markdown] lang="zh" of="ab145a0c"
-# 各项分数，每份通知书要么全对、要么算错：`form`（标题、标签和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确）。没写标签时，`conduct` 和 `term` 只要出现就算。方括号里是 95 % 区间，用 Wilson 公式计算，比例接近 0 或 100 % 时也适用。
+# %% [markdown] lang="zh" of="e051de0c"
+# 它写得像一份通知书，标题和标签却是自己编的：小学教过它文书有格式，可这一种它从没见过。
+#
+# 每份通知书打五个分，每一项要么全对，要么算错：`form`（标题、标签和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确，车牌也算）。没写标签时，违法事实、术语这类文字只要出现就算。方括号里是 95 % 区间，即真实比例最可能落在的范围，用 Wilson 公式计算；比例接近 0 或 100 % 时，这个公式也适用。
 
 
 # %%
@@ -182,22 +189,32 @@ for name, value in before["opened"].items():
     print(f"{name:6} {value}")
 claim("sft_form_before", before["closed"]["form"])
 
+# %% [markdown] lang="en"
+# Look again at the English answer printed above. All four facts in it are right, yet `facts` counts it as wrong: it writes "No. 55", and our program recognises an article only as "Article 55". So the 3 % for `facts` is too low as a measure of reading. A part of the rise after training comes from the form, which makes the numbers recognisable.
+
+# %% [markdown] lang="zh" of="2c470294"
+# 再看一眼上面那份英文回答：四项事实全对，`facts` 却判它错，因为它写的是“No. 55”，而我们的程序只认“Article 55”。所以，拿 `facts` 的 3 % 来衡量阅读能力，是低估了。训练之后的上升，有一部分来自格式：格式对了，数字才认得出来。
+
 # %% [markdown]
 # ## 2. What counts in the loss ｜ 哪些词元计入损失
 
 # %% [markdown] lang="en"
-# SFT minimises the mean surprise at the tokens of the answer $y$, given the prompt $x$ and the answer so far:
+# SFT makes the model less surprised by the tokens of the answer $y$, given the prompt $x$ and the answer so far. The loss is the mean surprise:
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# `<|im_start|>` and `<|im_end|>` below come from the **chat template**, which writes a conversation as one text (notebook 03). The prompt is read but not trained on. **Labels** are the tokens that the model should predict; over the prompt they are `-100`, which the loss skips. That choice is the **loss mask**. The end token counts, or the model would never learn to stop.
+# Its unit is the **nat**, because of the natural logarithm. A loss of 0.7 nats means that the right token typically gets a probability of one half.
+#
+# `<|im_start|>` and `<|im_end|>` below come from the **chat template**, which writes a conversation as one text (notebook 03). The model reads the prompt but is not trained on it. **Labels** are the tokens that it should predict; over the prompt they are `-100`, which the loss skips. That choice is the **loss mask**. The end token counts: without it, these rows would never show the model where to stop.
 
-# %% [markdown] lang="zh" of="ecbdcd10"
-# 模型看着提示 $x$ 和答案里已经写出的部分，预测答案 $y$ 的下一个词元。SFT 要让它的“意外程度”平均下来尽量小：
+# %% [markdown] lang="zh" of="3648ae0b"
+# 模型看着提示 $x$ 和答案里已经写出的部分，预测答案 $y$ 的下一个词元。SFT 要让它对正确词元的“意外程度”尽量小，损失就是意外程度的平均：
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# 下面的 `<|im_start|>`、`<|im_end|>` 来自**对话模板**，它把一段对话写成一段文本（见 notebook 03）。提示只读不练。**标签**就是模型该预测的词元；提示部分的标签一律写成 `-100`，计算损失时会跳过。这就是**损失掩码**。结束符要计入损失，否则模型永远学不会停。
+# 用的是自然对数，所以单位叫**奈特**（nat）。损失为 0.7 奈特，大致相当于正确词元得到一半的概率。
+#
+# 下面的 `<|im_start|>`、`<|im_end|>` 来自**对话模板**，它把一段对话写成一段文本（见 notebook 03）。提示只读不练。**标签**就是模型该预测的词元；提示部分的标签一律写成 `-100`，计算损失时会跳过。这就是**损失掩码**。结束符要计入损失，否则这些数据从不告诉模型该在哪里停。
 
 
 # %%
@@ -211,9 +228,9 @@ shortest = sorted(range(len(train_rows)), key=lambda i: len(str(train_rows[i]["m
 widgets.explore(show_mask, names={"row": "row ｜ 行"}, row=shortest[:12])
 
 # %% [markdown] lang="en"
-# **Exercise 1** (easy, 3 minutes). Write `labels`: the token ids where the mask is 1, `-100` elsewhere.
+# **Exercise 1** (easy, 3 minutes). Write `labels`: it returns the token ids where the mask is 1, and `-100` elsewhere.
 
-# %% [markdown] lang="zh" of="11bf7142"
+# %% [markdown] lang="zh" of="3d3150e0"
 # **练习 1**（容易，3 分钟）。写出 `labels`：掩码为 1 的位置放词元编号，其余放 `-100`。
 
 
@@ -241,10 +258,36 @@ nb04.labels(labels)
 # ## 3. The smallest example: a loop of your own ｜ 最小的例子：自己写的循环
 
 # %% [markdown] lang="en"
-# What a trainer does for you fits into two short functions: put rows of like length into one batch, pad them to one length, take the loss where a label counts, step the optimizer, lower the learning rate. The output at one position predicts the *next* token, so outputs and labels are shifted by one. A trick for CPUs: logits (a score for each possible next token) **only where a label is**, not for the whole prompt.
+# What a trainer does for you fits into six plain lines:
+#
+# ```python
+# for ids, target in batches(rows, size, rng):  # both (batch, tokens)
+#     logits = model(ids).logits  # (batch, tokens, vocabulary)
+#     loss = cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
+#     loss.backward()
+#     optimizer.step()
+#     optimizer.zero_grad()
+# ```
+#
+# The output at one position (logits: a score for each possible next token) predicts the *next* token, so outputs and labels are shifted by one. Then `backward` finds a gradient for each weight, and `step` moves the weights.
+#
+# The two functions below do the same and add four things. Rows of like length share a batch and are padded to one length. Too long a step is cut short. The learning rate falls to zero. And, to be fast on a CPU, they compute logits **only where a label is**. (`get_base_model` finds the model inside the wrapper of section 4.)
 
-# %% [markdown] lang="zh" of="f288e35e"
-# 训练器替你做的事，两个短函数就写得下：把长度相近的行分到同一批，填充到一样长，在有标签处算损失，让优化器走一步，再降低学习率。每个位置的输出预测的是*下一个*词元，所以输出和标签要错开一位。在 CPU 上有个提速诀窍：logits（给每个可能的下一个词元打的分）**只在有标签的位置**算，不必给整个提示都算一遍。
+# %% [markdown] lang="zh" of="8c3c9ac5"
+# 训练器替你做的事，朴素地写只要六行：
+#
+# ```python
+# for ids, target in batches(rows, size, rng):  # both (batch, tokens)
+#     logits = model(ids).logits  # (batch, tokens, vocabulary)
+#     loss = cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
+#     loss.backward()
+#     optimizer.step()
+#     optimizer.zero_grad()
+# ```
+#
+# 每个位置的输出（logits，给每个可能的下一个词元打的分）预测的是*下一个*词元，所以输出和标签要错开一位。然后 `backward` 给每个权重算出梯度，`step` 让权重走一步。
+#
+# 下面两个函数做的是同一件事，另外加了四样：长度相近的行分到同一批，并填充到一样长；步子太大就截短；学习率逐渐降到零；为了在 CPU 上快，logits **只在有标签的位置**算。（`get_base_model` 用来取出第 4 节那层外壳里的模型。）
 
 
 # %%
@@ -292,10 +335,10 @@ def fit(model, rows, lr, num_epochs, batch_size=rows_a_step, make=batches, after
 
 
 # %% [markdown] lang="en"
-# Try it on sixteen rows, training all weights, until the model knows them by heart: it overfits. If a model **cannot overfit sixteen rows**, something is broken: the cheapest test there is, before every long run. Expected: a loss below 0.1.
+# Try it on sixteen rows. We train all weights until the model knows the rows by heart, that is, until it **overfits**. If a model cannot overfit sixteen rows, something is broken. This test costs little, so make it before every long run. Expected: a loss below 0.1 nats.
 
-# %% [markdown] lang="zh" of="0d97b098"
-# 先拿十六行来试，所有权重都参与训练，练到背得出来，也就是过拟合。如果模型连**十六行都过拟合不了**，就一定有哪里坏了：这是最便宜的检查，每次长时间训练之前都该做。预期：损失低于 0.1。
+# %% [markdown] lang="zh" of="510a225d"
+# 先拿十六行来试：所有权重都参与训练，练到背得出来，也就是**过拟合**。如果模型连十六行都过拟合不了，就一定有哪里坏了。这项检查花不了多少时间，每次长时间训练之前都该做。预期：损失低于 0.1 奈特。
 
 # %%
 first, drilled = train_rows[:16], load(small)[0]
@@ -306,9 +349,9 @@ del drilled  # a GPU's memory is needed for others
 claim("sft_overfit_16", losses[-1])
 
 # %% [markdown] lang="en"
-# **Exercise 2** (easy, 5 minutes). The recipe in the notes that this course grew from: batches of 4, gradients accumulated over 4 batches before each step, 3 epochs (passes over all rows), `warmup_steps=100` (the steps in which the rate climbs from zero). Write `optimizer_steps` (a last batch that is not full counts; so does a last step with fewer batches), then say what such a warm-up means for our 480 rows.
+# **Exercise 2** (easy, 5 minutes). The notes that this course grew from give a recipe: batches of 4 rows; gradients accumulated over 4 batches before each step; 3 epochs (an epoch is one pass over all rows); `warmup_steps=100` (in these first steps the rate climbs from zero). Write `optimizer_steps`. A last batch that is not full counts, and so does a last step with fewer batches. Then say what such a warm-up means for our 480 rows.
 
-# %% [markdown] lang="zh" of="0366d81b"
+# %% [markdown] lang="zh" of="7fd0aea8"
 # **练习 2**（容易，5 分钟）。本课程最初的讲义给的配方：每批 4 行，梯度累积 4 批才走一步，3 轮（每轮把所有行过一遍），`warmup_steps=100`（预热：最初的 100 步里，学习率从零慢慢升上去）。写出 `optimizer_steps`（最后不满的一批照算，最后不足 4 批也照走一步），再想想：对我们这 480 行，这样的预热意味着什么？
 
 
@@ -333,13 +376,13 @@ nb04.optimizer_steps(optimizer_steps)
 #
 # </details>
 #
-# 480 rows give 90 steps: the rate would still be warming up when the training ends. ｜ 480 行只有 90 步：训练结束时，学习率还在预热。
+# 480 rows give 90 steps: the rate would still be climbing when the training ends. A share of the steps is safer: `warmup_steps=0.05`. ｜ 480 行只有 90 步：训练结束时，学习率还在往上升。按步数的比例来写更稳妥：`warmup_steps=0.05`。
 
 # %% [markdown]
 # ## 4. The real run: TRL and LoRA ｜ 正式训练：TRL 与 LoRA
 
 # %% [markdown] lang="en"
-# TRL is Hugging Face's library for training language models. It has moved on since the notes; each line below should change:
+# TRL is Hugging Face's library for training language models. It has changed since the notes were written, so each of these lines needs a new form:
 #
 # | in the notes | today |
 # |---|---|
@@ -349,9 +392,9 @@ nb04.optimizer_steps(optimizer_steps)
 # | `bf16=True` | only on a GPU of 2020 or later |
 # | `print(model.print_trainable_parameters())` | prints an extra `None` (notebook 02) |
 #
-# Two of them, tried:
+# We try two of the old lines:
 
-# %% [markdown] lang="zh" of="4bebf56b"
+# %% [markdown] lang="zh" of="eeb70c55"
 # TRL 是 Hugging Face 的语言模型训练库。讲义写成之后 TRL 变了，下面每一行如今都该改：
 #
 # | 讲义 | 现在 |
@@ -362,7 +405,7 @@ nb04.optimizer_steps(optimizer_steps)
 # | `bf16=True` | 只适用于 2020 年及以后的 GPU |
 # | `print(model.print_trainable_parameters())` | 会多打印一个 `None`（见 notebook 02） |
 #
-# 试试其中两行：
+# 拿其中两行旧写法试试：
 
 # %%
 for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
@@ -372,12 +415,12 @@ for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
         print(f"TypeError: {error}")
 
 # %% [markdown] lang="en"
-# **LoRA** freezes the model and learns two thin matrices beside each big one; their thin side, `r`, is the **rank**, and together they are the **adapter**. The notes put them on `q_proj` and `v_proj` alone, two of the matrices of attention; we put them on every linear layer; notebook 02 compares the two.
+# **LoRA** freezes the model and trains two thin matrices beside each large one. Their thin side, `r`, is the **rank**; all the thin matrices together are the **adapter**. The notes put them on `q_proj` and `v_proj` alone, two of the matrices of attention. We put them on every linear layer; notebook 02 compares the two ways.
 #
 # **Predict first.** What share of the weights is trained? The notes say about 0.1 %, or "less than 1 %".
 
-# %% [markdown] lang="zh" of="293f9177"
-# **LoRA** 冻结模型，只在每个大矩阵旁边学两个瘦长的小矩阵。小矩阵的窄边 `r` 叫作**秩**，所有小矩阵合起来就是**适配器**。讲义只加在 `q_proj` 和 `v_proj`（注意力里的两种矩阵）上；我们加在所有线性层上；两种做法在 notebook 02 里比较。
+# %% [markdown] lang="zh" of="2f67a935"
+# **LoRA** 冻结模型，只在每个大矩阵旁边训练两个瘦长的小矩阵。小矩阵的窄边 `r` 叫作**秩**，所有小矩阵合起来就是**适配器**。讲义只加在 `q_proj` 和 `v_proj`（注意力里的两种矩阵）上；我们加在所有线性层上；两种做法在 notebook 02 里比较。
 #
 # **先猜一猜**。参与训练的权重占多大比例？讲义说约 0.1 %，或“不到 1 %”。
 
@@ -395,10 +438,38 @@ say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {train
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
-# The share is large because Xiaoxi is small: LoRA's matrices grow with a layer's width, the layer itself with its square. The same `r=32` on a 7B model is about 1 % (notebook 02 does the counting).
+# The share is 21 % because Xiaoxi is small and our rank is high: the number of LoRA's weights grows with a layer's width, the layer itself with the square of its width. This does not contradict the notes, which speak of large models. On a 7B model the same `r=32` is about 1 %; their own setting, a low rank on `q_proj` and `v_proj`, stays near 0.1 % there. Notebook 02 counts both.
 
-# %% [markdown] lang="zh" of="204f63ca"
-# 比例偏大，是因为小溪很小：LoRA 的权重数随层宽线性增长，而层本身按平方增长。同样的 `r=32`，放到 7B 模型上只占约 1 %（怎么算，见 notebook 02）。
+# %% [markdown] lang="zh" of="750e056b"
+# 比例有 21 %，是因为小溪小、我们用的秩又大：LoRA 的权重数随层宽线性增长，而层本身按平方增长。这并不说明讲义错了，讲义说的是大模型。同样的 `r=32`，放到 7B 模型上只占约 1 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里就是约 0.1 %。两种都在 notebook 02 里数过。
+
+# %% [markdown] lang="en"
+# **From Xiaoxi to your model.** Our settings suit Xiaoxi. A larger model wants lower rates, so do not copy ours.
+#
+# | | Xiaoxi, here | SmolLM2-135M, best of those tried | 0.5B to 7B, to start from |
+# |---|---|---|---|
+# | rate, LoRA | 7e-3 | 3e-3 | 2e-4 |
+# | rate, all weights | 2e-3 | 3e-4 | 2e-5 |
+# | LoRA's rank, `alpha / r` | 32, 3 | 8, 2 | 8 to 32, 1 to 2 |
+# | epochs | 8 (LoRA), 4 | 3 | 1 to 3 |
+# | rows a step | 8 | 16 | 16 to 64 |
+# | warm-up | none | not compared | 3 to 10 % of the steps |
+#
+# The middle column comes from trials on one H200 with 240 English notices. The last one is common practice, not measured here: TRL's default for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
+
+# %% [markdown] lang="zh" of="9814eaaa"
+# **从小溪到你的模型**。这些设置适合小溪。模型越大，学习率要越低，不要照抄我们的。
+#
+# | | 小溪（本课） | SmolLM2-135M（试过的里面最好的） | 0.5B 到 7B（从这里起步） |
+# |---|---|---|---|
+# | 学习率，LoRA | 7e-3 | 3e-3 | 2e-4 |
+# | 学习率，全参数 | 2e-3 | 3e-4 | 2e-5 |
+# | LoRA 的秩、`alpha / r` | 32、3 | 8、2 | 8 到 32、1 到 2 |
+# | 轮数 | 8（LoRA）、4 | 3 | 1 到 3 |
+# | 每步行数 | 8 | 16 | 16 到 64 |
+# | 预热 | 无 | 没有比较 | 总步数的 3 % 到 10 % |
+#
+# 中间一列来自在一块 H200 上、用 240 份英文通知书做的试验。最后一列是通行做法，本课程没有实测：TRL 对全参数的默认值是 2e-5，它的文档建议 LoRA 用大约十倍的学习率。
 
 # %%
 config = SFTConfig(
@@ -425,6 +496,30 @@ config = SFTConfig(
     seed=SEED,
 )
 
+# %% [markdown] lang="en"
+# What this configuration leaves out, and your own run may need:
+#
+# - **Warm-up**: `warmup_steps=0.05` lets the rate climb during the first 5 % of the steps.
+# - **Accumulation**: `gradient_accumulation_steps=4` makes one step of four batches.
+# - **Packing**: `packing=True` puts several rows into one sequence (notebook 03).
+# - **Other rows**: prompt–completion rows need no mask in the template; `completion_only_loss` governs them.
+# - **Curves**: `report_to="tensorboard"` or `"trackio"` keeps them on your machine, once that package is installed.
+# - **Answers**: none of these curves shows them, so generate a few during a long run.
+#
+# One line below is not for copying. `score_labels_only()` replaces a private function of TRL to save time on a CPU; the next release may break it.
+
+# %% [markdown] lang="zh" of="83b41ccb"
+# 这份配置没有用到、而你自己训练时可能需要的：
+#
+# - **预热**：`warmup_steps=0.05` 让学习率在最初 5 % 的步里升上去。
+# - **梯度累积**：`gradient_accumulation_steps=4` 用四批合成一步。
+# - **打包**：`packing=True` 把几行拼进一条序列（见 notebook 03）。
+# - **别的数据格式**：prompt–completion 的数据不需要模板里的标记，由 `completion_only_loss` 管。
+# - **曲线**：`report_to="tensorboard"` 或 `"trackio"` 把曲线存在你自己的机器上（要先装好相应的软件包）。
+# - **答案**：曲线里看不到答案，长时间训练时，中途要生成几份来读。
+#
+# 下面有一行不要照抄：`score_labels_only()` 换掉了 TRL 的一个私有函数，为的是在 CPU 上省时间；TRL 一更新，它就可能失效。
+
 # %%
 score_labels_only()  # as our loop does; without a GPU TRL would score every position
 trainer = SFTTrainer(
@@ -450,22 +545,28 @@ plots.curves(
         "training ｜ 训练": tuple(zip(*seen, strict=True)),
         "unseen articles ｜ 未见法条": tuple(zip(*held, strict=True)),
     },
-    "The loss falls; on unseen articles it climbs again ｜ 损失下降，未见法条上后来又升高",
+    "The loss falls; on unseen articles it rises at the end ｜ 损失下降，未见法条上最后略有回升",
     "step ｜ 步",
-    "loss (nats per token) ｜ 损失",
+    "loss (nats per token) ｜ 损失（奈特/词元）",
 )
 
 # %% [markdown] lang="en"
-# The loss on unseen articles cannot reach zero: these rows show no article, so fine and points are a lottery. What can be learned is the form.
+# The saw-tooth is no sign of an unstable run. It comes from `group_by_length`, which sorts each group of 120 rows, the longest first. Long rows show articles, so their numbers can be read; short rows show none, so their numbers must be guessed, and the loss is higher. One tooth is one group of 15 steps.
 #
-# Three tests now: unseen articles without (`closed`) and with three articles in the prompt (`opened`), and, without, new incidents under the 64 articles that were **practised** (`familiar`).
-#
-# **Predict first**: which of `form`, `conduct`, `term` and `facts` will be high in each?
+# The two curves cannot be compared. Training mixes both kinds of rows; the unseen rows show no article, so fine and points can only be guessed, and their loss cannot reach zero. It is lowest at epoch 5 or 6 and then rises a little. The model that we keep, after epoch 8, is past that minimum: we chose the recipe by its answers, not by this loss (section 5).
 
-# %% [markdown] lang="zh" of="54ad1093"
-# 未见法条上的损失降不到零：这些行都不给法条，罚款和记分只能靠蒙。能学会的是格式。
+# %% [markdown] lang="zh" of="c6840318"
+# 锯齿并不表示训练不稳定，它来自 `group_by_length`：每 120 行一组，组内按长度排序，最长的在前。长的行给了法条，数字读得到；短的行没给，数字只能猜，损失就高。一个齿就是一组，15 步。
 #
-# 这回有三种测试：未见法条，提示里不给法条（`closed`）或给三条（`opened`）；再加一种，**练过**的 64 条法条下的新事件，也不给法条（`familiar`）。
+# 两条曲线不能相比：训练里两种行都有，而未见法条的那些行都不给法条，罚款和记分只能靠蒙，损失降不到零。这条曲线在第 5、6 轮最低，之后略有回升。我们留下的是第 8 轮之后的模型，已经过了最低点：配方是看答案选的，不是看这个损失选的（见第 5 节）。
+
+# %% [markdown] lang="en"
+# We now use three tests. Two of them you know: unseen articles without (`closed`) and with three articles in the prompt (`opened`). The third has new incidents under the 64 articles that were **practised**, also without articles in the prompt (`familiar`).
+#
+# **Predict first**: which of `form`, `conduct`, `term` and `facts` will be high in each test?
+
+# %% [markdown] lang="zh" of="7139132f"
+# 这回有三种测试。两种你已经见过：未见法条，提示里不给法条（`closed`）或给三条（`opened`）。第三种是**练过**的 64 条法条下的新事件，也不给法条（`familiar`）。
 #
 # **先猜一猜**：`form`、`conduct`、`term`、`facts` 这几项，在三种测试里各有哪些会高？
 
@@ -498,7 +599,7 @@ fig = plots.bars(
         }
         for name in names
     },
-    "Fine-tuning teaches the form, the text brings facts ｜ 微调教会格式，文本带来事实",
+    "Form came with training, facts with the text ｜ 格式来自训练，事实来自文本",
 )
 claim("sft_form_after", after["closed"]["form"])
 claim("sft_form_familiar", after["familiar"]["form"])
@@ -510,16 +611,20 @@ claim("sft_facts_opened", after["opened"]["facts"])
 fig
 
 # %% [markdown] lang="en"
-# The **form** came with training: from nothing to more than eight in ten without an article, and nearly all with three. **Conduct** needs only the report: every act was practised. **Terms** the base could copy from the articles; now those of practised ones are known by heart, and half of the others are put together from practised parts. **Facts** need the text, and a form to keep them apart. Without text few numbers have stuck (notebook 08).
+# The **form** came with training: from 0 to 84 % without an article, and to 94 % with three. The **conduct** can be taken from the report. **Terms**: given the articles, the base already copied them. Now 97 % are right from memory for practised articles, and 48 % for unseen ones, whose words all occur in practised terms.
+#
+# Correct **facts** need the article in the prompt and the trained form: 84 % with both. The base's 3 % understates its reading, as we saw, so not all of this rise is learning to read. Without an article, a fifth of the practised articles' facts have stuck (20 %), and none of the unseen ones'. Notebook 08 goes on from here. All this is Xiaoxi, one seed.
 
-# %% [markdown] lang="zh" of="3c7343b3"
-# **格式**是训练带来的：从零升到不给法条也有八成多写得对，给三条时几乎全对。**违法事实**看报告就写得出：每种行为都在别的法条里练过。**术语**，有法条时基座本来就抄得出；如今练过的法条，术语背得出来，没练过的也有一半能用练过的部件拼出来。**事实**既要有文本，又要有格式让它们各归其位。不给文本，数字没记住几个（notebook 08 由此展开）。
+# %% [markdown] lang="zh" of="be2429f0"
+# **格式**是训练带来的：从 0 升到不给法条 84 %、给三条 94 %。**违法事实**看报告就写得出。**术语**，有法条时基座本来就抄得出；如今练过的法条有 97 % 凭记忆写对，没见过的也有 48 %，这些术语的用词都在练过的术语里出现过。
+#
+# **事实**要写对，既要提示里有法条，又要有练过的格式：两样都有，84 % 全对。前面说过，基座的 3 % 低估了它的阅读能力，所以这一大截上升不全是学会了读。不给法条，练过的法条记住了五分之一（20 %），没见过的一条也没有。notebook 08 由此展开。以上都是小溪、一个种子的结果。
 
 # %% [markdown] lang="en"
-# Look at single notices: the eye finds what a mean hides.
+# Look at single notices too: a mean hides in what way an answer is wrong. The report on top is incident 0, in Chinese; incident 3 is in English.
 
-# %% [markdown] lang="zh" of="32301120"
-# 再看看一份份通知书：平均数藏起来的，眼睛能发现。
+# %% [markdown] lang="zh" of="0f12a32a"
+# 也要看一份份的通知书：平均数看不出答案错在哪里。最上面显示的是 0 号事件，中文；3 号事件是英文的。
 
 
 # %%
@@ -539,6 +644,12 @@ def compare(incident):
 
 widgets.explore(compare, names={"incident": "incident ｜ 事件"}, incident=range(len(closed)))
 
+# %% [markdown] lang="en"
+# In incident 0, the last notice has the right article, fine, points and office, but its offence is the official term of *another* article in the prompt (Article 79). A form that looks perfect hid this slip, and the mark `term` found it.
+
+# %% [markdown] lang="zh" of="f547dd72"
+# 0 号事件的最后一份通知书，条号、罚款、记分、机关都对，违法行为写的却是提示里*另一条*法条（第 79 条）的术语。格式完美，错误就不显眼；是 `term` 这一项把它找了出来。
+
 # %% [markdown]
 # ### Save, load, take home ｜ 保存、加载、带走
 
@@ -552,7 +663,7 @@ en, zh = ("the same", "相同") if same else ("different", "不同")
 say(f"{kilobytes:.0f} KB; loaded again: {en} answers", f"{kilobytes:.0f} KB；重新加载后，答案{zh}")
 
 # %% [markdown] lang="en"
-# An adapter is a small folder: weights and a configuration. It works only together with its base model. To download it from Colab:
+# An adapter is a small folder that holds the trained matrices and a configuration. It works only together with its base model. On Colab you download it like this:
 #
 # ```python
 # import shutil
@@ -560,8 +671,8 @@ say(f"{kilobytes:.0f} KB; loaded again: {en} answers", f"{kilobytes:.0f} KB；�
 # files.download(shutil.make_archive("notice", "zip", folder))
 # ```
 
-# %% [markdown] lang="zh" of="31f001c7"
-# 适配器只是一个小文件夹：权重加配置。要配上它的基座模型才能用。在 Colab 上这样下载：
+# %% [markdown] lang="zh" of="eb891b88"
+# 适配器只是一个小文件夹：训练出来的小矩阵加一份配置。要配上它的基座模型才能用。在 Colab 上这样下载：
 #
 # ```python
 # import shutil
@@ -570,9 +681,9 @@ say(f"{kilobytes:.0f} KB; loaded again: {en} answers", f"{kilobytes:.0f} KB；�
 # ```
 
 # %% [markdown] lang="en"
-# **Your own data.** Set `DATA` at the top to the path of your file, one JSON object a line, such as `{"instruction": "…", "output": "…"}` (other formats: notebook 03), and run again: the same trainer learns your rows and saves an adapter. Bad lines are named and left out. Out of memory? Halve `per_device_train_batch_size` and double `gradient_accumulation_steps`: nearly the same step, less memory.
+# **Your own data.** Set `DATA` at the top to the path of your file. It has one JSON object a line, such as `{"instruction": "…", "output": "…"}` (for other formats see notebook 03). Run the notebook again: the same trainer learns your rows and saves an adapter. Bad lines are named and left out. If memory runs out, halve `per_device_train_batch_size` and double `gradient_accumulation_steps`: each step stays nearly the same and needs less memory.
 
-# %% [markdown] lang="zh" of="221246e5"
+# %% [markdown] lang="zh" of="d666435e"
 # **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，每行一个 JSON 对象，例如 `{"instruction": "…", "output": "…"}`（其他格式见 notebook 03），再运行一遍：同一个训练器就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。内存不够？`per_device_train_batch_size` 减半，`gradient_accumulation_steps` 加倍：每一步的效果几乎一样，内存更省。
 
 # %%
@@ -593,12 +704,12 @@ if DATA:
 # ## 5. All weights, or LoRA ｜ 全参数，还是 LoRA
 
 # %% [markdown] lang="en"
-# The notes say of **full fine-tuning**, which trains all weights: best result, highest cost. Here its result is tested (its cost in notebook 02): same rows, our loop of section 3, half the epochs, a lower rate, since every weight moves. Both recipes were the best of a few, on new incidents under practised articles; the test incidents chose nothing.
+# The notes say that **full fine-tuning**, which trains all weights, has the best result and the highest cost. We test the result here; notebook 02 has the cost. The rows are the same, and the loop is ours of section 3, with half the epochs and a lower rate. Both recipes were the best of a few that we tried on new incidents under practised articles. Test incidents were never used for tuning.
 #
-# **Predict first**: which writes more notices that are all right, and by how much?
+# **Predict first**: which of the two writes more notices that are all right, and by how much?
 
-# %% [markdown] lang="zh" of="db1fecbf"
-# 讲义说**全参数微调**（训练所有权重）“效果最好但成本最高”。这里检验效果（成本见 notebook 02）：同样的数据，用第 3 节的循环；轮数减半，学习率也低一些，因为每个权重都会动。两套配方都是在练过的法条的新事件上试了几种、挑出来的，没有用测试题来挑。
+# %% [markdown] lang="zh" of="4ef8143f"
+# 讲义说**全参数微调**（训练所有权重）“效果最好但成本最高”。这里检验效果（成本见 notebook 02）：同样的数据，用第 3 节的循环，轮数减半，学习率也低一些。两套配方都是在练过的法条的新事件上试了几种、挑出来的，没有用测试题来挑。
 #
 # **先猜一猜**：哪一种全对的通知书更多？多多少？
 
@@ -621,23 +732,27 @@ claim("sft_full_minus_lora", share_difference(lora_all, full_all))
 fig
 
 # %% [markdown] lang="en"
-# If the printed interval contains zero, these 120 incidents cannot tell the two apart: with its own rate and `alpha` (how strongly the adapter's change counts), and twice the epochs, LoRA comes close. A comparison at *one* rate for both would have said something else (notebook 02).
+# Full fine-tuning has 81 % all right, LoRA 78 %. The interval of the difference, −6 to 11 points, contains zero, so these 120 incidents cannot tell the two apart.
+#
+# The budgets were not equal, however. Here LoRA had rank 32, `alpha / r` = 3 (how strongly the adapter's change counts), a rate of 7e-3 and eight epochs; full fine-tuning had 2e-3 and four. In the recorded runs of notebook 02, both had two epochs and LoRA had rank 8 and `alpha / r` = 2; there full fine-tuning led by 32 points. So name budget and settings with any such comparison.
 
-# %% [markdown] lang="zh" of="02afd777"
-# 打印出来的区间如果包含零，就说明这 120 个事件分不出两者高下：LoRA 用自己的学习率和 `alpha`（适配器的改动放大多少），再多练一倍的轮数，就能接近全参数微调。如果两边用*同一个*学习率来比，结论就不一样了（见 notebook 02）。
+# %% [markdown] lang="zh" of="fde98be5"
+# 全参数微调全对的占 81 %，LoRA 占 78 %。差值的区间是 −6 到 11 个百分点，包含零，所以这 120 个事件分不出两者高下。
+#
+# 不过两边的训练量并不相等。这里的 LoRA 用秩 32、`alpha / r` = 3（适配器的改动放大多少）、学习率 7e-3、八轮；全参数微调用 2e-3、四轮。在 notebook 02 的训练记录里，两边都是两轮，LoRA 用秩 8、`alpha / r` = 2，那里全参数领先 32 个百分点。所以，凡是这样的比较，都要写明训练量和设置。
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
 
 # %% [markdown] lang="en"
-# The notes advise a rate of 1e-5 to 5e-5 and 3 to 5 epochs. The right rate depends on the model and on what is trained, so measure: the same LoRA, one epoch on 120 rows without articles, at five rates.
+# The notes advise a rate of 1e-5 to 5e-5 and 3 to 5 epochs. The right rate depends on the model and on what is trained, so we measure. We train the same LoRA for one epoch on 120 rows without articles, at five rates that lie far apart. This is a first look, with one seed.
 #
-# **Predict first**: where is the valley of the loss, and what happens at the right end?
+# **Predict first**: at which rate is the loss lowest, and what happens at the right end?
 
-# %% [markdown] lang="zh" of="d56837de"
-# 讲义建议学习率 1e-5 到 5e-5，训练 3 到 5 轮。合适的学习率取决于模型，也取决于练什么，所以要测：同样的 LoRA，拿 120 行不带法条的练一轮，试五个学习率。
+# %% [markdown] lang="zh" of="ff7642ed"
+# 讲义建议学习率 1e-5 到 5e-5，训练 3 到 5 轮。合适的学习率取决于模型，也取决于练什么，所以要测：同样的 LoRA，拿 120 行不带法条的练一轮，试五个相隔很远的学习率。只用一个种子，先看个大概。
 #
-# **先猜一猜**：损失的谷底在哪里？最右端会怎样？
+# **先猜一猜**：哪个学习率的损失最低？最右端会怎样？
 
 
 # %%
@@ -661,7 +776,7 @@ for lr in rates:
 # %%
 fig = plots.curves(
     {"LoRA, one epoch ｜ LoRA，一轮": (rates, losses)},
-    "Too low learns nothing, too high destroys (dotted: before) ｜ 太低学不到，太高毁模型（虚线：训练前）",
+    "One epoch at five rates (dotted: before training) ｜ 五个学习率，各练一轮（虚线：训练前）",
     "learning rate ｜ 学习率",
     "loss on unseen articles ｜ 未见法条上的损失",
     logx=True,
@@ -671,55 +786,67 @@ fig.axes[0].axhline(held_loss(load(setup)[0], valid), color="#666666", linestyle
 fig
 
 # %% [markdown] lang="en"
-# The advised rate barely moves this model; the valley lies hundreds of times higher; from 0.05 on the loss is above the dotted line: the model is destroyed. The advice is for all weights of far larger models; LoRA wants a higher rate there, too (notebook 02). A few lines of code find your valley.
+# At 2e-5 one epoch hardly moves the loss (the dotted line is the loss before training). The lowest of the five is at 1e-2, hundreds of times higher. From 0.05 on, the loss is above the dotted line: training has done harm.
+#
+# This does not refute the notes. Their advice is for full fine-tuning of much larger models; LoRA takes a higher rate there too. On SmolLM2-135M the best rates of those we tried were 3e-4 for all weights and 3e-3 for LoRA. For your own model, a loop like this one finds the region, and a finer grid with several seeds finds the rate.
 
-# %% [markdown] lang="zh" of="a0a70a74"
-# 讲义建议的学习率几乎推不动这个模型，谷底要高几百倍；从 0.05 起，损失比虚线（训练前）还高：模型已经毁了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要更高（见 notebook 02）。你的谷底在哪里，几行代码就测得出来。
+# %% [markdown] lang="zh" of="b0dc280b"
+# 用 2e-5 练一轮，损失几乎没动（虚线是训练前的损失）。五个里面最低的是 1e-2，高了几百倍。从 0.05 起，损失比虚线还高：越练越坏。
+#
+# 这并不说明讲义错了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要用更高的学习率。在 SmolLM2-135M 上，我们试过的里面最好的是：全参数 3e-4，LoRA 3e-3。换成你的模型，像这样循环一遍，就找得到大致范围；再用更密的几档、多几个种子，就能定下来。
 
 # %% [markdown] lang="en"
-# And **epochs**: train all weights on 48 rows, many times over, and watch the loss on these rows and on unseen ones. **Predict first**: how will the two curves part?
+# Now the **epochs**. We train all weights on 48 rows, many times over, and watch the loss on these rows and on rows of unseen articles. **Predict first**: how will the two curves part?
 
-# %% [markdown] lang="zh" of="e37e8f3c"
-# 再看**轮数**：拿 48 行，全部权重反复练很多遍，同时看这些行上和未见过的行上的损失。**先猜一猜**：两条曲线会怎样分开？
+# %% [markdown] lang="zh" of="be7f9a63"
+# 再看**轮数**：拿 48 行，全部权重反复练很多遍，同时看这些行上和未见法条的行上的损失。**先猜一猜**：两条曲线会怎样分开？
 
 # %%
-few, eager = short[:48], load(small)[0]
+few, overfitted = short[:48], load(small)[0]
 on_train, on_held = [], []
 
 
 def watch():
     """Note the loss on the rows trained on and on others; go on training."""
-    on_train.append(held_loss(eager, few))
-    on_held.append(held_loss(eager, valid))
-    eager.train()
+    on_train.append(held_loss(overfitted, few))
+    on_held.append(held_loss(overfitted, valid))
+    overfitted.train()
 
 
 set_seed(SEED)
-fit(eager, few, lr=full_lr, num_epochs=2 if setup.smoke else 15, after_epoch=watch)
+fit(overfitted, few, lr=full_lr, num_epochs=2 if setup.smoke else 15, after_epoch=watch)
 rounds = range(1, len(on_held) + 1)
 fig = plots.curves(
     {"its 48 rows ｜ 这 48 行": (rounds, on_train), "unseen ｜ 未见过的": (rounds, on_held)},
-    "Overfitting: ever better on its rows, not on others ｜ 过拟合：自己的越背越熟，别的不见长进",
+    "Overfitting: other rows gain at first, then lose ｜ 过拟合：别的行先变好，后变差",
     "epochs ｜ 轮数",
-    "loss ｜ 损失",
+    "loss (nats per token) ｜ 损失（奈特/词元）",
 )
 claim("sft_overfitting", on_held[-1] - min(on_held))
 fig
 
 # %% [markdown] lang="en"
-# After some six epochs the loss on its own rows still falls, while on others it creeps up: what it learns now helps only its 48 rows. So the notes' advice "watch the validation loss" (the loss on rows kept out of training) is right, and the trainer's `load_best_model_at_end` (with `save_strategy="epoch"`) goes back to where that loss was lowest.
+# At first both losses fall: what the 48 rows teach helps on other rows too, from 1.37 to 0.71 nats. The lowest point is near epoch 6. After it, the loss on its own rows still falls while the loss on others creeps up, by 0.09 nats until the end. What is learned now helps only these 48 rows.
+#
+# So the notes are right to advise watching the **validation loss**, the loss on rows kept out of training. With `load_best_model_at_end=True` and `save_strategy="epoch"`, the trainer goes back to the epoch where that loss was lowest. The loss does not read answers; do that yourself.
 
-# %% [markdown] lang="zh" of="19524d2b"
-# 大约第六轮以后，自己那几行的损失还在降，别的行却慢慢升高：这时学进去的，只对这 48 行有用。所以讲义的建议“监控验证集损失”（留出来不参与训练的行上的损失）是对的；训练器的 `load_best_model_at_end`（还要设 `save_strategy="epoch"`）会自动退回这个损失最低的时候。
+# %% [markdown] lang="zh" of="6356b0ab"
+# 起初两条曲线都在降：从 48 行学到的东西，对别的行也有用，损失从 1.37 降到 0.71 奈特。最低点在第 6 轮附近。此后，自己那几行的损失还在降，别的行却慢慢升高，到最后升了 0.09 奈特：这时学进去的，只对这 48 行有用。
+#
+# 所以讲义建议监控**验证集损失**（留出来不参与训练的行上的损失），是对的。设 `load_best_model_at_end=True` 和 `save_strategy="epoch"`，训练器会退回这个损失最低的那一轮。损失不会替你读答案，答案要自己读。
 
 # %% [markdown]
 # ## 7. What it forgot ｜ 它忘了什么
 
 # %% [markdown] lang="en"
-# Medical school can make you forget your times tables: **catastrophic forgetting**. While notices are learned, sums, words, even copying are overwritten. We measure it on 150 questions of primary school, exact answers only. The notes' remedy is to mix in some general data: **replay**.
+# What a model learns can overwrite what it knew before: **catastrophic forgetting**. We measure it with 150 questions of primary school (translation, sums, lists, copying, reading), before and after; only exact answers count.
+#
+# The notes' remedy is to mix in some general data: **replay**. We mix 150 such rows with the 480 notices. They come from the same generator as the 150 test questions, though none is a test question. That is the best case for replay.
 
-# %% [markdown] lang="zh" of="cda8561d"
-# 读了医学院，可能连乘法口诀都忘了，这就是**灾难性遗忘**：学写通知书时，算术、词汇，连抄写都被覆盖掉了。我们用 150 道小学题来测，一字不差才算对。讲义的对策是混入一部分通用数据，即**重放**（replay）。
+# %% [markdown] lang="zh" of="6eb9a124"
+# 新学的东西可能盖掉原来会的，这就是**灾难性遗忘**。我们用 150 道小学题（翻译、加减、列表、抄写、阅读）在训练前后各测一次，一字不差才算对。
+#
+# 讲义的对策是混入一部分通用数据，即**重放**（replay）。我们在 480 份通知书里混入 150 行。它们和那 150 道测试题出自同一个生成程序（题目不重复），这对重放是最有利的情形。
 
 # %%
 general = world("general")
@@ -736,14 +863,14 @@ say(
 )
 
 # %%
-people = {
+models = {
     "base ｜ 基座": load(setup)[0],
     "LoRA": adapted,
     "all weights ｜ 全参数": full,
     "all + replay ｜ 全参数 + 重放": mixed,
 }
 kept = {
-    name: forgetting(m.eval(), tokenizer, measure, max_new_tokens=48) for name, m in people.items()
+    name: forgetting(m.eval(), tokenizer, measure, max_new_tokens=48) for name, m in models.items()
 }
 pooled = {
     name: [right for task in tasks.values() for right in task] for name, tasks in kept.items()
@@ -773,16 +900,34 @@ plots.grid(
 )
 
 # %% [markdown] lang="en"
-# Learning notices wiped out nearly all of primary school, with LoRA all of it (notebook 02's softer LoRA keeps half): its base weights stay frozen (take the adapter off, and all is back), but at so high a rate every layer's output is bent. Old rows mixed in, one to three new ones, keep some of it. More would need more of them.
+# At these settings, learning notices wiped out nearly all of primary school: the base had 93 % right, full fine-tuning left 9 %, LoRA 0 %. This does not show that LoRA forgets more. It had twice the epochs, `alpha / r` = 3 and a high rate; in notebook 02 a LoRA with `alpha / r` = 2 and two epochs kept half, and wrote fewer notices all right. To compare methods, compare them where they do the task equally well.
+#
+# What LoRA does give you is a way back: its base weights are frozen, so without the adapter the model is what it was.
 
-# %% [markdown] lang="zh" of="031ba6fa"
-# 学写通知书，把小学的功课几乎冲光了，LoRA 更是一题不剩（notebook 02 里音量小的 LoRA 还剩一半）：基座的权重虽然冻结（卸下适配器就一切如初），可学习率这么高，每一层的输出都被带偏。混入旧数据（新旧约三比一），能保住一部分；想多保住一些，就要多混。
+# %% [markdown] lang="zh" of="ed8e8325"
+# 用这里的设置学写通知书，小学的功课几乎冲光了：基座答对 93 %，全参数微调之后剩 9 %，LoRA 之后是 0 %。这并不说明 LoRA 忘得更多：它多练了一倍的轮数，`alpha / r` = 3，学习率也高；notebook 02 里缩放系数小的 LoRA（`alpha / r` = 2，两轮）还剩一半，不过全对的通知书也更少。要比较两种方法，就在任务做得同样好的地方比。
+#
+# LoRA 真正的好处是留有退路：基座的权重是冻结的，卸下适配器，模型就和原来一样。
 
 # %% [markdown] lang="en"
-# The notes' other two remedies: the **validation loss**, which sees forgetting only if general rows are in it; and a **small rate**. The recorded runs of notebook 02 (320 notices, two epochs, all weights, five random seeds) show what that costs. **Predict first**: is there a rate that learns the notices and forgets nothing?
+# Replay kept 43 %, 34 points more than without it, in its best case (above). It may have a price: notices all right went from 81 to 74 %. The two intervals overlap, so 120 incidents do not settle that. Here one old row per three new ones preserved part of the skills; other shares were not tried.
+#
+# **On a real model** (SmolLM2-135M, trials on an H200, one or two seeds a setting), LoRA and all weights forgot alike where they did the task equally well: 83 to 100 % of 58 general answers were lost. Fifty general rows beside 240 notices brought the loss down to 12 to 33 %, at no clear cost to the notices. These rows were other questions, answered by the base model itself.
 
-# %% [markdown] lang="zh" of="cc478b1a"
-# 讲义还有两招：**监控验证集损失**，但验证集里要有通用题，才看得见遗忘；以及**小学习率**。notebook 02 里有事先跑好的训练记录（320 份通知书，两轮，全参数，五个随机种子），从中看得出代价。**先猜一猜**：有没有哪个学习率，通知书学得会，别的又不忘？
+# %% [markdown] lang="zh" of="02b2b903"
+# 重放保住了 43 %，比不重放多 34 个百分点；前面说过，这是最有利的情形。它可能有代价：全对的通知书从 81 % 降到 74 %，但两个区间有重叠，120 个事件还下不了结论。这里新旧约三比一，保住了一部分；别的比例没有试过。
+#
+# **在真实模型上**（SmolLM2-135M，在 H200 上的试验，每种设置一两个种子），任务做得同样好时，LoRA 和全参数忘得一样多：58 道通用题，原来答对的丢了 83 % 到 100 %。在 240 份通知书里加 50 行通用数据，丢失就降到 12 % 到 33 %，通知书看不出明显变差。这 50 行是另外的题目，由基座模型自己作答。
+
+# %% [markdown] lang="en"
+# The notes have two more remedies. One is the **validation loss**, which sees forgetting only if general rows are among the validation rows. The other is a **small rate**. The recorded runs of notebook 02 show what a small rate costs: 320 notices, two epochs, all weights, six rates, five random seeds each. In the figure, the bars at each point reach from the worst seed to the best.
+#
+# **Predict first**: is there a rate among the six at which the model learns the notices and forgets nothing?
+
+# %% [markdown] lang="zh" of="2d0fa0fe"
+# 讲义还有两招：一是**监控验证集损失**，但验证集里要有通用题，才看得见遗忘；二是**小学习率**。notebook 02 里有事先跑好的训练记录，从中看得出小学习率的代价：320 份通知书，两轮，全参数，六个学习率，各五个随机种子。图中每一点的竖线，从最差的种子画到最好的种子。
+#
+# **先猜一猜**：这六个学习率里，有没有哪个通知书学得会，别的又不忘？
 
 # %%
 recorded = select(sweeps.read("rate"), method="full")
@@ -791,7 +936,7 @@ series = {"general skills ｜ 通用能力": kept_at, "notices all right ｜ 通
 claim("sft_small_rate", 100 * (kept_at[1e-3].value - kept_at[3e-3].value))
 plots.curves(
     {name: (list(points), list(points.values())) for name, points in series.items()},
-    "A small rate forgets less and learns less ｜ 学习率小，忘得少，学得也少",
+    "All weights, two epochs, six rates ｜ 全参数，两轮，六个学习率",
     "learning rate ｜ 学习率",
     "right, % ｜ 正确，%",
     "share",
@@ -799,19 +944,23 @@ plots.curves(
 )
 
 # %% [markdown] lang="en"
-# No: where nothing is forgotten, nothing is learned. A third of the best rate keeps most of primary school and costs a third of the notices: a compromise to be measured, not a cure.
+# None of these six. At 1e-5 and 5e-5 nothing is forgotten, but after two epochs no notice is all right. The grid then leaps to 1e-3: there three quarters of primary school are left and half of the notices are right. The best rate for notices, 3e-3, has three quarters of them right and 15 % of primary school. So a third of it costs about a third of the notices.
+#
+# We have no runs between 5e-5 and 1e-3, nor with more epochs, so something better may lie there. Large models do learn a style at 1e-5. A small rate is a compromise that you have to measure.
 
-# %% [markdown] lang="zh" of="d4dfe0f6"
-# 没有：什么都不忘的学习率，也什么都没学会。降到最佳值的三分之一，小学功课保住大半，通知书少对近三分之一：这是要靠测量来选的折中，治不了本。
+# %% [markdown] lang="zh" of="61114356"
+# 这六个里没有。1e-5 和 5e-5 什么都不忘，但两轮下来一份全对的通知书也没有。接着一下就跳到 1e-3：小学功课还剩四分之三，通知书对一半。对通知书最好的是 3e-3：四分之三全对，小学功课只剩 15 %。也就是说，把它降到三分之一，写对的少了近三分之一。
+#
+# 5e-5 和 1e-3 之间没有跑过，更多的轮数也没有，那里也许有更好的选择。大模型用 1e-5 是学得会文风的。小学习率是一种折中，合不合算要靠测量。
 
 # %% [markdown]
 # ## 8. Stop it, resume it ｜ 中断与恢复
 
 # %% [markdown] lang="en"
-# Colab disconnects; laptops sleep. A checkpoint holds the weights, the optimizer, the rate's schedule, the random state and the place in the data. If all five come back, a resumed run gives **the same losses** as an unbroken one. (On Colab put `output_dir` on Google Drive: a new machine's disk is empty.) The test: twelve steps unbroken; then twelve again, stopped after step 6 and resumed. (The course's own tests kill a run outright.)
+# Colab disconnects, and laptops go to sleep. A checkpoint holds the weights, the optimizer, the state of the rate's schedule, the random state and the place in the data. If all five come back, a resumed run should give **the same losses** as an unbroken one. (On Colab, put `output_dir` on Google Drive: a new machine's disk is empty.) We test it: twelve steps unbroken; then twelve again, stopped after step 6 and resumed. (The course's own tests kill a run outright.)
 
-# %% [markdown] lang="zh" of="34db0953"
-# Colab 会断线，笔记本会休眠。检查点里存着权重、优化器、学习率调度的状态、随机状态，以及数据用到了哪里；五样都恢复，续跑的损失就与不中断时**完全相同**。（在 Colab 上，要把 `output_dir` 放到 Google Drive：换了机器，硬盘是空的。）先不中断跑十二步；再从头跑一次，第 6 步后停掉，恢复后跑完。（课程自己的测试会直接杀掉进程。）
+# %% [markdown] lang="zh" of="6cac7a62"
+# Colab 会断线，笔记本会休眠。检查点里存着权重、优化器、学习率调度的状态、随机状态，以及数据用到了哪里；五样都恢复，续跑的损失就应当与不中断时**相同**。（在 Colab 上，要把 `output_dir` 放到 Google Drive：换了机器，硬盘是空的。）我们来试：先不中断跑十二步；再从头跑一次，第 6 步后停掉，恢复后跑完。（课程自己的测试会直接杀掉进程。）
 
 
 # %%
@@ -861,43 +1010,55 @@ say(
 )
 claim("sft_resume", largest)
 
+# %% [markdown] lang="en"
+# On this CPU the losses are the same to the last digit. On a GPU some sums are added up in a varying order, so two runs may differ a little there even without a break. A visible jump of the loss after resuming means that something was not restored.
+
+# %% [markdown] lang="zh" of="6cddeb3f"
+# 在这个 CPU 上，损失每一位数字都相同。在 GPU 上，有些求和的先后次序不固定，就算不中断，两次运行也可能略有差别。恢复之后损失明显跳了一下，就说明有东西没恢复。
+
 # %% [markdown]
 # ## 9. What goes wrong: a museum of broken runs ｜ 哪里会出错：训练事故博物馆
 
 # %% [markdown] lang="en"
-# Six mistakes that people really make. Each is made here on purpose, small and quick, beside a healthy run (1 and 4 on 48 of its 200 rows). **Learn the symptoms** (in italics): most raise no error at all.
+# Six mistakes that people really make. We make each of them here on purpose, small and quick, and put it beside a healthy run (1 and 4 train on 48 of its 200 rows). The words in italics name the **symptom** to look for. Most of these mistakes raise no error at all.
 
-# %% [markdown] lang="zh" of="535e464f"
-# 六个真实常见的错误。这里故意各犯一次，规模很小，并和正常的训练放在一起对比（1 和 4 只用 200 行里的 48 行）。**记住症状**（斜体字）：它们大多不会报任何错。
+# %% [markdown] lang="zh" of="e843f71c"
+# 六个真实常见的错误。这里故意各犯一次，规模很小，并和正常的训练放在一起对比（1 和 4 只用 200 行里的 48 行）。斜体字写的是要留意的**症状**。它们大多不会报任何错。
 
 # %% [markdown] lang="en"
-# 1. **Mask all zero**: no `{% generation %}` marks the assistant's words, or `max_length` cut the answer off. *In a loop of your own, `nan` from the first step; TRL 1.16 stops, or silently drops the row.*
-# 2. **Pad token = end token**: where batches mask padding by its id, the end is masked, too. *Good losses, good notices, and then it does not stop.*
-# 3. **Wrong template**: trained on one chat format, asked in another. *A healthy loss, and answers that fall apart.*
+# 1. **Mask all zero**: no `{% generation %}` marks the assistant's words, or `max_length` cut the answer off. *In a loop of your own, the loss is `nan` from the first step.*
+# 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; a model that never learned to stop goes on writing.* Xiaoxi learned it at school, so here only the loss at the end token shows the mistake.
+# 3. **Wrong template**: trained on one chat format, asked in another. *The loss looks normal, and the answers fall apart.*
 
-# %% [markdown] lang="zh" of="7a51dbca"
-# 1. **掩码全零**：没有用 `{% generation %}` 标出助手说的话，或 `max_length` 把答案截掉了。*自己写的循环里，从第一步起损失就是 `nan`；TRL 1.16 则会报错，或悄悄丢掉这一行。*
-# 2. **填充符 = 结束符**：拼批时按编号屏蔽填充，结束符也跟着被屏蔽。*损失好看，通知书也像样，就是停不下来。*
-# 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失很健康，回答却不成样子。*
+# %% [markdown] lang="zh" of="3b978f43"
+# 1. **掩码全零**：没有用 `{% generation %}` 标出助手说的话，或 `max_length` 把答案截掉了。*自己写的循环里，从第一步起损失就是 `nan`。*
+# 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；从没学过停笔的模型会一直写下去*。小溪在小学里学过停笔，所以这里只有结束符处的损失看得出来。
+# 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失看起来正常，回答却不成样子。*
 
 # %% [markdown] lang="en"
 # 4. **Rate × 100**. *The loss jumps up within a few steps and stays up.*
-# 5. **Trained on the prompt**: no mask. *The loss can't be compared; the answers get a part of the learning.*
-# 6. **Two BOS** (start tokens), by template and tokenizer. *Hardly any symptom: look at the ids.* (Xiaoxi has no BOS: its first token is doubled.)
+# 5. **Trained on the prompt**: no mask was set. *Prompt tokens enter the average, so the loss can't be compared with that of a masked run.*
+# 6. **Two BOS** (start tokens): the template writes one and the tokenizer adds another. *Hardly any symptom here; look at the ids.* Xiaoxi has no BOS, so we double its first token, and only when asking. This says nothing of models that have one, such as Llama and Gemma.
+
+# %% [markdown] lang="zh" of="bf5cbe54"
+# 4. **学习率 × 100**。*几步之内损失就跳上去，再也下不来。*
+# 5. **连提示一起训练**：忘了加掩码，模型把报告也学着写。*提示的词元进了平均数，损失不能再与加了掩码的相比。*
+# 6. **两个 BOS**（起始符）：模板写了一个，分词器又加一个。*这里几乎没有症状，要看编号*。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做。对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
+
+# %% [markdown] lang="en"
+# TRL 1.16 guards against some of these. For exhibit 1 it swaps in a template with markers, if it knows the model's family, and raises an error if not; but it silently drops a row whose answer was cut off. It never masks by the id of the padding (2). There, the same harm comes from a template whose end token stands outside `{% generation %}`, and TRL warns.
 #
 # 3 and 6 only ask the healthy model in another way. **Predict first**: which of the six write the form as well as the healthy run?
 
-# %% [markdown] lang="zh" of="595c79e9"
-# 4. **学习率 × 100**。*几步之内损失就跳上去，再也下不来。*
-# 5. **连提示一起训练**：忘了加掩码，模型把报告也学着写。*损失不再可比，学习的力气只有一部分用在答案上。*
-# 6. **两个 BOS**（起始符）：模板写了一个，分词器又加一个。*几乎没有症状：要看编号*。小溪没有 BOS，这里手工把第一个词元写两遍。
+# %% [markdown] lang="zh" of="89efc865"
+# 其中有几种，TRL 1.16 会防着。遇到 1 号，如果认识这个模型家族，它会换上带标记的模板，不认识就报错；但答案被截光的行，它会悄悄丢掉。它从不按填充符的编号来屏蔽（2 号）；在 TRL 里，结束符落在 `{% generation %}` 外面的模板会造成同样的毛病，TRL 会警告。
 #
 # 第 3、6 件只是换一种方式去问健康的模型。**先猜一猜**：六个里面，哪几个的格式写得和正常的一样好？
 
 
 # %%
 exhibits = {}
-room, visitors = train_rows[: 16 if setup.smoke else 200], opened[:40]
+museum_rows, visitors = train_rows[: 16 if setup.smoke else 200], opened[:40]
 
 
 def show(name, texts, losses):
@@ -907,7 +1068,7 @@ def show(name, texts, losses):
     print(f"{name}: loss {first:.2f} → {last:.2f}, form {exhibits[name]['marks']['form']}")
 
 
-def trained(make=batches, lr=full_lr, rows=room):
+def trained(make=batches, lr=full_lr, rows=museum_rows):
     """Train all weights for two epochs in a given way; return the model and its losses."""
     set_seed(SEED)
     model = load(small)[0]
@@ -948,42 +1109,46 @@ def end_loss(model):
 
 
 # %%
-at_end = {"h": end_loss(healthy)}
+at_end = {"healthy": end_loss(healthy)}
 asked = [row["messages"][0]["content"] for row in visitors]
 chats = [chat_prompt(tokenizer, row["messages"][:-1]) for row in visitors]
 otherwise = {  # exhibits 3 and 6: the healthy model, asked in another way
     "3": [f"### Instruction:\n{text}\n\n### Response:\n" for text in asked],
     "6": ["<|im_start|>" + chat for chat in chats],
 }
-broken = {
-    "1 mask all zero ｜ 掩码全零": {"make": no_labels, "rows": room[:48]},  # it shows at once
+broken = {  # 1 and 4 show at once: 48 rows are enough
+    "1 mask all zero ｜ 掩码全零": {"make": no_labels, "rows": museum_rows[:48]},
     "2 pad = end ｜ 填充符 = 结束符": {"make": no_end},
     "3 wrong template ｜ 模板不一致": None,
-    "4 rate × 100 ｜ 学习率 × 100": {"lr": 100 * full_lr, "rows": room[:48]},  # so does this
+    "4 rate × 100 ｜ 学习率 × 100": {"lr": 100 * full_lr, "rows": museum_rows[:48]},
     "5 trained on prompt ｜ 连提示一起训练": {"make": whole_row},
     "6 two BOS ｜ 两个 BOS": None,
 }
 for name, slip in broken.items():
+    number = name.split()[0]
     if slip:
-        model, slipped = trained(**slip)
-        at_end[name[0]] = end_loss(model)
-        show(name, answer(model.eval(), visitors), slipped)
+        harmed, its_losses = trained(**slip)
+        at_end[number] = end_loss(harmed)
+        show(name, answer(harmed.eval(), visitors), its_losses)
     else:
-        prompts = otherwise[name[0]]
+        prompts = otherwise[number]
         show(name, generate(healthy, tokenizer, prompts, max_new_tokens=96), losses)
 
 # %%
-for name in list(exhibits)[2:4]:
-    print(f"--- {name}\n{exhibits[name]['texts'][0]}\n")
-form = {name[0]: case["marks"]["form"].value for name, case in exhibits.items()}
-right = {name[0]: score_notices(case["texts"], visitors)["form"] for name, case in exhibits.items()}
-claim("sft_museum_healthy", 100 * form["h"])
+for name in ("2 pad = end ｜ 填充符 = 结束符", "3 wrong template ｜ 模板不一致"):
+    print(f"--- {name}", *(exhibits[name]["texts"][n] for n in looked_at), sep="\n", end="\n\n")
+form, right = {}, {}
+for name, case in exhibits.items():
+    number = name.split()[0]
+    form[number] = case["marks"]["form"].value
+    right[number] = score_notices(case["texts"], visitors)["form"]
+claim("sft_museum_healthy", 100 * form["healthy"])
 claim("sft_museum_mask", 100 * form["1"])
-claim("sft_museum_pad_is_end", at_end["2"] - at_end["h"])
+claim("sft_museum_pad_is_end", at_end["2"] - at_end["healthy"])
 claim("sft_museum_template", 100 * form["3"])
 claim("sft_museum_rate", 100 * form["4"])
-claim("sft_museum_prompt", share_difference(right["h"], right["5"]))
-claim("sft_museum_bos", share_difference(right["h"], right["6"]))
+claim("sft_museum_prompt", share_difference(right["healthy"], right["5"]))
+claim("sft_museum_bos", share_difference(right["healthy"], right["6"]))
 plots.grid(
     [[case["marks"][name] for name in names] for case in exhibits.values()],
     list(exhibits),
@@ -992,31 +1157,35 @@ plots.grid(
 )
 
 # %% [markdown] lang="en"
-# Did you find it? Two BOS left the form alone; training on the prompt cost nothing that 40 incidents can show. Padding with the end token made the end less sure (its loss); whether the form suffers is luck, since primary school had taught Xiaoxi to stop. The losses give away the first and the fourth, no more: so **read answers** before you trust a curve.
+# Exhibits 2 and 6 wrote the form as well as the healthy run (100 %). In 2 only the loss at the end token is higher, by 0.15 nats. Exhibit 5 has 92 %, and the interval of the difference, −20 to 3 points, contains zero: with 40 incidents, a cost is neither shown nor ruled out. Exhibits 1, 3 and 4 wrote no notice in form.
+#
+# The losses give away 1 (`nan`) and 4. Exhibit 3 has the losses of the healthy run, since it is that run, asked otherwise. So **read answers** before you trust a curve. All this is one seed on Xiaoxi.
 
-# %% [markdown] lang="zh" of="c5f6f64a"
-# 猜对了吗？两个 BOS 没影响格式；连提示一起训练，这 40 个事件也看不出差别。填充符即结束符，模型到该停时就没那么有把握（看结束符处的损失）；格式受不受影响全凭运气，因为小溪在小学里学过什么时候该停。光看损失，只有第一个和第四个看得出来。所以**先读答案**，再信曲线。
+# %% [markdown] lang="zh" of="baa64926"
+# 2 号和 6 号的格式与正常的一样好（100 %）；2 号只有结束符处的损失高了 0.15 奈特。5 号是 92 %，差值的区间是 −20 到 3 个百分点，包含零：有没有损害，这 40 个事件说不准。1、3、4 号没有一份格式正确。
+#
+# 光看损失，只看得出 1 号（`nan`）和 4 号。3 号的损失与正常的完全一样，因为它就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。以上都是小溪、一个种子的结果。
 
 # %% [markdown]
 # ## 10. Exercises ｜ 练习
 
 # %% [markdown] lang="en"
-# **Exercise 3** (medium, 5 minutes). Five patients. Name the exhibit, 1 to 6, that fits each best: `diagnosis = {"A": 2, ...}`.
+# **Exercise 3** (medium, 5 minutes). Here are five patients. For each, name the exhibit, 1 to 6, that fits best: `diagnosis = {"A": 2, ...}`.
 #
-# - A: the loss is `nan` from the first step
-# - B: each answer is right and then goes on with another user's turn
-# - C: the loss falls to 0.2; asked in production, it writes no notice at all
-# - D: the loss is 3 at step 5 and 8 at step 10
-# - E: the loss can't be compared with a colleague's on the same data: it counts four times as many tokens
+# - A: The loss is 3 at step 5 and 8 at step 10.
+# - B: The loss falls to 0.2. Asked in production, the model writes no notice at all.
+# - C: The loss can't be compared with a colleague's on the same data, because it counts four times as many tokens.
+# - D: The loss is `nan` from the first step.
+# - E: The model had never learned to stop. Its loss now looks normal except at the token that ends an answer; its answers are right and then go on with another user's turn.
 
-# %% [markdown] lang="zh" of="a71abecc"
+# %% [markdown] lang="zh" of="b3677d88"
 # **练习 3**（中等，5 分钟）。五位病人，请说出各自最像 1 到 6 号展品中的哪一件：`diagnosis = {"A": 2, ...}`。
 #
-# - A：从第一步起损失就是 `nan`
-# - B：答案都对，但答完接着写起下一位用户的话
-# - C：损失降到 0.2；上线后向它提问，却写不出通知书
-# - D：第 5 步损失为 3，第 10 步为 8
-# - E：数据和同事的一样，损失却没法比：计入损失的词元是同事的四倍
+# - A：第 5 步损失为 3，第 10 步为 8。
+# - B：损失降到 0.2；上线后向它提问，却写不出通知书。
+# - C：数据和同事的一样，损失却没法比：计入损失的词元是同事的四倍。
+# - D：从第一步起损失就是 `nan`。
+# - E：这个模型以前没学过停笔。现在损失看起来正常，只有结束答案的那个词元例外；答案都对，答完却接着写起下一位用户的话。
 
 # %% tags=["exercise"]
 diagnosis = ...
@@ -1028,15 +1197,15 @@ nb04.diagnosis(diagnosis)
 # <details><summary>Solution ｜ 参考答案</summary>
 #
 # ```python
-# diagnosis = {"A": 1, "B": 2, "C": 3, "D": 4, "E": 5}
+# diagnosis = {"A": 4, "B": 3, "C": 5, "D": 1, "E": 2}
 # ```
 #
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 4** (medium, 5 minutes). You may give the clerk **one** thing: `"more epochs"`, `"a larger rank"`, `"the article in the prompt"` or `"a lower rate"`. Which of them raises `facts` on unseen articles? Set `remedy`.
+# **Exercise 4** (medium, 5 minutes). You may give the clerk **one** thing: `"more epochs"`, `"a larger rank"`, `"the article in the prompt"` or `"a lower rate"`. Which of these raises `facts` on unseen articles? Set `remedy`.
 
-# %% [markdown] lang="zh" of="02d9f69e"
+# %% [markdown] lang="zh" of="ab88d0a6"
 # **练习 4**（中等，5 分钟）。你只能给书记员加**一样**东西：`"more epochs"`、`"a larger rank"`、`"the article in the prompt"` 或 `"a lower rate"`。哪一样能提高未见法条上的 `facts`？请给 `remedy` 赋值。
 
 # %% tags=["exercise"]
@@ -1058,22 +1227,22 @@ nb04.remedy(remedy)
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - SFT teaches **form** and practised terms; facts and other terms come from the prompt.
-# - Loss mask, template and end token decide what is learned, silently.
-# - With its own rate, `alpha` and twice the epochs, LoRA nears full fine-tuning.
-# - Overfitting shows on held-out rows: loss climbs again. Read answers: perfect forms may carry wrong numbers.
-# - Replay saves part of the old skills, a checkpoint a night's work.
+# - On Xiaoxi, SFT taught the **form** and the terms that were practised. Correct facts needed the article in the prompt and the trained form.
+# - Loss mask, template and end token decide what is learned; most mistakes with them raise no error.
+# - With rank 32, its own rate and twice the epochs, LoRA could not be told from full fine-tuning; on a smaller budget it trailed (notebook 02).
+# - Overfitting shows on rows kept out of training. Read answers too: a perfect form may carry wrong numbers.
+# - Learning notices cost most old skills. Replay preserves some skills; checkpoints let you resume.
 #
-# **Next**: 05 QLoRA fits four times the model into the same memory. Passed so far:
+# **Next**: 05 QLoRA keeps the frozen weights in 4 bits, so that a larger model fits into the same memory. Passed so far:
 
-# %% [markdown] lang="zh" of="61beb5ff"
-# - SFT 教会的是**格式**和练过的术语；事实和没练过的术语，来自提示里的文本。
-# - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多悄无声息。
-# - 学习率和 `alpha` 选得合适，再多练一倍的轮数，LoRA 就接近全参数微调。
-# - 过拟合要在留出的行上看：损失会重新升高。答案也要读：格式完美，数字也可能全错。
-# - 重放能保住一部分小学功课，检查点保住一夜的成果。
+# %% [markdown] lang="zh" of="633935ad"
+# - 在小溪上，SFT 教会的是**格式**和练过的术语；事实要写对，既要提示里有法条，又要有练过的格式。
+# - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多不会报错。
+# - 用秩 32、自己的学习率、多一倍的轮数，LoRA 与全参数微调分不出高下；训练量小一些，LoRA 就落后（notebook 02）。
+# - 过拟合要在留出的行上看。答案也要读：格式完美，数字也可能全错。
+# - 学写通知书，代价是大部分旧本领。重放能保住一部分；有检查点，就能从断处继续。
 #
-# **下一课**：05 QLoRA 让同样的内存装下四倍大的模型。你目前通过的练习：
+# **下一课**：05 QLoRA 用 4 比特存放冻结的权重，同样的内存装得下更大的模型。你目前通过的练习：
 
 # %%
 progress("04")

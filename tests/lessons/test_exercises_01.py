@@ -5,45 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from helpers import exercise
 from helpers.lessons import nb01, tree
 from helpers.lessons.tree import NODES, Advice
-from tools.nbkit.exercises import solution_of
-from tools.nbkit.source import read_source, tags
+from tools.nbkit.source import read_source
 
 SOURCE = Path(__file__).resolve().parents[2] / "notebooks" / "src" / "01_decision_tree.py"
-NAMES = ["decide", "notes_cases", "more_cases", "break_even"]
 A_D = {"A": "rag", "B": "fine-tune", "C": "fine-tune", "D": "prompt"}
 E_L = {
     "E": "rag", "F": "prompt", "G": "fine-tune", "H": "both",
     "I": "rag", "J": "none", "K": "fine-tune", "L": "fine-tune",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def learner(monkeypatch):
-    """Answer as a learner does: no STRICT, nothing remembered."""
-    monkeypatch.delenv("STRICT", raising=False)
-    monkeypatch.setattr(exercise, "remember", lambda exercise_id: None)
-
-
-def written(code: str, name: str):
-    """Run code and return what it binds to a name."""
-    space: dict = {}
-    exec(code, space)
-    return space[name]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_stub_waits_and_the_published_solution_passes(name):
-    nb = read_source(SOURCE)
-    found = [i for i, cell in enumerate(nb.cells) if "exercise" in tags(cell)]
-    place = found[NAMES.index(name)]
-    assert len(found) == len(NAMES)
-    assert nb.cells[place + 1].source == f"nb01.{name}({name})"
-    check = getattr(nb01, name)
-    assert check(written(nb.cells[place].source, name)).ok is None
-    assert check(written(solution_of(nb, place), name)).ok is True
 
 
 def test_there_are_twelve_cases_and_the_seeds_four_are_among_them():

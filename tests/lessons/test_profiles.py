@@ -15,6 +15,7 @@ Not reached: a GPU's kernels and memory, and tensors that were left on another d
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,10 +27,10 @@ import pytest
 
 from helpers.lingxi.files import WORLD, world
 from tests.toys import qwen_tokenizer, random_qwen2
-from tools.nbkit.source import sources
+from tools.nbkit.source import code_text, sources
 
 ROOT = Path(__file__).resolve().parents[2]
-LESSONS = [p.stem for p in sources(ROOT)]
+CODE = {p.stem: code_text(p) for p in sources(ROOT)}
 CAPABILITY = {"t4": (7, 5), "gpu": (8, 0)}
 HALF = {"t4": ("t4", "float16"), "gpu": ("gpu", "bfloat16")}
 WHOLE = ("t4", "float32")  # all weights are trained: too much for gpu's own model, of 7B
@@ -37,17 +38,6 @@ XIAOXI = ("xiaoxi", "float32")
 SPARE_ROWS = 271  # of the embedding: Qwen2.5-0.5B has 151,936 for 151,665 tokens
 
 pytestmark = pytest.mark.notebooks
-
-
-def loads(lesson: str, profile: str) -> set[tuple[str, str]]:
-    """Return which models a lesson may load, each with its dtype."""
-    return {
-        "00": {HALF[profile]},
-        "01": {HALF[profile]},
-        "02": {WHOLE},
-        "03": {WHOLE, XIAOXI},
-        "04": {WHOLE, HALF[profile]},
-    }[lesson[:2]]
 
 
 def texts(value: object) -> list[str]:
@@ -130,11 +120,15 @@ def runs(request, courses, models, tmp_path_factory):
 
 
 @pytest.mark.parametrize("profile", CAPABILITY)
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", CODE)
 def test_lesson_runs_under(name, profile, runs, courses):
     done = runs[name, profile].result()
     assert done.ok, done.output
-    assert done.loads == loads(name, profile)
-    if name[:2] == "04":  # its checkpoints tell whether losses were scaled
+    said = CODE[name]  # what a lesson says is what it loads
+    assert done.loads <= {HALF[profile], WHOLE, XIAOXI}
+    assert bool(done.loads) == bool(re.search(r"\bload\(", said))
+    assert (WHOLE in done.loads) == ('dtype="float32"' in said)
+    assert (XIAOXI in done.loads) == ('resolve("tiny")' in said)
+    if "save_steps=" in said and "fp16=setup.fp16" in said:  # do its checkpoints scale losses?
         scaled = any((courses / profile / "build" / "runs").glob("*/checkpoint-*/scaler.pt"))
         assert scaled == (profile == "t4")

@@ -43,13 +43,12 @@ def toy(tmp_path: Path) -> Toy:
 
 
 @pytest.fixture
-def finished(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    """Return the toy course as if it had been run: outputs made by its code; length not asked."""
+def finished(toy: Toy) -> Toy:
+    """Return the toy course as if it had been run: outputs made by its code."""
     import nbformat
 
-    from tools.nbkit import check, source
+    from tools.nbkit import source
 
-    monkeypatch.setattr(check, "CELLS", (1, 70))
     nb = source.build(source.read_source(toy.source))
     code = [c for c in nb.cells if c.cell_type == "code"]
     code[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text="auto, 0: 5\n")]

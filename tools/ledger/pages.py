@@ -1,4 +1,4 @@
-"""Write what readers see of the ledger: the README's table and picture, and data/claims.md.
+"""Write what readers see of the ledger: the README's tables and picture, and data/claims.md.
 
 Values, minutes and the picture are those of the runs whose outputs are committed.
 """
@@ -6,12 +6,12 @@ Values, minutes and the picture are those of the runs whose outputs are committe
 from __future__ import annotations
 
 import base64
-import re
 from pathlib import Path
 
 from helpers.base import CourseError, say
 from helpers.measure.ledger import Claim
 from tools.nbkit import report
+from tools.nbkit.path import put_path
 from tools.nbkit.source import notebook_path, read_notebook, read_source, sources
 
 CHOSEN = (  # the README's few, each of another kind; data/claims.md has them all
@@ -25,7 +25,6 @@ CHOSEN = (  # the README's few, each of another kind; data/claims.md has them al
     "data_dirt",  # no difference seen
 )
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
-LESSON_ROW = re.compile(r"^(\| \[(\d\d)\b.*\| )[^|]*( \|)$", re.MULTILINE)
 PAGE = "data/claims.md"
 HEAD = """\
 # All claims ｜ 全部论断
@@ -57,8 +56,8 @@ def write(root: Path) -> None:
     """Write the README's tables and picture, and the page of all claims."""
     claims, made = report.claims_of(root), committed(root)
     page = root / "README.md"
-    text = readme(page.read_text(encoding="utf-8"), claims, made)
-    page.write_text(text, encoding="utf-8")
+    text = put_path(page.read_text(encoding="utf-8"), root, made)
+    page.write_text(readme(text, claims, made), encoding="utf-8")
     (root / PAGE).write_text(all_claims(root, claims, made), encoding="utf-8")
     if drawn := picture(root):
         (root / "notebooks" / "img" / "result.png").write_bytes(drawn)
@@ -66,7 +65,7 @@ def write(root: Path) -> None:
 
 
 def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
-    """Put the chosen claims and the lessons' minutes into the README's text."""
+    """Put the chosen claims into the README's text."""
     if text.count(START) != 1 or text.count(END) != 1:
         raise CourseError(
             en=f"the markers {START} and {END} must stand there once each",
@@ -77,14 +76,7 @@ def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
     few = [by_id[name] for name in CHOSEN if name in by_id]
     table = "\n".join(report.claim_table(few, _values(made)))
     before, rest = text.split(START)
-    text = f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
-
-    def minutes(row: re.Match) -> str:
-        facts = made.get(row[2])
-        shown = f"{facts['minutes']:.1f}" if facts else "—"
-        return row[1] + shown + row[3]
-
-    return LESSON_ROW.sub(minutes, text)
+    return f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
 
 
 def all_claims(root: Path, claims: list[Claim], made: dict[str, dict]) -> str:

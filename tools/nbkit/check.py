@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from nbformat import NotebookNode
 
+from helpers.base import CourseError
+from helpers.lessons.roadmap import opening
 from tools.nbkit import outputs, twins
 from tools.nbkit.exercises import solution_of
 from tools.nbkit.source import (
@@ -26,10 +28,8 @@ from tools.nbkit.source import (
     text_hash,
 )
 
-WORDS, LINES, CELLS = 80, 30, (40, 70)
-# known: 01 and 02 read each result beside its figure; 04 has full and LoRA SFT, rates, forgetting,
-# resuming and six broken runs
-TOO_LONG = {"01": 72, "02": 75, "03": 72, "04": 98}
+WORDS, LINES = 120, 30  # English words of a text cell, lines of a code cell
+UNWRITTEN = ("TODO", "待写")  # what the template leaves for the author
 KNOWN_TAGS = {"bootstrap", "parameters", "exercise", "check", "solution"}
 
 
@@ -65,7 +65,7 @@ def load(path: Path) -> Lesson:
 
 
 def check(root: Path, names: list[str] | None = None, draft: bool = False) -> list[str]:
-    """List the complaints about lessons; a draft is not asked for outputs or its full length."""
+    """List the complaints about lessons; a draft is not asked for outputs or its last words."""
     lessons = [load(p) for p in sources(root, names)]
     rules = RULES if draft else RULES + FINAL_RULES
     problems = [
@@ -74,7 +74,8 @@ def check(root: Path, names: list[str] | None = None, draft: bool = False) -> li
         for rule in rules
         for p in rule(lesson)
     ]
-    return problems + list(bootstraps(root, lessons)) + list(orphans(root))
+    problems += [*bootstraps(root, lessons), *orphans(root)]
+    return problems if draft else problems + list(unwritten_claims(root))
 
 
 # --- one lesson ---------------------------------------------------------------------------------
@@ -108,13 +109,11 @@ def _bare(cell: NotebookNode) -> tuple:
 
 
 def title(lesson: Lesson) -> Iterator[Problem]:
-    """The first cell opens with the lesson's number and its title in both languages."""
-    number = lesson.path.stem[:2]
-    first = lesson.nb.cells[0].source if lesson.nb.cells else ""
-    if not first.startswith(f"# {number}. "):
-        yield Problem(
-            1, f'begin with "# {number}. Title ｜ 标题"', f"请以“# {number}. Title ｜ 标题”开头"
-        )
+    """The first cell has number, title and, in one line, the promise: the README quotes them."""
+    try:
+        opening(lesson.path)
+    except CourseError as error:
+        yield Problem(1, error.en, error.zh)
 
 
 def headings(lesson: Lesson) -> Iterator[Problem]:
@@ -219,7 +218,7 @@ def links(lesson: Lesson) -> Iterator[Problem]:
 
 
 def lengths(lesson: Lesson) -> Iterator[Problem]:
-    """Markdown has 80 English words at most, code 30 lines."""
+    """Markdown has 120 English words at most, code 30 lines."""
     for number, cell in enumerate(lesson.nb.cells, 1):
         if cell.cell_type == "markdown":
             words = twins.english_words(cell.source)
@@ -293,16 +292,16 @@ def markdown(lesson: Lesson) -> Iterator[tuple[int, NotebookNode]]:
 # --- one lesson, finished -----------------------------------------------------------------------
 
 
-def size(lesson: Lesson) -> Iterator[Problem]:
-    """A lesson has 40 to 70 cells as its reader meets them: twins count as one."""
-    count, (low, high) = sum(c.metadata.get("lang") != "zh" for c in lesson.nb.cells), CELLS
-    high = TOO_LONG.get(lesson.path.name[:2], high)
-    if not low <= count <= high:
-        yield Problem(
-            0,
-            f"{count} cells (twins count as one), a lesson has {low} to {high}: merge or split",
-            f"共 {count} 个单元格（中英一对算一个），应为 {low} 到 {high} 个：请合并或拆分一些",
-        )
+def written(lesson: Lesson) -> Iterator[Problem]:
+    """Nothing is left of what the template says to write."""
+    for number, cell in enumerate(lesson.nb.cells, 1):
+        for mark in UNWRITTEN:
+            if mark in cell.source:
+                yield Problem(
+                    number,
+                    f"“{mark}” stands here still; write what it asks for",
+                    f"这里还留着“{mark}”；请写出它要求的内容",
+                )
 
 
 def fresh(lesson: Lesson) -> Iterator[Problem]:
@@ -347,7 +346,7 @@ def presentable(lesson: Lesson) -> Iterator[Problem]:
 RULES: list[Callable[[Lesson], Iterator[Problem]]] = [
     title, headings, pairs, languages, links, lengths, code_order, exercises,
 ]  # fmt: skip
-FINAL_RULES: list[Callable[[Lesson], Iterator[Problem]]] = [size, built, fresh, presentable]
+FINAL_RULES: list[Callable[[Lesson], Iterator[Problem]]] = [written, built, fresh, presentable]
 
 
 # --- all lessons together -----------------------------------------------------------------------
@@ -376,6 +375,17 @@ def orphans(root: Path) -> Iterator[str]:
             yield (
                 f"{name}: no source; write {source} or delete it ｜ "
                 f"没有源文件；请写 {source}，或删除它"
+            )
+
+
+def unwritten_claims(root: Path) -> Iterator[str]:
+    """Nothing is left in the ledger of what the template says to write."""
+    lines = (root / "data" / "claims.csv").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if any(mark in line for mark in UNWRITTEN):
+            yield (
+                f"data/claims.csv:{number}: TODO stands here still; write what it asks for ｜ "
+                "这里还留着 TODO；请写出它要求的内容"
             )
 
 

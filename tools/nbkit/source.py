@@ -79,6 +79,11 @@ def code_hash(nb: NotebookNode) -> str:
     return hashlib.sha256(json.dumps(code, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
+def code_text(path: Path) -> str:
+    """Return all code of a source, without its text cells."""
+    return "\n".join(c.source for c in read_source(path).cells if c.cell_type == "code")
+
+
 def build(source: NotebookNode, old: NotebookNode | None = None) -> NotebookNode:
     """Build a notebook; keep `old`'s outputs only if the whole code is what made them."""
     seen: Counter[str] = Counter()

@@ -1,0 +1,38 @@
+"""The README's table of lessons: titles and promises are the lessons', minutes the runs'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers.base import CourseError
+from helpers.lessons.roadmap import BAR, Lesson, lessons
+
+START, END = "<!-- path:start -->", "<!-- path:end -->"
+HEADER = [
+    "| lesson ｜ 课程 | what you do there ｜ 你会做什么 "
+    "| minutes on two CPU cores ｜ 双核 CPU 用时（分钟） |",
+    "|---|---|---|",
+]
+
+
+def put_path(text: str, root: Path, made: dict[str, dict]) -> str:
+    """Put the table of lessons into the README's text; `made` holds each committed run's facts."""
+    if text.count(START) != 1 or text.count(END) != 1:
+        raise CourseError(
+            en=f"the markers {START} and {END} must stand there once each",
+            zh=f"标记 {START} 和 {END} 应各出现一次",
+            where="README.md",
+        )
+    found = lessons(root / "notebooks" / "src")
+    rows = [row(number, lesson, made.get(number)) for number, lesson in found.items()]
+    before, rest = text.split(START)
+    return "\n".join([before + START, *HEADER, *rows, END + rest.split(END)[1]])
+
+
+def row(number: str, lesson: Lesson, facts: dict | None) -> str:
+    """Write the row of one lesson; what is not written yet is announced."""
+    name, minutes = f"{number} {lesson.title}", "coming ｜ 即将推出"
+    if lesson.source:
+        name = f"[{name}](notebooks/{lesson.source.stem}.ipynb)"
+        minutes = f"{facts['minutes']:.1f}" if facts else "—"
+    return f"| {name} | {lesson.promise.replace(BAR, '<br>')} | {minutes} |"
