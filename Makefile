@@ -47,7 +47,7 @@ notebooks: $(STAMP)
 outputs: $(STAMP)
 	$(NB) build $(NN)
 	$(NB) run $(NN) --commit
-	$(PY) -m tools.ledger.claims
+	$(PY) -m tools.ledger readme
 
 check: $(STAMP)
 	$(PY) -m ruff format --check .
@@ -61,7 +61,8 @@ model: $(STAMP)
 	$(PY) -m tools.xiaoxi.pretrain
 
 claims: $(STAMP)
-	$(PY) -m tools.ledger.claims
+	$(PY) -m tools.ledger show $(NN)
+	$(PY) -m tools.ledger readme
 
 bench: $(STAMP)
 	$(PY) -m tools.measure.bench

@@ -73,7 +73,7 @@ def unmeasured(root: Path, run) -> list[str]:
     """List, and print, the claims of a lesson that its run should have measured and did not."""
     from tools.nbkit.report import claims_of
 
-    wanted = [c.id for c in claims_of(root, [run.name]) if c.verdict != "not testable here"]
+    wanted = [c.id for c in claims_of(root, [run.name]) if c.bounded]
     missing = sorted(set(wanted) - {c["id"] for c in run.claims})
     if missing:
         say(

@@ -58,7 +58,7 @@ def fingerprint() -> str:
 def read(grid: str) -> list[Row]:
     """Return the runs of a grid, such as "rate"; raise CourseError when none is recorded.
 
-    Where the environment names one seed (tools/ledger/claims.py does), only the runs of that seed.
+    Where the environment names one seed (tools/ledger/measure.py does), only the runs of that seed.
     """
     path = root() / "data" / "sweeps" / f"{grid}.jsonl"
     rows = read_jsonl(path) if path.is_file() else []

@@ -100,12 +100,12 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # ## 1. Why: a model is what it is fed ｜ 为什么：喂什么，像什么
 
 # %% [markdown] lang="en"
-# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights.
+# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0).
 #
 # Everything here happens **before** training. With these toy files it takes minutes. In a real project, collecting, reading and correcting the rows usually takes more time than training does, and care is well spent on it.
 
-# %% [markdown] lang="zh" of="3b8b397e"
-# 本课程最初的讲义对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。
+# %% [markdown] lang="zh" of="8097b0a2"
+# 本课程最初的讲义对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。文中的数字都是小溪的（`tiny` 档位，种子 0）。
 #
 # 这一课讲的事都发生在训练**之前**。这里的文件是玩具，几分钟就处理完；真实项目里，收集、阅读、改正数据往往比训练更费时间，这份功夫值得花。
 
@@ -638,10 +638,10 @@ for ax, (name, title) in zip(axes, grows.items(), strict=True):
 drawing
 
 # %% [markdown] lang="en"
-# In precision it does not scale. At 100,000 rows the cleaner removes 48,144, and at most 1,996 of these, about 4 %, are copies that were put in. All rows are about 64 articles in a few sentence shapes, so honest rows soon look like copies of each other. A threshold that suits 1,200 rows is too low for 100,000 rows of the same shapes. It depends on how varied your texts are, so measure precision at the size and on the texts that you will use.
+# In precision it does not scale. At 100,000 rows the cleaner removes 48,144, and at most 1,996 of these, about 4 %, are copies that were put in. All rows are about 64 articles in a few sentence shapes, so honest rows soon look like copies of each other. So the threshold that suits 1,200 rows takes nearly half of 100,000 rows of the same shapes. Which threshold suits depends on how varied your texts are, so measure precision at the size and on the texts that you will use.
 
-# %% [markdown] lang="zh" of="162879f5"
-# 但精确率不行。十万行里去掉了 48,144 行，其中放进去的副本至多 1,996 行，约占 4 %。所有的行讲的都是那 64 条法条，句式也就几种，正常的行很快就彼此重样。对 1,200 行合适的阈值，对同样句式的十万行就太低了。阈值合不合适，取决于文本有多少花样，所以请在你实际要用的规模和文本上测精确率。
+# %% [markdown] lang="zh" of="ce62c615"
+# 但精确率不行。十万行里去掉了 48,144 行，其中放进去的副本至多 1,996 行，约占 4 %。所有的行讲的都是那 64 条法条，句式也就几种，正常的行很快就彼此重样。所以，对 1,200 行合适的阈值，在同样句式的十万行里去掉了将近一半。阈值合不合适，取决于文本有多少花样，所以请在你实际要用的规模和文本上测精确率。
 
 # %% [markdown]
 # ## 7. Two experiments: quality, and the split ｜ 两个实验：质量与划分
@@ -732,7 +732,7 @@ plots.bars(
 # How firm are the numbers? The printed intervals cover the choice of test incidents; the three seeds are averaged. They leave out which rows were drawn.
 
 # %% [markdown] lang="zh" of="6aafe3bf"
-# 200 行干净数据看五遍的领先，格式全对的占 80 %，其他三种都是 60 %。只占一条是到不了的：第三根柱子有重复，没有干净；第二根有干净，重复却少，每行只看约 1.9 遍。所以这个比较证明不了*质量重于数量*：最好的那一种，数据更干净，同时也是行数更少、看得更多。
+# 200 行干净数据看五遍的领先，格式全对的占 80 %，其他三种都是 60 %。只占其中一样，都到不了这么高：第三根柱子有重复，没有干净；第二根有干净，重复却少，每行只看约 1.9 遍。所以这个比较证明不了*质量重于数量*：最好的那一种，数据更干净，同时也是行数更少、看得更多。
 #
 # 这些数有多牢靠？打印的区间只管测试事件的抽取，三个种子取了平均；训练行抽到哪些，不在区间里。
 

@@ -77,7 +77,7 @@ from helpers.env import PROFILES, resolve, set_seed, threads
 from helpers.exercise import progress
 from helpers.lessons import nb04
 from helpers.data.check import own_dataset
-from helpers.data.formats import to_dataset
+from helpers.data.check import to_dataset
 from helpers.model.adapters import load_adapter, save_adapter
 from helpers.model.generate import chat_prompt, generate
 from helpers.model.load import load, parameter_counts
@@ -108,20 +108,20 @@ style.style()
 # %% [markdown] lang="en"
 # A report of an incident comes in, in everyday words. The invented city of Lingxi wants an **official notice** made from it, with a fixed form, official terms and the right numbers.
 #
-# Xiaoxi, the course's small model of 1.4 million weights, has been to a kind of primary school: it can read, copy and add. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer that we want. In the picture of notebook 00, this is its medical school.
+# Xiaoxi, the course's small model of 1.4 million weights, has been to a kind of primary school: it can read, copy and add. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer that we want. In the picture of notebook 00, this is its medical school. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0).
 
-# %% [markdown] lang="zh" of="178644f8"
+# %% [markdown] lang="zh" of="f5430b89"
 # 送来一份事件报告，写的是大白话；虚构的灵溪市要据此出一份**正式通知书**：格式固定、用语正式、数字无误。
 #
-# 小溪（课程自带的小模型，144 万个权重）读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督微调**（SFT）就是给它看一对对的“提示和标准答案”，也就是 notebook 00 里说的医学院。
+# 小溪（课程自带的小模型，144 万个权重）读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督微调**（SFT）就是给它看一对对的“提示和标准答案”，也就是 notebook 00 里说的医学院。文中的数字都是小溪的（`tiny` 档位，种子 0）。
 
 # %%
 print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 model, tokenizer = load(setup)
 train_rows = select(world("train"), task="notice")[: 16 if setup.smoke else None]
-example = select(train_rows, lang="en", context=False)[0]
-for message in example["messages"]:
-    print(f"--- {message['role']}\n{message['content']}\n")
+for lang in ("en", "zh"):
+    for message in select(train_rows, lang=lang, context=False)[0]["messages"]:
+        print(f"--- {message['role']}\n{message['content']}\n")
 
 # %% [markdown] lang="en"
 # **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Two of the open-book prompts follow, one in Chinese and one in English:
@@ -274,7 +274,7 @@ nb04.labels(labels)
 # The two functions below do the same and add four things. Rows of like length share a batch and are padded to one length. Too long a step is cut short. The learning rate falls to zero. And, to be fast on a CPU, they compute logits **only where a label is**. (`get_base_model` finds the model inside the wrapper of section 4.)
 
 # %% [markdown] lang="zh" of="8c3c9ac5"
-# 训练器替你做的事，朴素地写只要六行：
+# 训练器替你做的事，写成最朴素的样子，只要六行：
 #
 # ```python
 # for ids, target in batches(rows, size, rng):  # both (batch, tokens)
@@ -438,15 +438,15 @@ say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {train
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
-# The share is 21 % because Xiaoxi is small and our rank is high: the number of LoRA's weights grows with a layer's width, the layer itself with the square of its width. This does not contradict the notes, which speak of large models. On a 7B model the same `r=32` is about 1 %; their own setting, a low rank on `q_proj` and `v_proj`, stays near 0.1 % there. Notebook 02 counts both.
+# The share is 21 % because Xiaoxi is small and our rank is high: the number of LoRA's weights grows with a layer's width, the layer itself with the square of its width. This does not contradict the notes, which speak of large models. On a 7B model the same `r=32` is about 1 %; their own setting, a low rank on `q_proj` and `v_proj`, stays near 0.1 % there. Notebook 02 does the counting.
 
-# %% [markdown] lang="zh" of="750e056b"
-# 比例有 21 %，是因为小溪小、我们用的秩又大：LoRA 的权重数随层宽线性增长，而层本身按平方增长。这并不说明讲义错了，讲义说的是大模型。同样的 `r=32`，放到 7B 模型上只占约 1 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里就是约 0.1 %。两种都在 notebook 02 里数过。
+# %% [markdown] lang="zh" of="933fe580"
+# 比例有 21 %，是因为小溪小、我们用的秩又大：LoRA 的权重数随层宽线性增长，而层本身按平方增长。这并不说明讲义错了，讲义说的是大模型。同样的 `r=32`，放到 7B 模型上只占约 1 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里就是约 0.1 %。怎么数，见 notebook 02。
 
 # %% [markdown] lang="en"
-# **From Xiaoxi to your model.** Our settings suit Xiaoxi. A larger model wants lower rates, so do not copy ours.
+# **From Xiaoxi to your model.** Our settings suit Xiaoxi. A larger model usually wants lower rates, so do not copy ours.
 #
-# | | Xiaoxi, here | SmolLM2-135M, best of those tried | 0.5B to 7B, to start from |
+# | | Xiaoxi, here | SmolLM2-135M, in trials | 0.5B to 7B, to start from |
 # |---|---|---|---|
 # | rate, LoRA | 7e-3 | 3e-3 | 2e-4 |
 # | rate, all weights | 2e-3 | 3e-4 | 2e-5 |
@@ -455,12 +455,12 @@ claim("sft_lora_share", 100 * trainable / total)
 # | rows a step | 8 | 16 | 16 to 64 |
 # | warm-up | none | not compared | 3 to 10 % of the steps |
 #
-# The middle column comes from trials on one H200 with 240 English notices. The last one is common practice, not measured here: TRL's default for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
+# The middle column has the best rates of those tried on an H200 with 240 English notices. The last one is common practice, not measured here: TRL's default for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
 
-# %% [markdown] lang="zh" of="9814eaaa"
-# **从小溪到你的模型**。这些设置适合小溪。模型越大，学习率要越低，不要照抄我们的。
+# %% [markdown] lang="zh" of="65d88098"
+# **从小溪到你的模型**。这些设置适合小溪。模型越大，学习率通常要越低，不要照抄我们的。
 #
-# | | 小溪（本课） | SmolLM2-135M（试过的里面最好的） | 0.5B 到 7B（从这里起步） |
+# | | 小溪（本课） | SmolLM2-135M（试验） | 0.5B 到 7B（从这里起步） |
 # |---|---|---|---|
 # | 学习率，LoRA | 7e-3 | 3e-3 | 2e-4 |
 # | 学习率，全参数 | 2e-3 | 3e-4 | 2e-5 |
@@ -469,7 +469,7 @@ claim("sft_lora_share", 100 * trainable / total)
 # | 每步行数 | 8 | 16 | 16 到 64 |
 # | 预热 | 无 | 没有比较 | 总步数的 3 % 到 10 % |
 #
-# 中间一列来自在一块 H200 上、用 240 份英文通知书做的试验。最后一列是通行做法，本课程没有实测：TRL 对全参数的默认值是 2e-5，它的文档建议 LoRA 用大约十倍的学习率。
+# 中间一列的学习率，是在一块 H200 上用 240 份英文通知书试过的里面最好的。最后一列是通行做法，本课程没有实测：TRL 对全参数的默认值是 2e-5，它的文档建议 LoRA 用大约十倍的学习率。
 
 # %%
 config = SFTConfig(
@@ -613,18 +613,18 @@ fig
 # %% [markdown] lang="en"
 # The **form** came with training: from 0 to 84 % without an article, and to 94 % with three. The **conduct** can be taken from the report. **Terms**: given the articles, the base already copied them. Now 97 % are right from memory for practised articles, and 48 % for unseen ones, whose words all occur in practised terms.
 #
-# Correct **facts** need the article in the prompt and the trained form: 84 % with both. The base's 3 % understates its reading, as we saw, so not all of this rise is learning to read. Without an article, a fifth of the practised articles' facts have stuck (20 %), and none of the unseen ones'. Notebook 08 goes on from here. All this is Xiaoxi, one seed.
+# **Facts** of unseen articles needed the article in the prompt. With it and the trained form, 84 % of the notices have all four right. The base's 3 % understates its reading, as we saw, so not all of this rise is learning to read. Without an article, 20 % are right for practised articles, and none for unseen ones. Notebook 08 goes on from here.
 
-# %% [markdown] lang="zh" of="be2429f0"
+# %% [markdown] lang="zh" of="87c272ef"
 # **格式**是训练带来的：从 0 升到不给法条 84 %、给三条 94 %。**违法事实**看报告就写得出。**术语**，有法条时基座本来就抄得出；如今练过的法条有 97 % 凭记忆写对，没见过的也有 48 %，这些术语的用词都在练过的术语里出现过。
 #
-# **事实**要写对，既要提示里有法条，又要有练过的格式：两样都有，84 % 全对。前面说过，基座的 3 % 低估了它的阅读能力，所以这一大截上升不全是学会了读。不给法条，练过的法条记住了五分之一（20 %），没见过的一条也没有。notebook 08 由此展开。以上都是小溪、一个种子的结果。
+# 未见法条的**事实**，要靠提示里的法条：有法条，又有练过的格式，84 % 的通知书四项全对。前面说过，基座的 3 % 低估了它的阅读能力，所以这一大截上升不全是学会了读。不给法条，练过的法条有 20 % 写对，没见过的一份也没有。notebook 08 由此展开。
 
 # %% [markdown] lang="en"
 # Look at single notices too: a mean hides in what way an answer is wrong. The report on top is incident 0, in Chinese; incident 3 is in English.
 
 # %% [markdown] lang="zh" of="0f12a32a"
-# 也要看一份份的通知书：平均数看不出答案错在哪里。最上面显示的是 0 号事件，中文；3 号事件是英文的。
+# 通知书也要一份一份地读：平均数看不出答案错在哪里。最上面显示的是 0 号事件，中文；3 号事件是英文的。
 
 
 # %%
@@ -826,12 +826,12 @@ claim("sft_overfitting", on_held[-1] - min(on_held))
 fig
 
 # %% [markdown] lang="en"
-# At first both losses fall: what the 48 rows teach helps on other rows too, from 1.37 to 0.71 nats. The lowest point is near epoch 6. After it, the loss on its own rows still falls while the loss on others creeps up, by 0.09 nats until the end. What is learned now helps only these 48 rows.
+# At first both losses fall: what the 48 rows teach helps on other rows too (from 1.37 nats after the first epoch to 0.71). The lowest point is near epoch 6. After it, the loss on its own rows still falls while the loss on others creeps up, by 0.09 nats until the end. What is learned now helps only these 48 rows.
 #
 # So the notes are right to advise watching the **validation loss**, the loss on rows kept out of training. With `load_best_model_at_end=True` and `save_strategy="epoch"`, the trainer goes back to the epoch where that loss was lowest. The loss does not read answers; do that yourself.
 
-# %% [markdown] lang="zh" of="6356b0ab"
-# 起初两条曲线都在降：从 48 行学到的东西，对别的行也有用，损失从 1.37 降到 0.71 奈特。最低点在第 6 轮附近。此后，自己那几行的损失还在降，别的行却慢慢升高，到最后升了 0.09 奈特：这时学进去的，只对这 48 行有用。
+# %% [markdown] lang="zh" of="5a47c93f"
+# 起初两条曲线都在降：从 48 行学到的东西，对别的行也有用，损失从第一轮之后的 1.37 降到 0.71 奈特。最低点在第 6 轮附近。此后，自己那几行的损失还在降，别的行却慢慢升高，到最后升了 0.09 奈特：这时学进去的，只对这 48 行有用。
 #
 # 所以讲义建议监控**验证集损失**（留出来不参与训练的行上的损失），是对的。设 `load_best_model_at_end=True` 和 `save_strategy="epoch"`，训练器会退回这个损失最低的那一轮。损失不会替你读答案，答案要自己读。
 
@@ -900,24 +900,24 @@ plots.grid(
 )
 
 # %% [markdown] lang="en"
-# At these settings, learning notices wiped out nearly all of primary school: the base had 93 % right, full fine-tuning left 9 %, LoRA 0 %. This does not show that LoRA forgets more. It had twice the epochs, `alpha / r` = 3 and a high rate; in notebook 02 a LoRA with `alpha / r` = 2 and two epochs kept half, and wrote fewer notices all right. To compare methods, compare them where they do the task equally well.
+# At these settings, learning notices wiped out nearly all of primary school: the base had 93 % right, full fine-tuning left 9 %, LoRA 0 %. This does not show that LoRA forgets more. It had rank 32, `alpha / r` = 3 and eight epochs, twice as many as full fine-tuning. In notebook 02 a LoRA with rank 8, `alpha / r` = 2 and two epochs kept half, and wrote fewer notices all right. To compare methods, compare them where they do the task equally well.
 #
 # What LoRA does give you is a way back: its base weights are frozen, so without the adapter the model is what it was.
 
-# %% [markdown] lang="zh" of="ed8e8325"
-# 用这里的设置学写通知书，小学的功课几乎冲光了：基座答对 93 %，全参数微调之后剩 9 %，LoRA 之后是 0 %。这并不说明 LoRA 忘得更多：它多练了一倍的轮数，`alpha / r` = 3，学习率也高；notebook 02 里缩放系数小的 LoRA（`alpha / r` = 2，两轮）还剩一半，不过全对的通知书也更少。要比较两种方法，就在任务做得同样好的地方比。
+# %% [markdown] lang="zh" of="5193ac72"
+# 照这里的设置学写通知书，小学的功课几乎冲光了：基座答对 93 %，全参数微调之后剩 9 %，LoRA 之后是 0 %。这并不说明 LoRA 忘得更多：它用的是秩 32、`alpha / r` = 3、八轮，轮数是全参数微调的两倍。notebook 02 里缩放系数小的 LoRA（秩 8、`alpha / r` = 2、两轮）还剩一半，不过全对的通知书也更少。要比较两种方法，就在任务做得同样好的地方比。
 #
 # LoRA 真正的好处是留有退路：基座的权重是冻结的，卸下适配器，模型就和原来一样。
 
 # %% [markdown] lang="en"
-# Replay kept 43 %, 34 points more than without it, in its best case (above). It may have a price: notices all right went from 81 to 74 %. The two intervals overlap, so 120 incidents do not settle that. Here one old row per three new ones preserved part of the skills; other shares were not tried.
+# Replay kept 43 %, 34 points more than without it, in its best case. It may have a price: notices all right went from 81 to 74 %. Whether that is more than chance, these 120 incidents do not show. One old row per three new ones preserved part; other shares were not tried.
 #
-# **On a real model** (SmolLM2-135M, trials on an H200, one or two seeds a setting), LoRA and all weights forgot alike where they did the task equally well: 83 to 100 % of 58 general answers were lost. Fifty general rows beside 240 notices brought the loss down to 12 to 33 %, at no clear cost to the notices. These rows were other questions, answered by the base model itself.
+# **On a real model** (SmolLM2-135M, trials on an H200, one or two seeds a setting), LoRA and all weights forgot alike where they did the task equally well. With about 70 % of the notices right, LoRA had lost 91 % of 58 general answers, all weights 86 to 90 %. Fifty general rows beside the 240 notices brought this down to 19 and 12 %, with 66 and 71 % of the notices right. These rows were other questions, answered by the base model itself.
 
-# %% [markdown] lang="zh" of="02b2b903"
-# 重放保住了 43 %，比不重放多 34 个百分点；前面说过，这是最有利的情形。它可能有代价：全对的通知书从 81 % 降到 74 %，但两个区间有重叠，120 个事件还下不了结论。这里新旧约三比一，保住了一部分；别的比例没有试过。
+# %% [markdown] lang="zh" of="32c78d2e"
+# 重放保住了 43 %，比不重放多 34 个百分点；前面说过，这是最有利的情形。它可能有代价：全对的通知书从 81 % 降到 74 %，但这是不是偶然，120 个事件还看不出来。这里新旧约三比一，保住了一部分；别的比例没有试过。
 #
-# **在真实模型上**（SmolLM2-135M，在 H200 上的试验，每种设置一两个种子），任务做得同样好时，LoRA 和全参数忘得一样多：58 道通用题，原来答对的丢了 83 % 到 100 %。在 240 份通知书里加 50 行通用数据，丢失就降到 12 % 到 33 %，通知书看不出明显变差。这 50 行是另外的题目，由基座模型自己作答。
+# **在真实模型上**（SmolLM2-135M，在 H200 上的试验，每种设置一两个种子），任务做得同样好时，LoRA 和全参数忘得一样多。通知书全对约 70 % 时，原来答得对的 58 道通用题，LoRA 丢了 91 %，全参数丢了 86 % 到 90 %。在 240 份通知书里加 50 行通用数据，丢失就降到 19 % 和 12 %，通知书写得差不多一样好（66 % 和 71 %）。这 50 行是另外的题目，由基座模型自己作答。
 
 # %% [markdown] lang="en"
 # The notes have two more remedies. One is the **validation loss**, which sees forgetting only if general rows are among the validation rows. The other is a **small rate**. The recorded runs of notebook 02 show what a small rate costs: 320 notices, two epochs, all weights, six rates, five random seeds each. In the figure, the bars at each point reach from the worst seed to the best.
@@ -944,14 +944,14 @@ plots.curves(
 )
 
 # %% [markdown] lang="en"
-# None of these six. At 1e-5 and 5e-5 nothing is forgotten, but after two epochs no notice is all right. The grid then leaps to 1e-3: there three quarters of primary school are left and half of the notices are right. The best rate for notices, 3e-3, has three quarters of them right and 15 % of primary school. So a third of it costs about a third of the notices.
+# None of these six does both. At 1e-5 and 5e-5 nothing is forgotten, but after two epochs no notice is all right. The grid then leaps to 1e-3: there three quarters of primary school are left and half of the notices are right. The best rate for notices, 3e-3, has three quarters of them right and 15 % of primary school. So a third of it costs about a third of the notices.
 #
-# We have no runs between 5e-5 and 1e-3, nor with more epochs, so something better may lie there. Large models do learn a style at 1e-5. A small rate is a compromise that you have to measure.
+# We have no runs between 5e-5 and 1e-3, nor with more epochs, so something better may lie there. Large models are often taught a style at rates near 1e-5. A small rate is a compromise that you have to measure.
 
-# %% [markdown] lang="zh" of="61114356"
-# 这六个里没有。1e-5 和 5e-5 什么都不忘，但两轮下来一份全对的通知书也没有。接着一下就跳到 1e-3：小学功课还剩四分之三，通知书对一半。对通知书最好的是 3e-3：四分之三全对，小学功课只剩 15 %。也就是说，把它降到三分之一，写对的少了近三分之一。
+# %% [markdown] lang="zh" of="d72c42ae"
+# 这六个里，没有两头都好的。1e-5 和 5e-5 什么都不忘，但两轮下来一份全对的通知书也没有。接着一下就跳到 1e-3：小学功课还剩四分之三，通知书对一半。对通知书最好的是 3e-3：四分之三全对，小学功课只剩 15 %。也就是说，把它降到三分之一，写对的少了近三分之一。
 #
-# 5e-5 和 1e-3 之间没有跑过，更多的轮数也没有，那里也许有更好的选择。大模型用 1e-5 是学得会文风的。小学习率是一种折中，合不合算要靠测量。
+# 5e-5 和 1e-3 之间没有跑过，更多的轮数也没有，那里也许有更好的选择。大模型学文风，常用的学习率就在 1e-5 上下。小学习率是一种折中，合不合算要靠测量。
 
 # %% [markdown]
 # ## 8. Stop it, resume it ｜ 中断与恢复
@@ -1051,7 +1051,7 @@ claim("sft_resume", largest)
 # 3 and 6 only ask the healthy model in another way. **Predict first**: which of the six write the form as well as the healthy run?
 
 # %% [markdown] lang="zh" of="89efc865"
-# 其中有几种，TRL 1.16 会防着。遇到 1 号，如果认识这个模型家族，它会换上带标记的模板，不认识就报错；但答案被截光的行，它会悄悄丢掉。它从不按填充符的编号来屏蔽（2 号）；在 TRL 里，结束符落在 `{% generation %}` 外面的模板会造成同样的毛病，TRL 会警告。
+# 其中有几种，TRL 1.16 会防着。像 1 号这样的，如果认识这个模型家族，它会换上带标记的模板，不认识就报错；但答案被截光的行，它会悄悄丢掉。它从不按填充符的编号来屏蔽（2 号）；在 TRL 里，结束符落在 `{% generation %}` 外面的模板会造成同样的毛病，TRL 会警告。
 #
 # 第 3、6 件只是换一种方式去问健康的模型。**先猜一猜**：六个里面，哪几个的格式写得和正常的一样好？
 
@@ -1159,12 +1159,12 @@ plots.grid(
 # %% [markdown] lang="en"
 # Exhibits 2 and 6 wrote the form as well as the healthy run (100 %). In 2 only the loss at the end token is higher, by 0.15 nats. Exhibit 5 has 92 %, and the interval of the difference, −20 to 3 points, contains zero: with 40 incidents, a cost is neither shown nor ruled out. Exhibits 1, 3 and 4 wrote no notice in form.
 #
-# The losses give away 1 (`nan`) and 4. Exhibit 3 has the losses of the healthy run, since it is that run, asked otherwise. So **read answers** before you trust a curve. All this is one seed on Xiaoxi.
+# The losses give away 1 (`nan`) and 4. Exhibit 3 has the losses of the healthy run, since it is that run, asked otherwise. So **read answers** before you trust a curve.
 
-# %% [markdown] lang="zh" of="baa64926"
+# %% [markdown] lang="zh" of="4364b12d"
 # 2 号和 6 号的格式与正常的一样好（100 %）；2 号只有结束符处的损失高了 0.15 奈特。5 号是 92 %，差值的区间是 −20 到 3 个百分点，包含零：有没有损害，这 40 个事件说不准。1、3、4 号没有一份格式正确。
 #
-# 光看损失，只看得出 1 号（`nan`）和 4 号。3 号的损失与正常的完全一样，因为它就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。以上都是小溪、一个种子的结果。
+# 光看损失，只看得出 1 号（`nan`）和 4 号。3 号的损失与正常的完全一样，因为它就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。
 
 # %% [markdown]
 # ## 10. Exercises ｜ 练习
@@ -1227,7 +1227,7 @@ nb04.remedy(remedy)
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - On Xiaoxi, SFT taught the **form** and the terms that were practised. Correct facts needed the article in the prompt and the trained form.
+# - On Xiaoxi, SFT taught the **form** and the terms that were practised. Correct facts of unseen articles needed the article in the prompt as well.
 # - Loss mask, template and end token decide what is learned; most mistakes with them raise no error.
 # - With rank 32, its own rate and twice the epochs, LoRA could not be told from full fine-tuning; on a smaller budget it trailed (notebook 02).
 # - Overfitting shows on rows kept out of training. Read answers too: a perfect form may carry wrong numbers.
@@ -1235,8 +1235,8 @@ nb04.remedy(remedy)
 #
 # **Next**: 05 QLoRA keeps the frozen weights in 4 bits, so that a larger model fits into the same memory. Passed so far:
 
-# %% [markdown] lang="zh" of="633935ad"
-# - 在小溪上，SFT 教会的是**格式**和练过的术语；事实要写对，既要提示里有法条，又要有练过的格式。
+# %% [markdown] lang="zh" of="acf486e1"
+# - 在小溪上，SFT 教会的是**格式**和练过的术语；没见过的法条，事实要写对，提示里还得有那条法条。
 # - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多不会报错。
 # - 用秩 32、自己的学习率、多一倍的轮数，LoRA 与全参数微调分不出高下；训练量小一些，LoRA 就落后（notebook 02）。
 # - 过拟合要在留出的行上看。答案也要读：格式完美，数字也可能全错。

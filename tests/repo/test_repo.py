@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools.ledger import claims
+from tools.ledger import pages
 from tools.nbkit import check, report, source
 from tools.nbkit.path import put_path
 
@@ -170,11 +170,10 @@ def test_paths_of_the_readme_exist():
     assert not missing
 
 
-def test_tables_of_the_readme_are_those_that_make_claims_writes():
-    text = read("README.md")
-    made = claims.committed(ROOT)
-    written = put_path(claims.readme(text, report.claims_of(ROOT), made), ROOT, made)
-    assert text == written, "run: make claims"
+def test_tables_of_claims_are_those_that_make_claims_writes():
+    text, claims, made = read("README.md"), report.claims_of(ROOT), pages.committed(ROOT)
+    assert text == put_path(pages.readme(text, claims, made), ROOT, made), "run: make claims"
+    assert read(pages.PAGE) == pages.all_claims(ROOT, claims, made), "run: make claims"
 
 
 def test_ci_runs_make_test():

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from helpers.base import CourseError
-from helpers.measure.claims import VERDICTS
+from helpers.measure.ledger import VERDICTS
 from tools.nbkit.check import fix_hashes
 from tools.nbkit.source import build, notebook_path, read_source, sources, to_text
 from tools.nbkit.twins import CJK

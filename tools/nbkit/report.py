@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from helpers.base import say
-from helpers.measure.claims import VERDICTS, Claim, ledger, shown
+from helpers.measure.ledger import Claim, ledger, shown
 from tools.nbkit.run import Run, versions
 
 
@@ -66,16 +66,20 @@ def _notebook_table(runs: list[Run]) -> list[str]:
 
 
 def claim_table(claims: list[Claim], values: dict[str, float]) -> list[str]:
-    """Hold measured values against the ledger: one row of markdown for each claim."""
+    """Hold measured values against the ledger: one row of markdown for each claim.
+
+    Only a value out of range is marked, ❌: a ✅ would seem to be the verdict.
+    """
     rows = [
-        "| claim ｜ 论断 | lesson ｜ 课 | measured ｜ 实测 | expected ｜ 预期 | verdict ｜ 结论 |",
+        "| claim ｜ 论断 | lesson ｜ 课 | measured ｜ 实测 | usual range ｜ 通常范围 "
+        "| verdict ｜ 结论 |",
         "|---|---|---|---|---|",
     ]
     for c in claims:
-        said, verdict = _cell(f"{c.en}<br>{c.zh}"), f"{c.verdict} ｜ {VERDICTS[c.verdict]}"
-        measured = "—"
-        if c.id in values:
-            measured = f"{mark(c, values[c.id])} {shown(values[c.id], c.unit)}"
+        said, verdict = _cell(f"{c.en}<br>{c.zh}"), _cell("<br>".join(c.concluded()))
+        measured = shown(values[c.id], c.unit) if c.id in values else "—"
+        if c.id in values and c.holds(values[c.id]) is False:
+            measured = f"❌ {measured}"
         rows.append(f"| {said} | {c.notebook[:2]} | {measured} | {bounds(c)} | {verdict} |")
     return rows
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.measure.claims import VERDICTS, ledger
+from helpers.measure.ledger import VERDICTS, ledger
 from tools import nb
 from tools.nbkit import source
 from tools.nbkit.check import check

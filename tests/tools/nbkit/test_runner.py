@@ -77,7 +77,8 @@ def test_strict_run_fails_when_a_claim_is_out_of_range(toy):
 
 def test_strict_run_fails_when_a_claim_was_not_measured(toy):
     with (toy.root / "data" / "claims.csv").open("a", encoding="utf-8") as ledger:
-        ledger.write("lost,90_toy,b,乙,s,,0,1,holds\nelsewhere,91_other,c,丙,s,,0,1,holds\n")
+        rest = "s,,0,1,supported,here ｜ 此处,\n"
+        ledger.write(f"lost,90_toy,b,乙,{rest}elsewhere,91_other,c,丙,{rest}")
     done = nb_py(toy, "run", "--solved", "--strict")
     assert done.returncode == 1
     assert "claims not measured: lost ｜" in done.stdout

@@ -1,0 +1,106 @@
+"""Write what readers see of the ledger: the README's tables and picture, and data/claims.md.
+
+Values, minutes and the picture are those of the runs whose outputs are committed.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from helpers.base import CourseError, say
+from helpers.measure.ledger import Claim
+from tools.nbkit import report
+from tools.nbkit.path import put_path
+from tools.nbkit.source import notebook_path, read_notebook, read_source, sources
+
+CHOSEN = (  # the README's few, each of another kind; data/claims.md has them all
+    "start_open_1",  # the text brings facts
+    "sft_facts_closed",  # training does not
+    "sft_form_familiar",  # training brings the form
+    "tree_both",  # both together
+    "sft_forgotten",  # and what it costs
+    "lora_share_7b",  # a count, at the size of real models
+    "start_download",  # the notes were wrong
+    "data_dirt",  # no difference seen
+)
+START, END = "<!-- claims:start -->", "<!-- claims:end -->"
+PAGE = "data/claims.md"
+HEAD = """\
+# All claims ｜ 全部论断
+
+Written by `make claims` from `data/claims.csv` and the runs whose outputs are committed. ｜ \
+由 `make claims` 根据 `data/claims.csv` 和已提交输出的运行写成。
+
+- **Measured ｜ 实测**: with ❌ where it lies outside the usual range. ｜ \
+带 ❌ 的超出了通常范围。
+- **Usual range ｜ 通常范围**: what this measurement gives here with several random seeds. \
+It tells a broken lesson from a healthy one and is no verdict. ｜ \
+换几个随机种子，这项测量在这里通常给出的值。它用来发现课程哪里坏了，不是结论。
+- **Verdict ｜ 结论**: what the evidence makes of the statement, and on what it was tested. \
+A statement about large models is never refuted by the tiny one alone. ｜ \
+根据证据，这个说法成不成立，以及是在什么上面检验的。\
+关于大模型的说法，不会只凭小模型就判为不成立。
+"""
+
+
+def committed(root: Path) -> dict[str, dict]:
+    """Collect what made the committed outputs, by lesson number: values, minutes, memory."""
+    notebooks = {p.stem[:2]: read_notebook(notebook_path(p)) for p in sources(root)}
+    return {
+        n: nb.metadata["course"] for n, nb in notebooks.items() if nb and "course" in nb.metadata
+    }
+
+
+def write(root: Path) -> None:
+    """Write the README's tables and picture, and the page of all claims."""
+    claims, made = report.claims_of(root), committed(root)
+    page = root / "README.md"
+    text = put_path(page.read_text(encoding="utf-8"), root, made)
+    page.write_text(readme(text, claims, made), encoding="utf-8")
+    (root / PAGE).write_text(all_claims(root, claims, made), encoding="utf-8")
+    if drawn := picture(root):
+        (root / "notebooks" / "img" / "result.png").write_bytes(drawn)
+    say(f"README.md, {PAGE}: written, the picture too", f"README.md、{PAGE} 和插图已更新")
+
+
+def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
+    """Put the chosen claims into the README's text."""
+    if text.count(START) != 1 or text.count(END) != 1:
+        raise CourseError(
+            en=f"the markers {START} and {END} must stand there once each",
+            zh=f"标记 {START} 和 {END} 应各出现一次",
+            where="README.md",
+        )
+    by_id = {claim.id: claim for claim in claims}
+    few = [by_id[name] for name in CHOSEN if name in by_id]
+    table = "\n".join(report.claim_table(few, _values(made)))
+    before, rest = text.split(START)
+    return f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
+
+
+def all_claims(root: Path, claims: list[Claim], made: dict[str, dict]) -> str:
+    """Return the page of all claims: a table for each lesson, under its title."""
+    parts, values = [HEAD], _values(made)
+    for path in sources(root):
+        mine = [claim for claim in claims if claim.notebook == path.stem]
+        if mine:
+            title = read_source(path).cells[0].source.splitlines()[0].lstrip("# ")
+            table = "\n".join(report.claim_table(mine, values))
+            parts.append(f"## [{title}](../notebooks/{path.stem}.ipynb)\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def picture(root: Path) -> bytes | None:
+    """Return the README's picture: the figure of lesson 04 that sets before beside after."""
+    for path in (p for p in sources(root) if p.stem.startswith("04")):
+        for cell in (read_notebook(notebook_path(path)) or {"cells": []})["cells"]:
+            for output in cell.get("outputs", []) if "after, no article" in cell["source"] else []:
+                if drawn := output.get("data", {}).get("image/png"):
+                    return base64.b64decode(drawn)
+    return None
+
+
+def _values(made: dict[str, dict]) -> dict[str, float]:
+    """Collect the values of the committed runs, by claim."""
+    return {name: value for facts in made.values() for name, value in facts["claims"].items()}
