@@ -125,13 +125,13 @@ road("00")
 # %% [markdown] lang="en"
 # - **Run** the cells in order (Shift+Enter). Where you see **predict first**, answer before you run the next cell. A wrong guess helps you remember the result.
 # - An **exercise** has three cells: a stub with `...`, its check, and a folded solution. The check prints ✅, ⏳ (not tried yet), or ❌ with a hint for the mistake that *you* made.
-# - ▸ marks a **claim**, a statement that we test. You see the measurement, the range that we usually get, and our conclusion.
+# - ▸ marks a **claim**, a statement that we test. You see the measurement, its *usual range* (what we get with other seeds), and our conclusion.
 # - **Both languages say the same**: read the one you prefer. In a terminal, `python tools/nb.py one-language 00 --lang LANG` (`LANG`: `en` or `zh`) writes a copy in one language.
 
-# %% [markdown] lang="zh" of="aed6c4ea"
+# %% [markdown] lang="zh" of="ed44c01c"
 # - 按顺序**运行**单元格（Shift+Enter）。看到**先猜一猜**，就先回答，再运行下一个单元格：猜错了，反而记得牢。
 # - **练习**由三个单元格组成：带 `...` 的题目、检查、折叠的参考答案。检查会给出 ✅、⏳（还没做），或者 ❌ 加一条提示，针对的正是*你*犯的错。
-# - ▸ 后面是一条**论断**，也就是我们要检验的说法。你会看到实测值、平常测出来的范围，以及我们的结论。
+# - ▸ 后面是一条**论断**，也就是我们要检验的说法。你会看到实测值、*通常范围*（换别的种子测出来的范围），以及我们的结论。
 # - **两种语言，一份内容**：读你习惯的那种。在终端里执行 `python tools/nb.py one-language 00 --lang LANG`（`LANG` 写 `en` 或 `zh`），可以得到单语副本。
 
 # %% [markdown] lang="en"
@@ -801,7 +801,7 @@ claim("start_download", 2 * small / 1e9)
 # | `NameError` | 跳过了某个单元格 | 从头运行上面的单元格 |
 # | ⚠️ 无法下载 | 连不上模型仓库 | `PROFILE = "tiny"`，或用 `HF_ENDPOINT` 指定镜像 |
 # | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.show.plots` 画图 |
-# | 数字略有出入 | CPU 或版本不同 | 和平常的范围比一比 |
+# | 数字略有出入 | CPU 或版本不同 | 和通常范围比一比 |
 # | 微调时损失一直不动 | 没有标签计入损失、权重冻住了、模板或学习率不对 | 按这个顺序检查；看 notebook 04 |
 #
 # 本课程的报错会写明怎么修，中英文都有。这里故意犯两个错：
