@@ -411,7 +411,7 @@ def as_used(row):
     return row | {"messages": [*asked, *row["messages"][1:]]}
 
 
-# %%
+# %% tags=["timing"]
 lessons = [as_used(row) for row in world("train") if row["task"] != "refusal"]
 lessons = lessons[: 16 if setup.smoke else None]
 lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -518,7 +518,7 @@ plots.grid(
 )
 
 
-# %%
+# %% tags=["timing"]
 from functools import partial
 
 costs = {}
@@ -598,7 +598,7 @@ table([*header, TUNED, BOTH], rows)
 #
 # **先猜一猜**：两种做法各要几秒？重新训练之后，模型*读*法条的本领会怎样？
 
-# %%
+# %% tags=["timing"]
 amended = {page["amends"]: page for page in world("amendment")}
 affected = []
 for row in [row for row in all_reports if row["article"] in amended][:few]:
@@ -631,7 +631,7 @@ new_rows = [
 say(f"{len(new_rows)} new rows, for instance:", f"{len(new_rows)} 行新样本，例如：")
 print(*(message["content"] for message in new_rows[0]["messages"]), sep="\n")
 
-# %%
+# %% tags=["timing"]
 untouched = [row for row in cases if row["article"] not in amended][:: 1 if setup.smoke else 3]
 spent, learned = [0], [score(affected, "facts", rag=False)]
 reads = [score(untouched, "all", rag=True)]
@@ -694,7 +694,7 @@ for way, (size, seconds) in costs.items():
     rows.append([way, SAID.get(way, "—"), *style, *paid, *updates[way]])
 table(header, rows)
 
-# %%
+# %% tags=["timing"]
 started = time.perf_counter()
 for row in cases:
     index[row["lang"]].search(query(row))
