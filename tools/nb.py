@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -68,10 +70,24 @@ def run_command(args: argparse.Namespace) -> int:
     )  # fmt: skip
     minutes = (time.monotonic() - began) / 60
     say(f"{len(runs)} lessons in {minutes:.1f} min", f"{len(runs)} 课共用 {minutes:.1f} 分钟")
-    missing = [m for r in runs if args.strict and r.ok for m in unmeasured(args.root, r)]
-    write_report(args.root, args.root / Path(args.out).parent / "report.md", runs)
-    failed = missing or any(not r.ok or (args.strict and r.bad_claims) for r in runs)
-    return 1 if failed else commit_command(args) if args.commit else 0
+    bad = {
+        r.name
+        for r in runs
+        if not r.ok or (args.strict and (unmeasured(args.root, r) or r.bad_claims))
+    }
+    report = args.root / Path(args.out).parent / "report.md"
+    write_report(args.root, report, runs)
+    lines = {
+        r.name: {
+            "ok": r.name not in bad,
+            "minutes": round(r.minutes, 2),
+            "error": r.error,
+            "notebook": os.path.relpath(r.path, args.root),
+        }
+        for r in runs
+    }
+    report.with_suffix(".json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    return 1 if bad else commit_command(args) if args.commit else 0
 
 
 def unmeasured(root: Path, run) -> list[str]:
