@@ -1,14 +1,21 @@
 # make run, make test, make lab: for learners. The rest: for authors.
 # make run、make test、make lab 给学习者；其余给作者。
 #
-# NN="00 04" picks lessons, PROFILE=tiny|t4|gpu|auto|smoke a profile, PYTHON=python3.12 a Python.
-# NN="00 04" 选课，PROFILE=tiny|t4|gpu|auto|smoke 选档位，PYTHON=python3.12 选 Python。
+# NN="00 04" picks lessons, PROFILE=tiny|t4|gpu|auto|smoke a profile, PYTHON=python3.12 a Python;
+# JOBS=2 runs two lessons at a time, each on its share of the cores.
+# NN="00 04" 选课，PROFILE=tiny|t4|gpu|auto|smoke 选档位，PYTHON=python3.12 选 Python；
+# JOBS=2 同时运行两课，各用一部分 CPU 核。
 
 SHELL := /bin/bash
 PYTHON ?= python3
 PROFILE ?= tiny
 NN ?=
+JOBS ?= 1
 export PYTHONUTF8 = 1
+# Threads that wait spin only briefly, as in helpers/platforms.py ｜ 等待中的线程只短暂空转
+ifndef OMP_WAIT_POLICY
+export GOMP_SPINCOUNT ?= 10000
+endif
 
 # An active virtual environment is used as it is (conda's base is not); else .venv is made.
 ENV := $(or $(VIRTUAL_ENV),$(if $(filter-out base,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)),.venv)
@@ -28,18 +35,20 @@ help:
 	@echo "make lock | clean    pin every package; delete build/ ｜ 锁定版本；删除 build/"
 
 run: $(STAMP)
-	$(NB) run $(NN) --profile $(PROFILE)
+	$(NB) run $(NN) --profile $(PROFILE) --jobs $(JOBS)
 
 lab: $(STAMP)
 	$(PY) -m jupyterlab notebooks/00_*.ipynb
 
+# Tests of one file stay together: they share models. Lessons run side by side by themselves.
+PYTEST := $(PY) -m pytest
 test: $(STAMP)
-	@echo "▶ 1/3 structure ｜ 结构"
-	$(PY) -m pytest tests/structure
+	@echo "▶ 1/3 the repository and its tools ｜ 仓库与工具"
+	$(PYTEST) -n auto --maxprocesses=4 --dist=loadfile tests/repo tests/tools
 	@echo "▶ 2/3 helpers ｜ 辅助模块"
-	$(PY) -m pytest tests/helpers
-	@echo "▶ 3/3 notebooks ｜ 课程"
-	$(PY) -m pytest tests/notebooks
+	$(PYTEST) -n auto --maxprocesses=4 --dist=loadfile tests/helpers
+	@echo "▶ 3/3 lessons ｜ 课程"
+	$(PYTEST) tests/lessons
 
 notebooks: $(STAMP)
 	$(NB) build $(NN)

@@ -129,18 +129,23 @@ def choose_dtype(profile: str, capability: tuple[int, int] | None) -> tuple[str,
     return device, dtype, en, zh
 
 
+def cores() -> int:
+    """Count the physical cores that are open to this process."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(psutil.cpu_count(logical=False) or allowed, allowed)
+
+
 def threads() -> int:
     """Make torch use one thread for each physical core open to this process; return how many.
 
-    A number set in OMP_NUM_THREADS is kept.
+    A number set in OMP_NUM_THREADS is kept: lessons that run side by side have a share each.
     """
-    import psutil
     import torch
 
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = min(psutil.cpu_count(logical=False) or allowed, allowed)
-    count = int(asked) if asked.isdigit() and int(asked) else cores
+    count = int(asked) if asked.isdigit() and int(asked) else cores()
     torch.set_num_threads(count)
     return count
 

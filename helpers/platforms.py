@@ -17,6 +17,7 @@ FROZEN = (
 )
 # absent from the images, and used by the notebooks; none of them replaces a package of the image
 WANTED = ("trl", "bitsandbytes", "bm25s", "rensa")
+SPIN = "10000"  # turns of a waiting thread: half a millisecond or less
 OLD_TORCHAO = (0, 16)  # peft raises ImportError when it finds an older one
 
 
@@ -30,9 +31,11 @@ def platform_name() -> str:
 def prepare() -> str:
     """Make this platform ready, before torch is imported, and return its name.
 
-    A laptop is left as it is, but for progress bars. Raises CourseError when pip fails.
+    A laptop is left as it is, but for progress bars and the way that threads wait.
+    Raises CourseError when pip fails.
     """
     quiet()
+    short_spin()
     place = platform_name()
     if place == "kaggle":
         pin_one_gpu()
@@ -55,6 +58,17 @@ def quiet() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # tokenizers warn after a fork
     if "HF_ENDPOINT" in os.environ:  # mirrors of the hub do not speak Xet
         os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+
+
+def short_spin() -> None:
+    """Let torch's threads on Linux spin only briefly while they wait; call before torch is loaded.
+
+    They wait for each other many times in a step. By default (300,000 turns) one that waits keeps
+    its core busy meanwhile, and beside other programs a step takes several times as long as it
+    need. What is set already is kept: GOMP_SPINCOUNT, or OMP_WAIT_POLICY, which it would overrule.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
 
 
 def pin_one_gpu() -> None:

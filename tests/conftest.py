@@ -7,6 +7,8 @@ import pytest
 
 # before torch, transformers or datasets are imported by anything
 os.environ["OMP_NUM_THREADS"] = "1"
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as helpers.platforms.short_spin
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import lzma
 from collections.abc import Iterable
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -90,7 +91,6 @@ QWEN_ADDED = [
     *("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"),
     *("<|repo_name|>", "<|file_sep|>"),
 ]
-QWEN_ROWS = 151_936  # rows of the embedding of Qwen2.5-0.5B and 1.5B, more than there are tokens
 
 
 def qwen_ranks() -> dict[bytes, int]:
@@ -125,7 +125,7 @@ def used_ranks(texts: Iterable[str]) -> dict[bytes, int]:
     Any text is then cut as before, but for tokens that are left out: they come in pieces.
     """
     ranks = qwen_ranks()
-    whole = build_qwen(ranks)
+    whole = qwen_tokenizer()
     letters = {letter: byte for byte, letter in byte_letters().items()}
     found = {token for text in texts for token in whole.tokenize(text)} - set(QWEN_ADDED)
     todo = [bytes(letters[letter] for letter in token) for token in found]
@@ -139,8 +139,14 @@ def used_ranks(texts: Iterable[str]) -> dict[bytes, int]:
 
 
 def qwen_tokenizer(texts: Iterable[str] | None = None):
-    """Build the true Qwen2.5 tokenizer, or one that is cut down to what some texts need."""
-    return build_qwen(qwen_ranks() if texts is None else used_ranks(texts))
+    """Return the true Qwen2.5 tokenizer, made once, or one that is cut down to some texts."""
+    return whole_qwen() if texts is None else build_qwen(used_ranks(texts))
+
+
+@cache
+def whole_qwen():
+    """Build the true tokenizer, which takes seconds."""
+    return build_qwen(qwen_ranks())
 
 
 def build_qwen(ranks: dict[bytes, int]):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -49,24 +52,42 @@ def new_command(args: argparse.Namespace) -> int:
 def run_command(args: argparse.Namespace) -> int:
     """Run notebooks headless, report, and with --commit write the outputs back."""
     from tools.nbkit.report import write_report
-    from tools.nbkit.run import run_one
+    from tools.nbkit.run import run_all
 
-    runs = []
-    for path in src.sources(args.root, args.names):
-        run = run_one(
-            path, args.root / args.out, profile=args.profile, solved=args.solved,
-            strict=args.strict, seed=args.seed, data=args.data,
-        )  # fmt: skip
-        runs.append(run)
-        report_run(run)
-    if not runs:
+    if args.commit and args.jobs > 1:
+        raise CourseError(
+            en="lessons whose outputs are kept run one by one: leave --jobs or --commit out",
+            zh="要写回输出的课程须逐课运行：请去掉 --jobs 或 --commit",
+        )
+    sources, began = src.sources(args.root, args.names), time.monotonic()
+    if not sources:
         raise CourseError(
             en="there is nothing to run", zh="没有可运行的课程", where="notebooks/src"
         )
-    missing = [m for r in runs if args.strict and r.ok for m in unmeasured(args.root, r)]
-    write_report(args.root, args.root / Path(args.out).parent / "report.md", runs)
-    failed = missing or any(not r.ok or (args.strict and r.bad_claims) for r in runs)
-    return 1 if failed else commit_command(args) if args.commit else 0
+    runs = run_all(
+        sources, args.root / args.out, jobs=args.jobs, ended=report_run, profile=args.profile,
+        solved=args.solved, strict=args.strict, seed=args.seed, data=args.data,
+    )  # fmt: skip
+    minutes = (time.monotonic() - began) / 60
+    say(f"{len(runs)} lessons in {minutes:.1f} min", f"{len(runs)} 课共用 {minutes:.1f} 分钟")
+    bad = {
+        r.name
+        for r in runs
+        if not r.ok or (args.strict and (unmeasured(args.root, r) or r.bad_claims))
+    }
+    report = args.root / Path(args.out).parent / "report.md"
+    write_report(args.root, report, runs)
+    lines = {
+        r.name: {
+            "ok": r.name not in bad,
+            "minutes": round(r.minutes, 2),
+            "error": r.error,
+            "notebook": os.path.relpath(r.path, args.root),
+        }
+        for r in runs
+    }
+    report.with_suffix(".json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    return 1 if bad else commit_command(args) if args.commit else 0
 
 
 def unmeasured(root: Path, run) -> list[str]:
@@ -159,6 +180,16 @@ def report_run(run) -> None:
         print(f"    {run.error}\n    {run.path}", flush=True)
 
 
+def jobs(text: str) -> int:
+    """Read a number of jobs. Raises argparse's error unless it is 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of jobs: write 1 or more ｜ "
+            f"{text!r} 不是有效的并行数：请写 1 以上的整数"
+        )
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(description=__doc__)
@@ -185,6 +216,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--strict", action="store_true", help="checks and claims raise ｜ 严格")
     run.add_argument("--seed", type=int, help="parameter SEED ｜ 随机种子")
     run.add_argument("--data", type=Path, help="parameter DATA: your own file ｜ 你自己的数据文件")
+    run.add_argument("--jobs", type=jobs, default=1, help="so many side by side ｜ 几课并行")
     run.add_argument("--commit", action="store_true", help="then write outputs back ｜ 写回输出")
     run.add_argument("--out", default="build/notebooks", help="where to leave them ｜ 输出目录")
     commit = add("commit-outputs", commit_command, "outputs of the last run ｜ 写回最近一次的输出")

@@ -358,7 +358,7 @@ say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元
 # 一道题说明不了什么。所以把**每一条法条都问一遍**罚款，中英文交替，提示里分别放 0、1、3、8 条法条。图里的虚线是**多数类基线**：每题都答最常见的那个罚款数，能得的分。预期：闭卷不比它好；开卷高得多，但法条越多，分数越低。
 
 
-# %%
+# %% tags=["timing"]
 def sit_exam(k):
     """Tell for each article whether its fine is right, with k articles on the desk."""
     asked = [(article, ("en", "zh")[i % 2]) for i, article in enumerate(code[:n_test])]
@@ -595,7 +595,7 @@ def complete(pupil, first, start):
 firsts = [make_row(random.Random(i))[0][:HALF] for i in range(5)]
 before = [complete(pupil, first, 5) for first in firsts], copies(pupil)
 
-# %%
+# %% tags=["timing"]
 started = time.perf_counter()
 losses = go_to_school(pupil, steps=5 if setup.smoke else 450)
 pupil_seconds = time.perf_counter() - started
@@ -710,7 +710,7 @@ fig
 # | 三种方案 | Colab、本地模型、云端服务 | `t4`、`tiny`、notebook 09 |
 # | 花费 | 免费；云端每小时 0.5 到 2 美元 | 免费 |
 
-# %%
+# %% tags=["timing"]
 started = time.perf_counter()
 texts = generate(model, tokenizer, [exam(page, "en", 1) for page in code[:32]], max_new_tokens=48)
 speed = sum(map(len, tokenizer(texts)["input_ids"])) / (time.perf_counter() - started)

@@ -432,7 +432,7 @@ def as_used(row):
     return row | {"messages": [*asked, *row["messages"][1:]]}
 
 
-# %%
+# %% tags=["timing"]
 lessons = [as_used(row) for row in world("train") if row["task"] != "refusal"]
 lessons = lessons[: 16 if setup.smoke else None]
 lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -561,7 +561,7 @@ table(
 )
 
 
-# %%
+# %% tags=["timing"]
 from functools import partial
 
 costs = {}
@@ -657,7 +657,7 @@ table([*header, TUNED, BOTH], rows)
 #
 # **先猜一猜**：两种做法各要几秒？再训练一次之后，阅读会怎样？
 
-# %%
+# %% tags=["timing"]
 amended = {page["amends"]: page for page in world("amendment")}
 affected = []
 for row in [row for row in all_reports if row["article"] in amended][:few]:
@@ -694,7 +694,7 @@ new_rows = [
 say(f"{len(new_rows)} new rows, for instance:", f"{len(new_rows)} 行新样本，例如：")
 print(*(message["content"] for message in new_rows[0]["messages"]), sep="\n")
 
-# %%
+# %% tags=["timing"]
 untouched = [row for row in cases if row["article"] not in amended][:: 1 if setup.smoke else 3]
 
 
@@ -781,12 +781,12 @@ for way, (size, seconds) in costs.items():
 table(header, rows)
 
 # %% [markdown] lang="en"
-# Another table of the notes sets RAG against fine-tuning, all in adjectives. Here it stands with our numbers. *Facts* and *terms* are those of RAG alone and of fine-tuning alone, under unseen articles. The other rows of RAG are those of RAG + fine-tuning. *Response* again stands for five prompts and 96 short articles: a search took 0.06 ms, but that says nothing about a million long documents behind a network.
+# Another table of the notes sets RAG against fine-tuning, all in adjectives. Here it stands with our numbers. *Facts* and *terms* are those of RAG alone and of fine-tuning alone, under unseen articles. The other rows of RAG are those of RAG + fine-tuning. *Response* again stands for five prompts and 96 short articles: a search takes less than a millisecond here, but that says nothing about a million long documents behind a network.
 
-# %% [markdown] lang="zh" of="daa521b4"
-# 讲义的另一张表比较 RAG 与微调，填的全是形容词。下面换上我们的数。*知识来源*和*专业理解*两行，取的是只用 RAG 和只用微调、未见法条的分数；RAG 的其余各行是“RAG + 微调”的。*响应速度*仍然只有五条提示、96 条短法条：检索一次 0.06 毫秒，可这说明不了隔着网络查一百万篇长文档要多久。
+# %% [markdown] lang="zh" of="644c8362"
+# 讲义的另一张表比较 RAG 与微调，填的全是形容词。下面换上我们的数。*知识来源*和*专业理解*两行，取的是只用 RAG 和只用微调、未见法条的分数；RAG 的其余各行是“RAG + 微调”的。*响应速度*仍然只有五条提示、96 条短法条：在这里检索一次不到一毫秒，可这说明不了隔着网络查一百万篇长文档要多久。
 
-# %%
+# %% tags=["timing"]
 started = time.perf_counter()
 for row in cases:
     index[row["lang"]].search(query(row))

@@ -35,6 +35,21 @@ def plain(monkeypatch):
         monkeypatch.delenv(name)
 
 
+def test_threads_spin_briefly_unless_somebody_chose(monkeypatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    platforms.prepare()
+    assert os.environ["GOMP_SPINCOUNT"] == "10000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "5")
+    platforms.prepare()
+    assert os.environ["GOMP_SPINCOUNT"] == "5"
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    platforms.prepare()
+    assert "GOMP_SPINCOUNT" not in os.environ
+
+
 @pytest.fixture
 def image(monkeypatch):
     """Pretend to be a cloud image and record pip's calls: [(arguments, constraints)]."""

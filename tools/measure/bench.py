@@ -25,15 +25,16 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-from helpers.base import root, say
+from helpers.base import CourseError, root, say
 from helpers.env import peak_memory_gb, set_seed, threads
+from helpers.platforms import short_spin
+from tools.process import apart
 
 # ours: what the notebooks write; each variant is TRL's defaults and these
 STEPS = {
@@ -61,7 +62,7 @@ def trainer_run(model, tokenizer, rows, lr, num_epochs, seed, variant):
     from transformers.utils import logging
     from trl import SFTConfig, SFTTrainer
 
-    from helpers.data.formats import to_dataset
+    from helpers.data.check import to_dataset
     from helpers.model.train import score_labels_only
 
     if variant == "ours":
@@ -94,7 +95,7 @@ def timed(work):
     return time.perf_counter() - clock, time.process_time() - cpu
 
 
-def one_run(args):
+def one_run(args, variant, seed):
     """Train one variant in this process; return its figures."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -105,24 +106,24 @@ def one_run(args):
 
     threads()
     model, tokenizer = open_model(args.model)
-    set_seed(args.seed)
-    if args.variant != "loop_full":
+    set_seed(seed)
+    if variant != "loop_full":
         model = get_peft_model(model, LoraConfig(**LORA))
     rows = world("train")[: args.rows]
     encoded = [encode(tokenizer, row["messages"]) for row in rows]
-    lr = args.lr if args.variant != "loop_full" else args.lr / 4
+    lr = args.lr if variant != "loop_full" else args.lr / 4
     before = peak_memory_gb()
-    if args.variant.startswith("loop"):
-        options = {"lr": lr, "num_epochs": args.epochs, "batch_size": BATCH, "seed": args.seed}
+    if variant.startswith("loop"):
+        options = {"lr": lr, "num_epochs": args.epochs, "batch_size": BATCH, "seed": seed}
         clock, cpu = timed(lambda: fit(model, tokenizer, rows, **options))
     else:
-        clock, cpu = trainer_run(model, tokenizer, rows, lr, args.epochs, args.seed, args.variant)
+        clock, cpu = trainer_run(model, tokenizer, rows, lr, args.epochs, seed, variant)
     peak = peak_memory_gb()
     tokens = args.epochs * sum(len(ids) for ids, _ in encoded)
     losses = answer_losses(model.eval(), tokenizer, world("eval")[:200])
     return {
-        "variant": args.variant,
-        "seed": args.seed,
+        "variant": variant,
+        "seed": seed,
         "tokens": tokens,
         "seconds": round(clock, 2),
         "cpu_seconds": round(cpu, 2),
@@ -257,14 +258,14 @@ def step_seconds(model, batch, length):
 # --- cleaning, by the number of rows ------------------------------------------------------------
 
 
-def clean_run(args):
-    """Clean so many rows in this process; return the seconds and the memory that it took."""
+def clean_run(n, seed):
+    """Clean n rows in this process; return the seconds and the memory that it took."""
     from helpers.lingxi.clean import clean
     from helpers.lingxi.files import world
     from helpers.platforms import quiet
 
     quiet()
-    rows = made_rows(args.clean[0], args.seed)
+    rows = made_rows(n, seed)
     held_out, code, before = world("eval"), world("code"), peak_memory_gb()
     faults_found = []
     clock, cpu = timed(lambda: faults_found.extend(clean(rows, held_out, code)["fault"][:]))
@@ -301,7 +302,7 @@ def clean_bench(args):
 
     runs = []
     for n in args.clean:
-        runs.append(child(args, clean=n, one=1))
+        runs.append(apart(clean_run, n, 0))
         seconds, peak = runs[-1]["seconds"], runs[-1]["peak_gb"]
         say(f"{n:,} rows: {seconds} s, {peak} GB", f"{n:,} 行：{seconds} 秒，{peak} GB")
     out = args.out.with_name("cleaning.json")
@@ -324,18 +325,6 @@ def clean_bench(args):
 
 
 # --- the whole benchmark ------------------------------------------------------------------------
-
-
-def child(args, **options):
-    """Run this program in a fresh process; return the JSON of its last line."""
-    command = [sys.executable, __file__, "--model", args.model]
-    for name, value in options.items():
-        values = value if isinstance(value, list | tuple) else [value]
-        command += [f"--{name.replace('_', '-')}", *map(str, values)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root())
-    if done.returncode:
-        sys.exit(done.stderr)
-    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def machine():
@@ -449,10 +438,6 @@ def parse():
     add("--grid-repeats", type=int, default=7)
     add("--clean", nargs="+", type=int, help="time the cleaning of so many rows, nothing else")
     add("--out", type=Path, default=root() / "data" / "sweeps" / "bench.json")
-    add("--variant", choices=VARIANTS, help=argparse.SUPPRESS)  # for the child processes
-    add("--one", type=int, default=0, help=argparse.SUPPRESS)
-    add("--seed", type=int, default=0, help=argparse.SUPPRESS)
-    add("--grid", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -461,24 +446,21 @@ def main():
     from helpers.base import atomic_file
 
     args = parse()
+    short_spin()
     if args.clean:
-        print(json.dumps(clean_run(args))) if args.one else clean_bench(args)
-        return
-    if args.variant or args.grid:
-        print(json.dumps(one_run(args) if args.variant else grid_run(args)))
+        clean_bench(args)
         return
     work = {"rows": args.rows, "epochs": args.epochs, "lr": args.lr}
     runs = []
     for seed in range(args.repeats):
         for variant in args.variants:
-            runs.append(child(args, variant=variant, seed=seed, **work))
+            runs.append(apart(one_run, args, variant, seed))
             speed = runs[-1]["tokens_per_s"]
             say(
                 f"{seed + 1}/{args.repeats} {variant}: {speed} tokens/s",
                 f"{variant}：每秒 {speed} 个词元",
             )
-    shape = {"batches": args.batches, "lengths": args.lengths, "grid_repeats": args.grid_repeats}
-    grid = child(args, grid=1, **shape)
+    grid = apart(grid_run, args)
     table = summarise(runs)
     settings = work | {"model": Path(args.model).name, "lora": LORA, "repeats": args.repeats}
     report = {
@@ -496,4 +478,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CourseError as error:
+        sys.exit(f"❌ {error}")

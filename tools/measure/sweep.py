@@ -16,7 +16,6 @@ is quiet. See helpers/measure/sweeps.py for what is recorded.
 import argparse
 import json
 import math
-import multiprocessing
 import re
 import sys
 import threading
@@ -30,7 +29,8 @@ from helpers.data.jsonl import Problem, Row, scan_jsonl, write_jsonl
 from helpers.env import resolve, set_seed, threads
 from helpers.lingxi.files import select, world
 from helpers.measure import sweeps
-from helpers.platforms import quiet
+from helpers.platforms import quiet, short_spin
+from tools.process import apart
 
 FOLDER = root() / "data" / "sweeps"
 N_TEST, N_VALID, NEW = 60, 60, 96  # incidents to test on, to validate on; tokens of an answer
@@ -213,36 +213,6 @@ class Memory:
 # --- many runs ----------------------------------------------------------------------------------
 
 
-def child(pipe, function: str, args: tuple) -> None:
-    """Call a function of this module in a child process and send its result, or its error."""
-    try:
-        pipe.send((globals()[function](*args), None))
-    except Exception as error:
-        pipe.send((None, f"{type(error).__name__}: {error}"))
-
-
-def apart(function: str, *args: Any) -> Any:
-    """Call a function of this module in a fresh process; raise CourseError if it fails there.
-
-    On Linux the child is a fork that has the imports already (torch has run nothing yet here, or
-    its threads would hang in the fork); elsewhere it starts anew.
-    """
-    way = "fork" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(way)
-    mine, other = context.Pipe(duplex=False)
-    process = context.Process(target=child, args=(other, function, args))
-    process.start()
-    other.close()
-    try:
-        result, error = mine.recv()
-    except EOFError:
-        result, error = None, "the process was killed: out of memory?"
-    process.join()
-    if error:
-        raise CourseError(en=f"this run failed: {error}", zh=f"这次训练失败了：{error}")
-    return result
-
-
 def school() -> float:
     """Return the share of primary school's questions that the base model answers exactly."""
     from helpers.model.load import load
@@ -325,8 +295,8 @@ def run(grids: list[str], folder: Path, seeds, minutes: float, part: tuple[int, 
                 say("time is up; call again to go on", "时间到；再次运行会接着跑")
                 break
             try:
-                general = apart("school") if general is None else general
-                row = apart("measure", settings, general)
+                general = apart(school, fork=True) if general is None else general
+                row = apart(measure, settings, general, fork=True)
             except CourseError as error:
                 print(f"❌ {grid} {settings}: {error}", flush=True)
                 failed += 1
@@ -400,6 +370,7 @@ def main(argv: list[str] | None = None) -> int:
                 say(f"{grid}: {len(rows)} runs", f"{grid}：共 {len(rows)} 条")
             return 0
         quiet()
+        short_spin()
         import peft  # noqa: F401 - once here, so that each fork has it
         import transformers  # noqa: F401
 

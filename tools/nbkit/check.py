@@ -30,7 +30,7 @@ from tools.nbkit.source import (
 
 WORDS, LINES = 120, 30  # English words of a text cell, lines of a code cell
 UNWRITTEN = ("TODO", "待写")  # what the template leaves for the author
-KNOWN_TAGS = {"bootstrap", "parameters", "exercise", "check", "solution"}
+KNOWN_TAGS = {"bootstrap", "parameters", "exercise", "check", "solution", "timing"}
 
 
 class Problem(NamedTuple):

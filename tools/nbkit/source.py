@@ -74,8 +74,15 @@ def text_hash(text: str) -> str:
 
 
 def code_hash(nb: NotebookNode) -> str:
-    """Hash all code of a notebook (sources and tags, in order) to 16 hex digits."""
-    code = [[c.source, tags(c)] for c in nb.cells if c.cell_type == "code"]
+    """Hash all code of a notebook (sources and tags, in order) to 16 hex digits.
+
+    The tag `timing` changes nothing that a cell computes, so it does not count.
+    """
+    code = [
+        [c.source, [tag for tag in tags(c) if tag != "timing"]]
+        for c in nb.cells
+        if c.cell_type == "code"
+    ]
     return hashlib.sha256(json.dumps(code, ensure_ascii=False).encode()).hexdigest()[:16]
 
 

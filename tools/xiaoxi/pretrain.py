@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from helpers.base import CourseError, atomic_dir, atomic_file
 from helpers.env import threads
 from helpers.lingxi import words as common_words
+from helpers.platforms import short_spin
 from tools.xiaoxi import lexicon as lex
 from tools.xiaoxi import report_card, school
 
@@ -535,6 +536,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="only measure the model again")
     args = parser.parse_args()
     keep_memory()
+    short_spin()
     threads()
     try:
         make(args)

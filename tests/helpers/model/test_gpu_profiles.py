@@ -17,19 +17,25 @@ from helpers.env import choose_dtype, resolve
 from helpers.model.adapters import load_adapter, save_adapter
 from helpers.model.generate import chat_prompt, generate
 from helpers.model.load import load, load_tokenizer, parameter_counts
-from tests.toys import QWEN_ROWS, TEXT, qwen_tokenizer, random_qwen2
+from tests.toys import TEXT, qwen_tokenizer, random_qwen2
 
 T4, AMPERE = (7, 5), (8, 0)
+SPARE_ROWS = 271  # of the embedding: Qwen2.5-0.5B has 151,936 for 151,665 tokens
+ANSWER = "罚款：200元"
 SYSTEM = "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 
 
 @pytest.fixture(scope="module")
 def qwen(tmp_path_factory):
-    """Make a folder like Qwen2.5-0.5B-Instruct's, but narrow and untrained."""
+    """Make a folder like Qwen2.5-0.5B-Instruct's, but narrow, untrained, and with few tokens.
+
+    The tokenizer is Qwen's, cut down to what the texts here need: with all 151,936 rows of the
+    embedding a step in float16 takes ten seconds.
+    """
     folder = tmp_path_factory.mktemp("models") / "qwen"
-    tokenizer = qwen_tokenizer()
+    tokenizer = qwen_tokenizer([*TEXT, ANSWER, SYSTEM])
     tokenizer.save_pretrained(folder)
-    model = random_qwen2(tokenizer, vocab_size=QWEN_ROWS)
+    model = random_qwen2(tokenizer, vocab_size=len(tokenizer) + SPARE_ROWS)
     # as in Qwen2.5-0.5B-Instruct's generation_config.json
     model.generation_config.update(
         do_sample=True, temperature=0.7, top_p=0.8, top_k=20, repetition_penalty=1.1
@@ -39,8 +45,11 @@ def qwen(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tokenizer(qwen):
-    return load_tokenizer(qwen)
+def tokenizer(tmp_path_factory):
+    """Load the whole tokenizer from a folder."""
+    folder = tmp_path_factory.mktemp("tokenizers") / "qwen"
+    qwen_tokenizer().save_pretrained(folder)
+    return load_tokenizer(folder)
 
 
 def setup_for(qwen, profile, capability):
@@ -55,7 +64,7 @@ def sft(setup, *, four_bit=False, full=False):
     # all weights in fp16 could not be unscaled: full fine-tuning keeps them in float32
     dtype = "float32" if full and setup.fp16 else None
     model, tokenizer = load(setup, four_bit=four_bit, dtype=dtype)
-    answer = {"role": "assistant", "content": "罚款：200元"}
+    answer = {"role": "assistant", "content": ANSWER}
     rows = [{"messages": [{"role": "user", "content": text}, answer]} for text in TEXT]
     args = SFTConfig(
         output_dir="build/unused",
@@ -167,7 +176,7 @@ def test_t4_lora_keeps_the_base_in_fp16_and_trains_in_float32(qwen, tmp_path):
     assert scaled_step(trainer) == {torch.float32}  # no fix needed: PEFT casts adapters up
     train(trainer)
     share, total = parameter_counts(trainer.model)
-    assert 0 < share / total < 0.01
+    assert 0 < share / total < 0.1
 
     prompts = [[{"role": "user", "content": text}] for text in ("你好", "Write the notice.")]
     answers = generate(trainer.model, trainer.processing_class, prompts, max_new_tokens=4)
@@ -219,7 +228,7 @@ def test_gpu_lora_trains_in_bf16_without_a_scaler(qwen):
     assert frozen == {torch.bfloat16}
     for row in next(iter(trainer.get_train_dataloader()))["labels"]:  # the answer's loss alone
         answer = trainer.processing_class.decode(row[row != -100])
-        assert answer.strip() == "罚款：200元<|im_end|>"
+        assert answer.strip() == f"{ANSWER}<|im_end|>"
     train(trainer)
 
 

@@ -25,8 +25,8 @@ def tool(monkeypatch, tmp_path):
     """Let the tool write to a folder of its own and count instead of train."""
     runs: list[dict] = []
 
-    def apart(function, *args):
-        if function == "school":
+    def apart(function, *args, fork):
+        if function == sweep.school:
             return 0.9
         runs.append(args[0])
         if args[0]["lr"] == 666:

@@ -1,5 +1,7 @@
 """The runner itself, on the toy course: kernels start here, so it stands with the notebooks."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.base import CourseError
+from helpers.env import cores
 from tools.nbkit import source as src
 from tools.nbkit.outputs import commit
 
@@ -83,3 +86,82 @@ def test_strict_run_fails_when_a_claim_was_not_measured(toy):
     assert done.returncode == 1
     assert "claims not measured: lost ｜" in done.stdout
     assert "elsewhere" not in done.stdout
+
+
+# --- side by side
+
+
+def second(toy, name: str, code: str, tagged: str = "") -> None:
+    """Add a lesson beside the toy that runs some code, and after it a cell with a tag."""
+    text = toy.source.read_text(encoding="utf-8").split("# %%\nx, y = 2, 3")[0]
+    text = text.replace("# 90. ", f"# {name[:2]}. ") + f"# %%\n{code}\n" + tagged
+    toy.source.with_name(f"{name}.py").write_text(text, encoding="utf-8")
+
+
+def test_lessons_side_by_side_have_their_share_and_one_report_in_order(toy):
+    show = "import os\n\nprint(os.environ['OMP_NUM_THREADS'], os.environ['GOMP_SPINCOUNT'])"
+    for name in ("91_second", "92_third"):
+        second(toy, name, show)
+    done = nb_py(toy, "run", "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = src.read_notebook(toy.root / "build" / "notebooks" / "91_second.ipynb")
+    share = str(max(1, cores() // 2))
+    assert ran.cells[-1].outputs[0].text.split() == [share, os.environ["GOMP_SPINCOUNT"]]
+    report = (toy.root / "build" / "report.md").read_text(encoding="utf-8")
+    places = [report.index(f"✅ {n}") for n in ("90_toy", "91_second", "92_third")]
+    assert places == sorted(places)
+    assert done.stdout.count("✅ ") == 3 and "3 lessons in" in done.stdout
+
+
+def test_a_timed_cell_has_the_machine_alone(toy):
+    stamps = """
+import time
+(ROOT / "build").mkdir(exist_ok=True)
+with open(ROOT / "build" / "stamps", "w") as file:
+    for _ in range(300):
+        print(time.monotonic(), file=file, flush=True)
+        time.sleep(0.02)
+"""
+    waits = """
+import time
+while not (ROOT / "build" / "stamps").exists():
+    time.sleep(0.02)
+time.sleep(0.5)
+"""
+    timed = """
+# %% tags=["timing"]
+began = time.monotonic()
+time.sleep(3)
+(ROOT / "build" / "timed").write_text(f"{began} {time.monotonic()}")
+"""
+    second(toy, "91_stamps", stamps)
+    second(toy, "92_timed", waits, timed)
+    done = nb_py(toy, "run", "91", "92", "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "⏱ 92, cell" in done.stdout and "其他课暂停" in done.stdout
+    began, ended = map(float, (toy.root / "build" / "timed").read_text().split())
+    seen = [float(line) for line in (toy.root / "build" / "stamps").read_text().split()]
+    assert len(seen) == 300 and seen[0] < began and ended < seen[-1], "it went on before and after"
+    assert not [at for at in seen if began < at < ended]
+    told = done.stdout[done.stdout.index("✅ 91_stamps") :]
+    slowest = float(re.search(r"([\d.]+) s  cell", told)[1])
+    assert slowest < seen[-1] - seen[0] - 2, "its rest is not counted"
+
+
+def test_a_lesson_whose_process_is_killed_is_told_and_the_others_finish(toy):
+    second(toy, "91_killer", "import os\nimport signal\n\nos.kill(os.getppid(), signal.SIGKILL)")
+    done = nb_py(toy, "run", "--jobs", "2")
+    assert done.returncode == 1
+    assert "✅ 90_toy" in done.stdout and "❌ 91_killer" in done.stdout
+    assert "the process was killed" in done.stdout and "进程被终止" in done.stdout
+
+
+def test_outputs_are_kept_of_lessons_that_ran_alone_only(toy):
+    done = nb_py(toy, "run", "--jobs", "2", "--commit")
+    assert done.returncode == 1 and "one by one" in done.stderr and "逐课" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
+def test_a_number_of_jobs_that_is_none_is_refused(toy, text):
+    done = nb_py(toy, "run", f"--jobs={text}")
+    assert done.returncode == 2 and "write 1 or more" in done.stderr
