@@ -22,13 +22,14 @@ PARTS = {"transformers": ("tokenizers", "huggingface-hub", "safetensors")}
 # absent from the images, and used by the notebooks
 WANTED = ("trl", "bitsandbytes", "bm25s", "rensa")
 OLD_TORCHAO = "0.16"  # peft raises ImportError when it finds an older one
-# The oldest versions that every lesson runs on, every claim in its range; `make colab-check` runs
-# exactly these. The doctor and README.md show them.
+# The oldest versions that every lesson runs on, every claim in its range: `make colab-check` runs
+# exactly these (but for torch, whose older builds are large). The doctor and README.md show them.
 OLDEST = {
     "torch": "2.10.0",  # Kaggle's image
     "numpy": "2.0.2",  # Kaggle's image
-    # 5.0 and 5.1 have no SFTConfig(train_sampling_strategy=…) and count tied weights twice
-    "transformers": "5.2.0",
+    # 5.0 counts tied weights twice; before 5.2 there is no SFTConfig(train_sampling_strategy=…);
+    # before 5.4 a `{% generation %}` at the very start of a template marks nothing
+    "transformers": "5.4.0",
     "peft": "0.19.1",  # Kaggle's image
     "accelerate": "1.10.1",  # what trl asks for
     "datasets": "4.7.0",  # what trl asks for

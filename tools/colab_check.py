@@ -2,6 +2,8 @@
 
 For each, an environment is made once under build/colab/. A copy of it gets the platform's mark, so
 that the bootstrap cell installs on top, as it does there; the lessons run in a copy of the course.
+Torch alone is the course's own version unless --torch names another: pip's settings decide whether
+that is a CPU build (see README.md) or one of several GB.
 """
 
 from __future__ import annotations
@@ -63,8 +65,8 @@ def make_image(folder: Path, packages: dict[str, str]) -> Path:
     if spec.is_file() and json.loads(spec.read_text(encoding="utf-8")) == wanted:
         return image
     say(
-        f"▶ making {image.relative_to(root())}, a few minutes the first time",
-        "正在建立环境，首次需要几分钟",
+        f"▶ making the environment {folder.name}, a few minutes the first time",
+        f"正在建立环境 {folder.name}，首次需要几分钟",
     )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

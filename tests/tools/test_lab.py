@@ -40,16 +40,18 @@ def test_the_lab_opens_the_first_notebook_and_nothing_of_a_session_before(tmp_pa
         url = re.search(r"(http://[^/]+)(/lab/tree/[^?\"]+)", page)
         assert url.group(2) == "/lab/tree/00_start_here.ipynb"
 
-        def get(path: str) -> str:
-            ask = urllib.request.Request(
-                url.group(1) + path, headers={"Authorization": "token secret"}
-            )
-            with urllib.request.urlopen(ask, timeout=30) as answer:
+        def ask(path: str, **options) -> str:
+            headers = {"Authorization": "token secret", "Content-Type": "application/json"}
+            request = urllib.request.Request(url.group(1) + path, headers=headers, **options)
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.read().decode()
 
-        assert '"news": {"disabled": true}' in get(url.group(2))
-        assert json.loads(get("/lab/api/workspaces/"))["workspaces"]["ids"] == []
-        assert json.loads(get("/api/contents/00_start_here.ipynb?content=0"))["type"] == "notebook"
+        assert '"news": {"disabled": true}' in ask(url.group(2))
+        assert json.loads(ask("/lab/api/workspaces/"))["workspaces"]["ids"] == []
+        assert json.loads(ask("/api/contents/00_start_here.ipynb?content=0"))["type"] == "notebook"
+        today = json.dumps({"data": {}, "metadata": {"id": "default"}}).encode()
+        ask("/lab/api/workspaces/default", data=today, method="PUT")  # as the page does
+        assert len(list(left.parent.glob("*.jupyterlab-workspace"))) == 1  # not in the user's own
     finally:
         os.killpg(server.pid, 15)
         server.communicate()

@@ -68,7 +68,11 @@ def test_little_disk_and_memory_are_marked(monkeypatch, free, mark):
         ({}, "✅", "as tested"),
         ({"torch": "2.13.0+cu128"}, "✅", "as tested"),
         ({"transformers": "5.15.0"}, "ℹ️", "transformers 5.15.0 (5.23.0)"),
-        ({"transformers": "5.1.0"}, "❌", "transformers 5.1.0 (≥ 5.2.0): pip install -r"),
+        (
+            {"transformers": "5.1.0"},
+            "❌",
+            f"transformers 5.1.0 (≥ {platforms.OLDEST['transformers']}): pip",
+        ),
         ({"trl": None}, "❌", "missing trl: pip install -r requirements.txt"),
     ],
 )
