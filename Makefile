@@ -41,7 +41,7 @@ lab: $(STAMP)
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(LAB) notebooks/00_*.ipynb
 
 demo: $(STAMP)
-	@$(PY) tools/demo.py
+	@$(PY) tools/demo.py || [ $$? -eq 130 ]  # 130: Ctrl-C
 
 doctor: $(STAMP)
 	@$(PY) -m helpers.lessons.doctor
