@@ -23,22 +23,35 @@ PY := $(ENV)/bin/python
 STAMP := $(ENV)/.finetuning-path-installed
 NB := $(PY) tools/nb.py
 
-.PHONY: help run test lab notebooks outputs world model claims bench check lock clean
+.PHONY: help run test lab demo doctor colab-check notebooks outputs world model claims bench check lock clean
 
 help:
 	@echo "make run    execute the whole path here, headless ｜ 在本机无界面运行全部课程"
+	@echo "make demo   a fine-tuning in ninety seconds ｜ 九十秒看一次微调"
 	@echo "make lab    open the lessons in JupyterLab ｜ 用 JupyterLab 打开课程"
+	@echo "make doctor examine this machine ｜ 检查这台机器"
 	@echo "make test   everything that CI runs ｜ 运行 CI 的全部测试"
 	@echo "make notebooks | outputs | check   build, run and write back, check ｜ 构建、写回输出、检查"
 	@echo "make world | model   make the data and the tiny model again ｜ 重新生成数据和小模型"
 	@echo "make claims | bench  print the ledger; measure speed ｜ 打印论断；测速"
+	@echo "make colab-check     run on Colab's versions and on the oldest ｜ 用 Colab 的版本和最低版本各跑一遍"
 	@echo "make lock | clean    pin every package; delete build/ ｜ 锁定版本；删除 build/"
 
 run: $(STAMP)
 	$(NB) run $(NN) --profile $(PROFILE) --jobs $(JOBS)
 
+# A workspace of its own, new each time: no tabs of other projects or of a session that crashed.
+# Neither news nor updates are offered: a newer JupyterLab would not be the pinned one.
 lab: $(STAMP)
-	$(PY) -m jupyterlab notebooks/00_*.ipynb
+	@rm -rf build/lab
+	JUPYTERLAB_WORKSPACES_DIR=build/lab $(PY) -m jupyterlab --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(LAB) notebooks/00_*.ipynb
+
+demo: $(STAMP)
+	@$(PY) tools/demo.py || [ $$? -eq 130 ]  # 130: Ctrl-C
+
+doctor: $(STAMP)
+	@$(PY) -m helpers.lessons.doctor
 
 # Tests of one file stay together: they share models. Lessons run side by side by themselves.
 PYTEST := $(PY) -m pytest
@@ -72,6 +85,10 @@ model: $(STAMP)
 claims: $(STAMP)
 	$(PY) -m tools.ledger show $(NN)
 	$(PY) -m tools.ledger readme
+
+# Once more after a pin has moved: environments with other versions, every lesson in each.
+colab-check: $(STAMP)
+	$(PY) tools/colab_check.py $(NN) --profile $(PROFILE) $(if $(ONLY),--only $(ONLY))
 
 bench: $(STAMP)
 	$(PY) -m tools.measure.bench

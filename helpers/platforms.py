@@ -9,16 +9,35 @@ from pathlib import Path
 
 from helpers.base import CourseError, root, say
 
-# never replaced on Colab and Kaggle: their images are built around these
+# kept as they are on Colab and Kaggle, whose images are built around them, unless one is too old
 FROZEN = (
     *("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "transformers"),
     *("tokenizers", "huggingface-hub", "safetensors", "accelerate", "peft", "fsspec", "pillow"),
     *("matplotlib", "ipywidgets", "ipykernel"),
 )
-# absent from the images, and used by the notebooks; none of them replaces a package of the image
+# never replaced there, however old: other packages are compiled against them
+IRREPLACEABLE = ("torch", "numpy")
+# what may move with a package that is replaced, as far as it has to
+PARTS = {"transformers": ("tokenizers", "huggingface-hub", "safetensors")}
+# absent from the images, and used by the notebooks
 WANTED = ("trl", "bitsandbytes", "bm25s", "rensa")
 SPIN = "10000"  # turns of a waiting thread: half a millisecond or less
-OLD_TORCHAO = (0, 16)  # peft raises ImportError when it finds an older one
+OLD_TORCHAO = "0.16"  # peft raises ImportError when it finds an older one
+# The oldest versions that every lesson runs on, every claim in its range: `make colab-check` runs
+# exactly these (but for torch, whose older builds are large). The doctor and README.md show them.
+OLDEST = {
+    "torch": "2.10.0",  # Kaggle's image
+    "numpy": "2.0.2",  # Kaggle's image
+    # 5.0 counts tied weights twice; before 5.2 there is no SFTConfig(train_sampling_strategy=…);
+    # before 5.4 a `{% generation %}` at the very start of a template marks nothing
+    "transformers": "5.4.0",
+    "peft": "0.19.1",  # Kaggle's image
+    "accelerate": "1.10.1",  # what trl asks for
+    "datasets": "4.7.0",  # what trl asks for
+    "trl": "1.16.0",  # its interface moves with each release
+    "matplotlib": "3.10.0",  # Colab's image
+    "ipywidgets": "7.7.1",  # Colab's image
+}
 
 
 def platform_name() -> str:
@@ -36,6 +55,7 @@ def prepare() -> str:
     """
     quiet()
     short_spin()
+    leave_gpu_to_torch()
     place = platform_name()
     if place == "kaggle":
         pin_one_gpu()
@@ -71,6 +91,12 @@ def short_spin() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
 
 
+def leave_gpu_to_torch() -> None:
+    """Keep JAX off the GPU: bm25s imports it where it is, and JAX takes three quarters at once."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # if somebody chose the GPU
+
+
 def pin_one_gpu() -> None:
     """Show torch one GPU of two: TRL raises when one process sees both.
 
@@ -84,29 +110,69 @@ def pin_one_gpu() -> None:
 def remove_old_torchao() -> None:
     """Uninstall torchao where it is too old for peft."""
     version = installed("torchao")
-    if version and release(version) < OLD_TORCHAO:
+    if version and release(version) < release(OLD_TORCHAO):
         pip("uninstall", "--yes", "torchao")
 
 
 def install_missing() -> None:
-    """Install what the notebooks need and the image lacks; the image's own packages stay."""
-    pins = pinned()
-    missing = [name for name in WANTED if name in pins and not installed(name)]
-    if not missing:
+    """Install what the notebooks need and the image lacks, and what is too old for them.
+
+    All other packages of the image stay. Raises CourseError when pip fails, or when one that
+    moved was loaded already.
+    """
+    old = too_old()
+    name_too_old({name: version for name, version in old.items() if name in IRREPLACEABLE})
+    wanted = versions_wanted(old)
+    if not wanted:
         return
-    say(f"Installing {', '.join(missing)} …", f"正在安装 {'、'.join(missing)}……")
+    words = [f"{name} {old[name]} → {v}" if name in old else name for name, v in wanted.items()]
+    say(f"Installing {', '.join(words)} …", f"正在安装 {'、'.join(words)}……")
     import tempfile
 
-    before = {name: installed(name) for name in ("datasets", "pyarrow")}
+    before = {name: installed(name) for name in (*FROZEN, "datasets", "pyarrow", *wanted)}
+    free = {part for name in wanted for part in (name, *PARTS.get(name, ()))}
+    frozen = [name for name in FROZEN if installed(name) and name not in free]
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"
-        frozen = [f"{name}=={installed(name)}\n" for name in FROZEN if installed(name)]
-        constraints.write_text("".join(frozen), encoding="utf-8")
-        wanted = [f"{name}=={pins[name]}" for name in missing]
-        pip("install", "--quiet", "--constraint", str(constraints), *wanted)
+        lines = [f"{name}=={installed(name)}\n" for name in frozen]
+        constraints.write_text("".join(lines), encoding="utf-8")
+        exact = [f"{name}=={version}" for name, version in wanted.items()]
+        pip("install", "--quiet", "--constraint", str(constraints), *exact)
     for name, version in before.items():
-        if name in sys.modules and installed(name) != version:
+        if name.replace("-", "_") in sys.modules and installed(name) != version:
             raise restart_needed(name)
+
+
+def versions_wanted(old: dict[str, str]) -> dict[str, str]:
+    """Return what is to be installed: the pinned version of what is absent, the oldest that works
+    of what the image has in an older one.
+    """
+    pins = pinned()
+    ours = [name for name in WANTED if name in pins and (name in old or not installed(name))]
+    theirs = [name for name in old if name not in (*WANTED, *IRREPLACEABLE)]
+    return {name: pins[name] for name in ours} | {name: OLDEST[name] for name in theirs}
+
+
+def name_too_old(old: dict[str, str]) -> None:
+    """Say which packages are too old, and that a newer image brings newer ones."""
+    if old:
+        words = ", ".join(f"{name} {version} (≥ {OLDEST[name]})" for name, version in old.items())
+        say(
+            f"⚠️ older than the lessons were tried on: {words}. If something fails, choose the "
+            "newest image (Colab: Runtime → Change runtime type; Kaggle: Settings → Environment)",
+            f"低于课程试过的版本：{words}。如果报错，请换用最新的镜像"
+            "（Colab：Runtime → Change runtime type；Kaggle：Settings → Environment）",
+        )
+
+
+def too_old() -> dict[str, str]:
+    """Return what is installed in a version older than the oldest that works: {name: version}."""
+    have = {name: installed(name) for name in OLDEST}
+    return {
+        name: version
+        for name, version in have.items()
+        if version and release(version) < release(OLDEST[name])
+    }
 
 
 def pip(*arguments: str) -> None:
@@ -140,8 +206,9 @@ def installed(name: str) -> str | None:
 
 
 def release(version: str) -> tuple[int, ...]:
-    """Return the first two numbers of a version."""
-    return tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
+    """Return the first three numbers of a version, so that two can be compared."""
+    numbers = [int(part) for part in version.split("+")[0].split(".") if part.isdigit()]
+    return tuple([*numbers, 0, 0, 0][:3])
 
 
 def pinned(path: str | Path | None = None) -> dict[str, str]:

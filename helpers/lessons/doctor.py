@@ -9,7 +9,7 @@ from typing import NamedTuple
 from helpers.base import root, say
 from helpers.env import XIAOXI, Setup, resolve, threads
 from helpers.model.hub import HUB, is_whole, reachable
-from helpers.platforms import installed, pinned, platform_name
+from helpers.platforms import OLDEST, installed, pinned, platform_name, quiet, too_old
 
 STACK = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes")
 NEEDED_DISK_GB = 2.0
@@ -35,7 +35,7 @@ def examine(profile: str = "auto") -> dict[str, object]:
         "versions": ("版本", look_at_versions),
         "model": ("小模型", look_at_model),
         "font": ("字体", look_at_font),
-        "hub": ("模型站", look_at_hub),
+        "hub": ("模型仓库", look_at_hub),
     }
     findings = {}
     for name, (label, look) in looks.items():
@@ -93,8 +93,8 @@ def look_at_disk() -> Finding:
 
 
 def look_at_versions() -> Finding:
-    """Compare the installed stack with the pins of requirements.txt."""
-    pins = pinned()
+    """Compare the installed stack with the oldest versions that work, and with the pins."""
+    pins, old = pinned(), too_old()
     found = {name: installed(name) for name in STACK}
     missing = [name for name in STACK if not found[name]]
     # a CUDA build says 2.13.0+cu128
@@ -103,14 +103,18 @@ def look_at_versions() -> Finding:
         for name in STACK
         if found[name] and name in pins and found[name].split("+")[0] != pins[name]
     ]
+    mend = "pip install -r requirements.txt"
     if missing:
-        mend = "pip install -r requirements.txt"
         names = ", ".join(missing)
         return Finding("❌", f"missing {names}: {mend}", f"缺少 {names}：{mend}", found)
+    if old:
+        names = ", ".join(f"{name} {version} (≥ {OLDEST[name]})" for name, version in old.items())
+        en, zh = f"too old for the lessons: {names}: {mend}", f"版本过旧：{names}：{mend}"
+        return Finding("❌", en, zh, found)
     if differ:
         names = ", ".join(differ)
-        en = f"other than tested (in brackets): {names}"
-        return Finding("ℹ️", en, f"与测试过的版本（括号内）不同：{names}", found)
+        en = f"not the pinned versions (in brackets), but new enough: {names}"
+        return Finding("ℹ️", en, f"与固定的版本（括号内）不同，但不算旧：{names}", found)
     names = ", ".join(f"{name} {found[name]}" for name in STACK)
     return Finding("✅", f"as tested: {names}", "与课程测试过的版本一致", found)
 
@@ -125,7 +129,7 @@ def look_at_model() -> Finding:
 
 def look_at_font() -> Finding:
     """Look whether the Chinese font for figures is there."""
-    fonts = sorted((root() / "helpers" / "fonts").glob("*.otf"))
+    fonts = sorted((root() / "helpers" / "show" / "fonts").glob("*.otf"))
     if fonts:
         return Finding("✅", fonts[0].name, fonts[0].name, str(fonts[0]))
     return Finding(
@@ -144,3 +148,15 @@ def look_at_hub() -> Finding:
         f"{url} 无法访问；tiny 档位不需要网络",
         False,
     )
+
+
+def main() -> None:
+    """Print what the doctor finds, and the oldest versions that the lessons run on."""
+    quiet()
+    examine()
+    oldest = ", ".join(f"{name} {version}" for name, version in OLDEST.items())
+    say(f"   the lessons run from these versions on: {oldest}", "以上是课程能用的最低版本")
+
+
+if __name__ == "__main__":
+    main()

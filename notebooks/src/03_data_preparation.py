@@ -778,7 +778,7 @@ split = {
     "by article ｜ 按法条划分": scored(*learner, by_article),
 }
 
-names |= {"facts": "facts ｜ 事实"}
+names |= {"facts": "facts ｜ 法条四项"}
 for way, marks in zip(("row", "article"), split.values(), strict=True):
     claim(f"data_split_by_{way}", share(marks["facts"]))
 plots.bars(

@@ -586,7 +586,7 @@ names = {
     "form": "form ｜ 格式",
     "conduct": "conduct ｜ 违法事实",
     "term": "term ｜ 术语",
-    "facts": "facts ｜ 事实",
+    "facts": "facts ｜ 法条四项",
     "all": "all right ｜ 全对",
 }
 fig = plots.bars(

@@ -20,8 +20,8 @@ IMAGE = {
     "numpy": "2.1.3",
     "transformers": "5.15.0",
     "peft": "0.20.0",
-    "datasets": "4.0.0",
-    "pyarrow": "18.1.0",
+    "datasets": "4.8.0",
+    "pyarrow": "21.0.0",
     "torchao": "0.10.0",
 }
 PINS = {"trl": "1.16.0", "bitsandbytes": "0.50.2", "torch": "2.13.0"}
@@ -30,7 +30,9 @@ PINS = {"trl": "1.16.0", "bitsandbytes": "0.50.2", "torch": "2.13.0"}
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
     """Start as on a laptop where nothing was set."""
-    for name in ("CUDA_VISIBLE_DEVICES", "HF_ENDPOINT", "HF_HUB_DISABLE_XET", *MARKS.values()):
+    jax = ("JAX_PLATFORMS", "XLA_PYTHON_CLIENT_PREALLOCATE")
+    hub = ("HF_ENDPOINT", "HF_HUB_DISABLE_XET")
+    for name in ("CUDA_VISIBLE_DEVICES", *hub, *jax, *MARKS.values()):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -62,12 +64,12 @@ def image(monkeypatch):
             packages.pop(arguments[-1])
         else:
             packages.update(a.split("==") for a in arguments if "==" in a)
-            packages.update(datasets="5.2.0", pyarrow="21.0.0")
+            packages.update(pyarrow="24.0.0")  # free to move with datasets
 
     monkeypatch.setattr(platforms, "installed", packages.get)
     monkeypatch.setattr(platforms, "pip", pip)
     monkeypatch.setattr(platforms, "pinned", lambda: PINS)
-    for name in ("torch", "datasets", "pyarrow"):
+    for name in ("torch", "datasets", "pyarrow", "transformers", "huggingface_hub"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return packages, calls
 
@@ -104,6 +106,89 @@ def test_only_an_old_torchao_goes(image, version, calls_made):
     packages["torchao"] = version
     platforms.remove_old_torchao()
     assert len(calls) == calls_made
+
+
+def test_a_package_too_old_is_replaced_by_the_oldest_that_works(image, monkeypatch, capsys):
+    packages, calls = image
+    packages |= {"transformers": "5.0.0", "tokenizers": "0.22.1", "datasets": "4.0.0"}
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    platforms.prepare()
+    oldest = platforms.OLDEST
+    arguments, frozen = calls[-1]
+    wanted = ["trl==1.16.0", "bitsandbytes==0.50.2"]
+    wanted += [f"{name}=={oldest[name]}" for name in ("transformers", "datasets")]
+    assert list(arguments[-4:]) == wanted
+    # neither is held back by the constraints, nor are the tokenizers that come with transformers
+    assert frozen == ["torch==2.11.0+cu128", "numpy==2.1.3", "peft==0.20.0"]
+    assert f"transformers 5.0.0 → {oldest['transformers']}" in capsys.readouterr().out
+    platforms.prepare()
+    assert calls[-1][0] is arguments  # mended: nothing more to do
+
+
+def test_an_old_trl_is_replaced_by_the_pinned_one(image, monkeypatch):
+    packages, calls = image
+    packages |= {"trl": "0.25.0", "bitsandbytes": "0.50.2"}
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
+    platforms.prepare()
+    assert calls[-1][0][-1] == "trl==1.16.0"
+
+
+@pytest.mark.parametrize("name", platforms.IRREPLACEABLE)
+def test_an_old_torch_or_numpy_is_named_and_left(image, monkeypatch, capsys, name):
+    packages, calls = image
+    packages[name] = "1.9.0+cu1"
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
+    platforms.prepare()
+    said = f"{name} 1.9.0+cu1 (≥ {platforms.OLDEST[name]})"
+    assert f"⚠️ older than the lessons were tried on: {said}" in capsys.readouterr().out
+    arguments, frozen = calls[-1]
+    assert not any(a.startswith(f"{name}==") for a in arguments)
+    assert f"{name}==1.9.0+cu1" in frozen
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [("5.1.9", True), ("5.2.0", False), ("5.2", False), ("5.10.0", False), ("4.57.6", True),
+     ("5.2.0.dev0", False), ("5.15.0+local", False), (None, False)],
+)  # fmt: skip
+def test_versions_are_compared_as_numbers(image, monkeypatch, version, old):
+    packages, _ = image
+    monkeypatch.setattr(platforms, "OLDEST", {"transformers": "5.2.0"})
+    packages["transformers"] = version
+    assert platforms.too_old() == ({"transformers": version} if old else {})
+
+
+def test_a_replaced_package_that_was_loaded_asks_for_a_restart(image, monkeypatch):
+    packages, _ = image
+    packages["transformers"] = "5.0.0"
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
+    monkeypatch.setitem(sys.modules, "transformers", sys)
+    with pytest.raises(CourseError, match=r"transformers was already loaded.*请重启会话"):
+        platforms.prepare()
+
+
+def test_the_oldest_versions_are_no_newer_than_the_pins_and_stand_in_the_readme():
+    pins, text = platforms.pinned(), (root() / "README.md").read_text(encoding="utf-8")
+    for name, version in platforms.OLDEST.items():
+        assert platforms.release(version) <= platforms.release(pins[name])
+    listed = ", ".join(f"{name} {version}" for name, version in platforms.OLDEST.items())
+    assert listed in text, f"README.md should list: {listed}"
+
+
+def test_jax_where_it_is_installed_leaves_the_gpu_alone(tmp_path):
+    """bm25s imports JAX, and JAX would take the card: it is told not to before anything loads."""
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text(
+        "import os\nprint('jax on', os.environ.get('JAX_PLATFORMS'))\nraise ImportError('enough')\n"
+    )
+    code = "from helpers import platforms; platforms.prepare(); import bm25s.selection"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
+    for chosen, said in (({}, "cpu"), ({"JAX_PLATFORMS": "cuda"}, "cuda")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=root(), capture_output=True, text=True,
+            env=clean | {"PYTHONPATH": str(tmp_path)} | chosen,
+        )  # fmt: skip
+        assert done.stdout.splitlines()[:1] == [f"jax on {said}"], done.stderr
 
 
 def test_kaggle_keeps_a_choice_of_gpu_that_is_made_already(image, monkeypatch):

@@ -68,13 +68,20 @@ def test_little_disk_and_memory_are_marked(monkeypatch, free, mark):
         ({}, "✅", "as tested"),
         ({"torch": "2.13.0+cu128"}, "✅", "as tested"),
         ({"transformers": "5.15.0"}, "ℹ️", "transformers 5.15.0 (5.23.0)"),
+        (
+            {"transformers": "5.1.0"},
+            "❌",
+            f"transformers 5.1.0 (≥ {platforms.OLDEST['transformers']}): pip",
+        ),
         ({"trl": None}, "❌", "missing trl: pip install -r requirements.txt"),
     ],
 )
 def test_versions_are_held_against_the_pins(monkeypatch, versions, mark, said):
-    pins = dict.fromkeys(doctor.STACK, "1.0") | {"torch": "2.13.0", "transformers": "5.23.0"}
+    pins = platforms.pinned()
+    pins |= {"torch": "2.13.0", "transformers": "5.23.0"}
     monkeypatch.setattr(doctor, "pinned", lambda: pins)
-    monkeypatch.setattr(doctor, "installed", lambda name: (pins | versions)[name])
+    for module in (doctor, platforms):
+        monkeypatch.setattr(module, "installed", lambda name: (pins | versions)[name])
     found = doctor.look_at_versions()
     assert (found.mark, said in found.en) == (mark, True), found
 
@@ -83,6 +90,18 @@ def test_the_installed_stack_is_the_pinned_one():
     pins = platforms.pinned()
     for name in doctor.STACK:
         assert platforms.installed(name).split("+")[0] == pins[name], name
+
+
+def test_in_a_terminal_the_doctor_names_the_oldest_versions_too(capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "reachable", lambda url: False)
+    doctor.main()
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(NAMES)
+    assert f"transformers {platforms.OLDEST['transformers']}" in last
+
+
+def test_the_font_of_the_figures_is_found():
+    assert doctor.look_at_font().mark == "✅"
 
 
 def test_a_missing_model_and_font_are_named(monkeypatch, tmp_path):
