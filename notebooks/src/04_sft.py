@@ -438,10 +438,10 @@ say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {train
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
-# The share is 21 % because Xiaoxi is small and our rank is high: the number of LoRA's weights grows with a layer's width, the layer itself with the square of its width. This does not contradict the notes, which speak of large models. On a 7B model the same `r=32` is about 1 %; their own setting, a low rank on `q_proj` and `v_proj`, stays near 0.1 % there. Notebook 02 does the counting.
+# The share is 21 % because Xiaoxi is small and our rank is high: the number of LoRA's weights grows with a layer's width, the layer itself with the square of its width. This does not contradict the notes, which speak of large models. On a 7B model the same `r=32` is about 1 %; their own setting, a low rank on `q_proj` and `v_proj`, is 0.03 % there. Notebook 02 does the counting.
 
-# %% [markdown] lang="zh" of="933fe580"
-# 比例有 21 %，是因为小溪小、我们用的秩又大：LoRA 的权重数随层宽线性增长，而层本身按平方增长。这并不说明讲义错了，讲义说的是大模型。同样的 `r=32`，放到 7B 模型上只占约 1 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里就是约 0.1 %。怎么数，见 notebook 02。
+# %% [markdown] lang="zh" of="782da3f4"
+# 比例有 21 %，是因为小溪小、我们用的秩又大：LoRA 的权重数随层宽线性增长，而层本身按平方增长。这并不说明讲义错了，讲义说的是大模型。同样的 `r=32`，放到 7B 模型上只占约 1 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里只占 0.03 %。怎么数，见 notebook 02。
 
 # %% [markdown] lang="en"
 # **From Xiaoxi to your model.** Our settings suit Xiaoxi. A larger model usually wants lower rates, so do not copy ours.
