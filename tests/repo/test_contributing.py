@@ -81,7 +81,7 @@ def test_a_command_parses(line):
         case ["git", command, *rest]:
             options = {x for x in rest if x.startswith("--")} - {"--"}
             assert options <= GIT[command]
-        case ["grep", "-nE", _, *paths]:
+        case ["grep", "-nE", _, *paths] | ["deptry", *paths]:
             assert all(made_by_new(p) or (ROOT / p).exists() for p in paths)
         case _:
             assert line == "source .venv/bin/activate"
