@@ -1,36 +1,34 @@
-"""Check rows of messages; every bad line is named with its reason and its mend."""
+"""What is wrong with a conversation that a model should learn; every bad one is named."""
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from helpers.data.jsonl import Problem, Row, scan_jsonl
+from helpers.data.jsonl import Problem, Row, Wrong
 
-# the keys that tell a format; notebook 03 converts the others to messages
-FORMATS = {
-    "messages": ("messages",),
-    "sharegpt": ("conversations",),
-    "preference": ("chosen", "rejected"),
-    "prompt_completion": ("prompt", "completion"),
-    "alpaca": ("instruction", "output"),
-}
 ROLES = ("system", "user", "assistant")
-Wrong = tuple[str, str, str, str]  # reason in English and Chinese, mend in English and Chinese
-
-
-def detect_format(row: Row) -> str | None:
-    """Return the name of the format that the row's keys tell (see FORMATS), or None."""
-    return next((name for name, keys in FORMATS.items() if set(keys) <= row.keys()), None)
-
-
-def check_file(path: Path | str) -> tuple[list[Row], list[Problem]]:
-    """Return the good rows of a JSONL file of messages, and a problem for every bad line."""
-    return _check(scan_jsonl(path))
+MEDIA = ("image", "images", "audio", "audios", "video", "videos")
+CALLS = ("tool_calls", "function_call")
+# what chat templates write between turns; a tokenizer reads it as control, not as text
+CONTROL = re.compile(
+    r"<\|[A-Za-z][\w-]*\|>|<｜[^｜<>\n]{1,40}｜>|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>"
+)
+ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
+QUOTED = re.compile(r"(['\"`])(?:\\u[0-9a-fA-F]{4})+\1")  # code that shows an escape
+INVISIBLE = "\u115f\u1160\u2800\u3164\uffa0"  # letters by their class, blank on the screen
 
 
 def check_messages(rows: Iterable[Row]) -> tuple[list[Row], list[Problem]]:
     """Return the good rows, and a problem for every bad one; rows count from 1."""
-    return _check(enumerate(rows, 1))
+    good, problems = [], []
+    for number, row in enumerate(rows, 1):
+        if wrong := wrong_row(row):
+            problems.append(Problem(number, *wrong))
+        else:
+            good.append(row)
+    return good, problems
 
 
 def require_messages(rows: Iterable[Row], path: Path | str = "rows") -> list[Row]:
@@ -41,41 +39,33 @@ def require_messages(rows: Iterable[Row], path: Path | str = "rows") -> list[Row
     return good
 
 
-def _check(numbered: Iterable[tuple[int, Row | Problem]]) -> tuple[list[Row], list[Problem]]:
-    good, problems = [], []
-    for number, row in numbered:
-        if isinstance(row, Problem):
-            problems.append(row)
-        elif wrong := _wrong_row(row):
-            problems.append(Problem(number, *wrong))
-        else:
-            good.append(row)
-    return good, problems
-
-
-def _wrong_row(row: Any) -> Wrong | None:
-    """Return the first thing wrong with a row, or None."""
+def wrong_row(row: Any) -> Wrong | None:
+    """Return the first thing wrong with a row of messages, or None."""
     row = row if isinstance(row, dict) else {}
-    messages, found = row.get("messages"), detect_format(row)
-    if isinstance(messages, list) and messages:
-        broken = (_wrong_message(n, message) for n, message in enumerate(messages, 1))
-        return next(filter(None, broken), None) or _wrong_order([m["role"] for m in messages])
-    if found not in (None, "messages"):
-        return (f"this row is in the {found} format", f"这一行是 {found} 格式",
-                "convert it to messages (notebook 03 shows how)",
-                "先转换成 messages 格式（做法见 03 号 notebook）")  # fmt: skip
-    shape = (
-        '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}'
+    messages = row.get("messages")
+    if not isinstance(messages, list) or not messages:
+        shape = '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", …}]}'
+        return ('no list of messages under "messages"', '"messages" 下没有消息列表',
+                f"write {shape}; to_messages converts other formats",
+                f"写成 {shape}；其他格式可用 to_messages 转换")  # fmt: skip
+    found = (_wrong_message(n, message) for n, message in enumerate(messages, 1))
+    return (next(filter(None, found), None) or _wrong_order([m["role"] for m in messages])
+            or _wrong_fields(row) or _escaped_twice(messages))  # fmt: skip
+
+
+def visible(text: str) -> bool:
+    """Tell whether a text shows anything: blanks and characters of no width alone do not."""
+    return any(
+        not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc", "Mn") and c not in INVISIBLE
+        for c in text
     )
-    return ('no list of messages under "messages"', '"messages" 下没有消息列表',
-            f"write {shape}", f"写成 {shape}")  # fmt: skip
 
 
 def _wrong_message(n: int, message: Any) -> Wrong | None:
     """Return what is wrong with the n-th message of a row, or None."""
     message = message if isinstance(message, dict) else {}
     role, content = message.get("role"), message.get("content")
-    if role == "tool" or message.get("tool_calls"):
+    if role == "tool" or any(message.get(key) for key in CALLS):
         return (f"message {n} calls or answers a tool, which this course does not support",
                 f"第 {n} 条消息涉及工具调用，本课程不支持",
                 "leave the row out, or write the call as plain text",
@@ -91,15 +81,34 @@ def _wrong_message(n: int, message: Any) -> Wrong | None:
                 f"use one of {', '.join(ROLES)}",
                 f"只用 {'、'.join(ROLES)} 这三种角色")  # fmt: skip
     if not isinstance(content, str):
-        kind = type(content).__name__
-        return (f"the content of message {n} is {kind}, not text",
-                f"第 {n} 条消息的内容是 {kind}，不是文本",
-                "write the content as one string", "把内容写成一个字符串")  # fmt: skip
-    if not content.strip() and role != "system":
+        return _no_text(n, content)
+    if not visible(content) and role != "system":
         en, zh = ("answer", "回答") if role == "assistant" else ("question", "提问")
         return (f"message {n} is an empty {en}", f"第 {n} 条消息是空的{zh}",
                 f"write the {en}, or leave the row out", f"补上{zh}，或去掉这一行")  # fmt: skip
+    token = CONTROL.search(content)
+    if token or (content.rstrip().endswith("</s>") and "<s>" not in content):
+        token = token[0] if token else "</s>"
+        return (f"message {n} holds {token}, a control token of chat templates",
+                f"第 {n} 条消息里有对话模板的控制符 {token}",
+                "write each turn as a message of its own; the template adds such tokens",
+                "每一轮写成单独的一条消息，控制符由模板添加")  # fmt: skip
     return None
+
+
+def _no_text(n: int, content: Any) -> Wrong:
+    """Say what the content of a message is, if no text: an image, say, or nothing."""
+    kind = type(content).__name__
+    parts = content if isinstance(content, list) else []
+    types = {part.get("type") for part in parts if isinstance(part, dict)} - {"text", None}
+    if types:
+        kind = ", ".join(sorted(map(str, types)))
+        return (f"message {n} holds parts that are no text ({kind}), which this course does not "
+                "support", f"第 {n} 条消息含有非文本内容（{kind}），本课程不支持",
+                "leave the row out", "去掉这一行")  # fmt: skip
+    return (f"the content of message {n} is {kind}, not text",
+            f"第 {n} 条消息的内容是 {kind}，不是文本",
+            "write the content as one string", "把内容写成一个字符串")  # fmt: skip
 
 
 def _wrong_order(roles: list[str]) -> Wrong | None:
@@ -112,3 +121,37 @@ def _wrong_order(roles: list[str]) -> Wrong | None:
             "a system message at most once and first, then user and assistant in turn, "
             "the assistant last",
             "开头最多一条 system，然后 user 与 assistant 交替，以 assistant 结尾")  # fmt: skip
+
+
+def _wrong_fields(row: Row) -> Wrong | None:
+    """Return what else keeps a row from being learned: media, a bad mark, no answer to learn."""
+    media = next((key for key in MEDIA if row.get(key)), None)
+    if media:
+        return (f'the row needs its "{media}", which this course does not support',
+                f'这一行离不开它的 "{media}"，本课程不支持',
+                "leave the row out", "去掉这一行")  # fmt: skip
+    for key in ("label", "kto_tag"):
+        if row.get(key) is False or str(row.get(key)).strip().lower() == "false":
+            return (f'"{key}" is false: this is an example of a bad answer',
+                    f'"{key}" 为 false：这是坏回答的例子',
+                    "leave it out here; KTO learns from such rows",
+                    "这里不用它；这种数据是给 KTO 用的")  # fmt: skip
+    if all(m.get("train") is False for m in row["messages"] if m["role"] == "assistant"):
+        return ("every answer is marked as not to be learned", "每条回答都标明了不参与训练",
+                "set weight, loss or train of one answer", "至少让一条回答参与训练")  # fmt: skip
+    return None
+
+
+def _escaped_twice(messages: list[dict[str, Any]]) -> Wrong | None:
+    """Name a text that is mostly \\u4f60 in letters; code that shows an escape is none."""
+    for text in (message["content"] for message in messages):
+        if "\\u" not in text or not text.isascii():
+            continue
+        bare = QUOTED.sub("", text)
+        chinese = [e for e in ESCAPE.findall(bare) if "\u2e80" <= chr(int(e[2:], 16)) <= "\uffee"]
+        if len(chinese) > len(re.findall(r"[A-Za-z]+", ESCAPE.sub(" ", bare))):
+            return ("a text holds escapes as letters, such as \\u4f60: it was escaped twice",
+                    "文本里有 \\u4f60 这样的字样：转义了两次",
+                    "write the file with ensure_ascii=False, once",
+                    "写文件时用 ensure_ascii=False，只编码一次")  # fmt: skip
+    return None

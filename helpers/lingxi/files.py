@@ -1,14 +1,10 @@
 """The files of Lingxi, data/lingxi/*.jsonl: read them, and pick rows."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers.base import CourseError, root
 from helpers.data.jsonl import Row, read_jsonl
-
-if TYPE_CHECKING:
-    pass
-
 
 WORLD = ("code", "amendment", "train", "eval", "preferences", "general", "dirty")
 

@@ -3,8 +3,10 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
+from helpers.base import CourseError
 from helpers.data.jsonl import Row
 
 if TYPE_CHECKING:
@@ -70,17 +72,61 @@ def _batch_losses(model: "PreTrainedModel", pad: int, encoded: list) -> list[flo
 
 
 def encode(
-    tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]]
+    tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, Any]]
 ) -> tuple[list[int], list[int]]:
-    """Return a conversation's token ids, and 1 for each token that the assistant writes, else 0.
+    """Return a conversation's token ids, and 1 for each token that the assistant learns, else 0.
 
-    The end token of an answer counts: the model must learn to stop. Without `{% generation %}`
-    in its template, the last answer alone counts: what follows the rendered prompt.
+    The end token of an answer counts: the model must learn to stop. An answer with "train": False
+    does not count. Without `{% generation %}` in its template, the last answer that is learned
+    alone counts: what follows the rendered prompt. Raises CourseError when the template does not
+    let the answers be told apart.
     """
     options = {"return_dict": True, "tokenize": True}
+    learned = [m.get("train") is not False for m in messages if m["role"] == "assistant"]
     if re.search(r"\{%-?\s*generation\s*-?%\}", tokenizer.chat_template):
         both = tokenizer.apply_chat_template(messages, return_assistant_tokens_mask=True, **options)
-        return both["input_ids"], both["assistant_masks"]
+        return both["input_ids"], _without(both["assistant_masks"], learned)
+    while any(learned) and messages[-1].get("train") is False:  # nothing after it is learned
+        messages = messages[:-2]
     ids = tokenizer.apply_chat_template(messages, **options)["input_ids"]
-    prompt = tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True, **options)
-    return ids, [int(n >= len(prompt["input_ids"])) for n in range(len(ids))]
+    start = _prompt_length(tokenizer, messages, ids) if any(learned) else len(ids)
+    return ids, [int(n >= start) for n in range(len(ids))]
+
+
+def _without(mask: list[int], learned: list[bool]) -> list[int]:
+    """Return the mask with the answers that are not learned set to 0; each is one stretch of 1s."""
+    if all(learned):
+        return mask
+    stretches = [[count, len(list(same))] for count, same in groupby(mask)]
+    answers = [stretch for stretch in stretches if stretch[0]]
+    if len(answers) != len(learned):
+        raise CourseError(
+            en="the template does not mark each answer apart, so that one of them cannot be left "
+            "unlearned. Mend: leave such rows out, or put {% generation %} around each answer.",
+            zh="对话模板没有把每条回答分开标出，无法只屏蔽其中一条。改法：去掉这样的行，"
+            "或在模板里用 {% generation %} 圈住每条回答。",
+        )
+    for stretch, keep in zip(answers, learned, strict=True):
+        stretch[0] = int(keep)
+    return [count for count, length in stretches for _ in range(length)]
+
+
+def _prompt_length(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, Any]], ids: list[int]
+) -> int:
+    """Return how many of the tokens belong to the prompt of the last answer."""
+    options = {"add_generation_prompt": True, "tokenize": False}
+    whole = tokenizer.apply_chat_template(messages, tokenize=False)
+    asked = tokenizer.apply_chat_template(messages[:-1], **options)
+    if not whole.startswith(asked):
+        raise CourseError(
+            en="the prompt that the template makes for generation is no beginning of its training "
+            f"text: it ends on {asked[-40:]!r}. Mend: put {{% generation %}} around the answers in "
+            "the template, or make the two agree.",
+            zh=f"对话模板在生成时用的提示（结尾是 {asked[-40:]!r}）不是训练文本的开头。"
+            "改法：在模板里用 {% generation %} 圈住回答，或让两者一致。",
+        )
+    prompt = tokenizer(asked, add_special_tokens=False)["input_ids"]
+    # where a token spans the border, it belongs to the answer
+    return next((n for n, (a, b) in enumerate(zip(ids, prompt, strict=False)) if a != b),
+                min(len(ids), len(prompt)))  # fmt: skip

@@ -825,13 +825,13 @@ nb03.split_by_article(split_by_article)
 # ## 8. Your own data ｜ 你自己的数据
 
 # %% [markdown] lang="en"
-# Set `DATA` at the top to the path of your file. It may be JSONL or a JSON array, in any format of section 2. Every row is checked. Good rows are saved as messages under `build/own`; each bad row is named with its number, the reason and the mend. Even a JSONL file of 2 GB is read line by line, in constant memory. Notebook 04 takes the same path in its own `DATA`. Without a path, the cell checks an example that has nearly every fault there is:
+# Set `DATA` at the top to the path of your file. It may be JSON or JSONL in any shape, CSV, Excel, Parquet or Arrow, zipped or not, with rows in any format of section 2. Every row is checked. Good rows are saved as messages under `build/own`; each bad row is named with its number, the reason and the mend. Even a JSONL file of 2 GB is read line by line, in constant memory. Notebook 04 takes the same path in its own `DATA`; in a terminal, `python tools/check_data.py FILE` prints the same report. Without a path, the cell checks an example that has nearly every fault there is:
 
-# %% [markdown] lang="zh" of="b5021760"
-# 把顶部的 `DATA` 设为你的文件路径，JSONL 或 JSON 数组都行，第 2 节的几种格式都认。每一行都会检查：好的以 messages 格式存到 `build/own`，坏的逐一写明行号、原因和改法。2 GB 的 JSONL 文件也是逐行读，占用的内存不会变大。notebook 04 的 `DATA` 接受同样的路径。不设的话，就检查一个几乎什么毛病都有的例子：
+# %% [markdown] lang="zh" of="7e758968"
+# 把顶部的 `DATA` 设为你的文件路径，各种写法的 JSON 或 JSONL、CSV、Excel、Parquet、Arrow 都行，压缩过的也行；行的格式，第 2 节的几种都认。每一行都会检查：好的以 messages 格式存到 `build/own`，坏的逐一写明行号、原因和改法。2 GB 的 JSONL 文件也是逐行读，占用的内存不会变大。notebook 04 的 `DATA` 接受同样的路径；在终端里执行 `python tools/check_data.py FILE`，打印的是同一份报告。不设的话，就检查一个几乎什么毛病都有的例子：
 
 # %%
-from helpers.data.check import own_file
+from helpers.data.check import check_file
 
 asked, told = (
     {"role": "user", "content": "闯红灯罚多少？"},
@@ -851,7 +851,7 @@ lines = [
 ]
 messy = root() / "build" / "own" / "messy.jsonl"
 messy.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
-print(own_file(DATA or messy))
+print(check_file(DATA or messy))
 
 # %% [markdown] lang="en"
 # This check looks at the form of a file. Four things it leaves to you:

@@ -76,9 +76,9 @@ from helpers.base import root, say
 from helpers.env import PROFILES, resolve, set_seed, threads
 from helpers.exercise import progress
 from helpers.lessons import nb04
-from helpers.data.check import own_dataset
-from helpers.data.check import to_dataset
 from helpers.model.adapters import load_adapter, save_adapter
+from helpers.model.checkpoint import last_whole_checkpoint
+from helpers.model.dataset import to_dataset, training_set
 from helpers.model.generate import chat_prompt, generate
 from helpers.model.load import load, parameter_counts
 from helpers.model.loss import answer_losses, encode
@@ -681,14 +681,14 @@ say(f"{kilobytes:.0f} KB; loaded again: {en} answers", f"{kilobytes:.0f} KB；�
 # ```
 
 # %% [markdown] lang="en"
-# **Your own data.** Set `DATA` at the top to the path of your file. It has one JSON object a line, such as `{"instruction": "…", "output": "…"}` (for other formats see notebook 03). Run the notebook again: the same trainer learns your rows and saves an adapter. Bad lines are named and left out. If memory runs out, halve `per_device_train_batch_size` and double `gradient_accumulation_steps`: each step stays nearly the same and needs less memory.
+# **Your own data.** Set `DATA` at the top to the path of your file. The simplest has one JSON object a line, such as `{"instruction": "…", "output": "…"}` (notebook 03 names the other kinds). Run the notebook again: the same trainer learns your rows and saves an adapter. Bad lines are named and left out. If memory runs out, halve `per_device_train_batch_size` and double `gradient_accumulation_steps`: each step stays nearly the same and needs less memory.
 
-# %% [markdown] lang="zh" of="d666435e"
-# **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，每行一个 JSON 对象，例如 `{"instruction": "…", "output": "…"}`（其他格式见 notebook 03），再运行一遍：同一个训练器就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。内存不够？`per_device_train_batch_size` 减半，`gradient_accumulation_steps` 加倍：每一步的效果几乎一样，内存更省。
+# %% [markdown] lang="zh" of="04cc0191"
+# **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，最简单的是每行一个 JSON 对象，例如 `{"instruction": "…", "output": "…"}`（其他种类见 notebook 03），再运行一遍：同一个训练器就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。内存不够？`per_device_train_batch_size` 减半，`gradient_accumulation_steps` 加倍：每一步的效果几乎一样，内存更省。
 
 # %%
 if DATA:
-    own, report = own_dataset(DATA)
+    own, report = training_set(DATA, tokenizer)
     print(report)
     mine = get_peft_model(load(setup)[0], lora)
     data = {"train_dataset": own, "processing_class": tokenizer}
@@ -993,7 +993,7 @@ def twelve(name, callbacks=(), resume=False):
         processing_class=tokenizer,
     )
     run.remove_callback(PrinterCallback)
-    run.train(resume_from_checkpoint=resume)
+    run.train(resume_from_checkpoint=last_whole_checkpoint(args.output_dir) if resume else None)
     return {row["step"]: row["loss"] for row in run.state.log_history if "loss" in row}
 
 

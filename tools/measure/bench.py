@@ -62,7 +62,7 @@ def trainer_run(model, tokenizer, rows, lr, num_epochs, seed, variant):
     from transformers.utils import logging
     from trl import SFTConfig, SFTTrainer
 
-    from helpers.data.check import to_dataset
+    from helpers.model.dataset import to_dataset
     from helpers.model.train import score_labels_only
 
     if variant == "ours":

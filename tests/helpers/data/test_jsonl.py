@@ -1,4 +1,4 @@
-"""JSONL and messages: every kind of bad input is named, and a failed save harms nothing."""
+"""JSONL: every kind of bad line is named, and a failed save harms nothing."""
 
 import errno
 import json
@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from helpers import base
 from helpers.base import CourseError
-from helpers.data import formats, jsonl, messages
-from helpers.lingxi import files as data
+from helpers.data import jsonl
 
 USER = {"role": "user", "content": "报告：占道停车"}
 ANSWER = {"role": "assistant", "content": "第12条"}
@@ -100,7 +99,7 @@ WRONG = {  # what the line is, the reason in Chinese
 
 @pytest.mark.parametrize(("raw", "zh"), WRONG.items(), ids=range(len(WRONG)))
 def test_every_reason_is_told_in_chinese(raw, zh):
-    problem = jsonl.parse_line(1, raw)
+    problem = jsonl.parse_line(1, raw, jsonl.Decoder())
     assert zh in f"{problem.zh}。{problem.mend_zh}"
     assert not english(problem.zh) and not english(problem.mend_zh)
 
@@ -108,33 +107,33 @@ def test_every_reason_is_told_in_chinese(raw, zh):
 @pytest.mark.parametrize("raw", [b'{"a": [1,]}', b'{"a": 1,}'])
 def test_a_trailing_comma_in_any_python(raw):
     """Python 3.13 has reasons of its own for it."""
-    assert not english(jsonl.parse_line(1, raw).zh)
+    assert not english(jsonl.parse_line(1, raw, jsonl.Decoder()).zh)
 
 
 def test_reasons_of_a_later_python_are_never_left_in_english():
     for reason in [*jsonl.REASONS, "Some reason of Python 3.99"]:
-        problem = jsonl.malformed(2, b"", json.JSONDecodeError(reason, "{}", 1))
-        assert reason in problem.en and not english(problem.zh)
+        en, zh, _, _ = jsonl.malformed(json.JSONDecodeError(reason, "{}", 1), 2, "{", "}")
+        assert reason in en and not english(zh)
 
 
 @given(cut=st.integers(0, 60), put=st.text('"{}[],:\\\t1eNu ', max_size=2))
 def test_whatever_is_wrong_the_chinese_half_is_chinese(cut, put):
     raw = b'{"a": "\\u4f60\\n", "b": [1, -2.5e3, true, null, {"c": "d"}], "e": ""}'
-    problem = jsonl.parse_line(2, raw[:cut] + put.encode() + raw[cut + 1 :])
+    problem = jsonl.parse_line(2, raw[:cut] + put.encode() + raw[cut + 1 :], jsonl.Decoder())
     if isinstance(problem, jsonl.Problem):
         assert not english(problem.zh)
 
 
 @pytest.mark.parametrize("indent", ["", "   ", "\t", "\u3000"])
 def test_columns_are_counted_from_the_start_of_the_line(indent):
-    problem = jsonl.parse_line(1, f"{indent}{{'a': 1}}\r\n".encode())
+    problem = jsonl.parse_line(1, f"{indent}{{'a': 1}}\r\n".encode(), jsonl.Decoder())
     assert f"(column {len(indent) + 2})" in problem.en
-    assert jsonl.parse_line(1, f'{indent}{{"a": 1}}\r\n'.encode()) == {"a": 1}
+    assert jsonl.parse_line(1, f'{indent}{{"a": 1}}\r\n'.encode(), jsonl.Decoder()) == {"a": 1}
 
 
 @pytest.mark.parametrize("number", ["1e308", "-1.5", "0.1e-999", "1" * 4000])
 def test_numbers_that_can_be_written_again_are_read(tmp_path, number):
-    row = jsonl.parse_line(1, f'{{"a": {number}}}'.encode())
+    row = jsonl.parse_line(1, f'{{"a": {number}}}'.encode(), jsonl.Decoder())
     assert row == {"a": json.loads(number)}
     jsonl.write_jsonl(tmp_path / "a.jsonl", [row])
 
@@ -177,7 +176,7 @@ def test_utf16_is_named(tmp_path):
         (b'{"a": NaN}', "NaN is not a JSON value"),
         (b'{"a": 1} {"b": 2}', "Extra data"),
         (b"[" * 100_000, "JSON array"),
-        (b'[{"a": 1},', "JSON array; write one object a line"),
+        (b'[{"a": 1},', "JSON array"),
         (b'[{"a": 1}]', "an object is expected, found list"),
         (b'"text"', "an object is expected, found str"),
         (b'{"a": "\\ud83d"}', "half a character"),
@@ -193,9 +192,8 @@ def test_malformed_line_names_reason_and_mend(tmp_path, raw, reason):
 
 
 def test_both_halves_of_an_escaped_character_are_good(tmp_path):
-    assert jsonl.read_jsonl(write(tmp_path / "a.jsonl", b'{"a": "\\ud83d\\ude97"}')) == [
-        {"a": "🚗"}
-    ]
+    path = write(tmp_path / "a.jsonl", b'{"a": "\\ud83d\\ude97"}')
+    assert jsonl.read_jsonl(path) == [{"a": "🚗"}]
 
 
 def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
@@ -256,114 +254,3 @@ def test_a_place_that_cannot_be_written(tmp_path):
     with pytest.raises(CourseError, match="not saved") as caught:
         jsonl.write_jsonl(tmp_path / "file" / "a.jsonl", [GOOD])
     assert bilingual(str(caught.value)) and not english(caught.value.zh)
-
-
-def message(**fields):
-    return {"messages": [{**USER, **fields}, ANSWER]}
-
-
-BAD = [
-    ({"messages": [ANSWER, USER]}, "wrong order of roles: assistant → user"),
-    ({"messages": [USER]}, "wrong order of roles: user"),
-    ({"messages": [USER, ANSWER, USER]}, "wrong order"),
-    ({"messages": [USER, USER, ANSWER]}, "wrong order"),
-    ({"messages": [USER, {"role": "system", "content": "x"}, ANSWER]}, "wrong order"),
-    ({"messages": [{"role": "system", "content": "x"}]}, "wrong order"),
-    ({"messages": [USER, {"role": "assistant", "content": " \n"}]}, "message 2 is an empty answer"),
-    (message(content=""), "message 1 is an empty question"),
-    (message(content=None), "message 1 is NoneType, not text"),
-    (message(content=["x"]), "message 1 is list, not text"),
-    (message(role="judge"), "unknown role 'judge'"),
-    (message(role=["user"]), "unknown role"),
-    (message(role="tool"), "does not support"),
-    ({"messages": [USER, {"role": "assistant", "tool_calls": [{}]}]}, "does not support"),
-    ({"messages": [{"content": "x"}, ANSWER]}, 'message 1 has no "role"'),
-    ({"messages": [USER, {"role": "assistant"}]}, 'message 2 has no "content"'),
-    ({"messages": ["hello", ANSWER]}, 'message 1 has no "role"'),
-    ({"messages": []}, "no list of messages"),
-    ({"messages": "hello"}, "no list of messages"),
-    ({}, "no list of messages"),
-    ({"instruction": "x", "output": "y"}, "alpaca format"),
-    ({"conversations": []}, "sharegpt format"),
-]
-
-
-@pytest.mark.parametrize(("bad", "reason"), BAD)
-def test_a_bad_row_is_named_and_the_good_ones_kept(bad, reason):
-    good, problems = messages.check_messages([GOOD, bad, GOOD])
-    assert good == [GOOD, GOOD]
-    assert [problem.line for problem in problems] == [2]
-    assert reason in problems[0].en
-    assert problems[0].mend_en
-    assert problems[0].mend_zh
-    assert bilingual(str(problems[0]))
-
-
-def test_strict_check_raises_at_the_first_and_counts_the_others():
-    with pytest.raises(CourseError, match=r"my\.jsonl:2: .*Bad rows after it: 1") as caught:
-        messages.require_messages([GOOD, {}, GOOD, {}], "my.jsonl")
-    assert bilingual(str(caught.value))
-    assert messages.require_messages([GOOD]) == [GOOD]
-
-
-def test_system_and_several_turns_are_good():
-    row = {"messages": [{"role": "system", "content": ""}, USER, ANSWER, USER, ANSWER]}
-    assert messages.check_messages([row]) == ([row], [])
-
-
-def test_check_file_gathers_bad_json_and_bad_rows_with_true_line_numbers(tmp_path):
-    raw = b"\n".join([line(GOOD), b"", b"{broken", line({"messages": [USER]}), line(GOOD)])
-    good, problems = messages.check_file(write(tmp_path / "a.jsonl", raw))
-    assert good == [GOOD, GOOD]
-    assert [problem.line for problem in problems] == [3, 4]
-
-
-@given(row=st.dictionaries(st.sampled_from(["messages", "output", "x"]), values))
-def test_no_row_whatever_breaks_the_check(row):
-    good, problems = messages.check_messages([row])
-    assert len(good) + len(problems) == 1
-
-
-@given(
-    messages=st.lists(
-        st.fixed_dictionaries(
-            {"role": st.sampled_from(["system", "user", "assistant", "tool"])},
-            optional={"content": values},
-        )
-    )
-)
-def test_only_rows_that_train_pass(messages):
-    for row in messages.check_messages([{"messages": messages}])[0]:
-        turns = [m for m in row["messages"] if m["role"] != "system"]
-        assert [m["role"] for m in turns] == ["user", "assistant"] * (len(turns) // 2)
-        assert all(m["content"].strip() for m in turns)
-
-
-def test_world_names_the_command_that_makes_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "root", lambda: tmp_path)
-    with pytest.raises(CourseError, match="make world") as caught:
-        data.world("train")
-    assert "train.jsonl" in str(caught.value)
-    (tmp_path / "data" / "lingxi").mkdir(parents=True)
-    jsonl.write_jsonl(tmp_path / "data" / "lingxi" / "train.jsonl", [GOOD])
-    assert data.world("train") == [GOOD]
-    with pytest.raises(CourseError, match="choose one of code, amendment"):
-        data.world("../secret")
-
-
-def test_select_by_field_and_context():
-    rows = [
-        {"task": "notice", "lang": "en", "context": []},
-        {"task": "notice", "lang": "zh", "context": ["A012"]},
-        {"task": "question", "lang": "zh", "context": ["A001"]},
-    ]
-    assert data.select(rows, task="notice") == rows[:2]
-    assert data.select(rows, lang="zh", context=True) == rows[1:]
-    assert data.select(rows, context=False) == rows[:1]
-    assert data.select(rows, split="seen") == []
-
-
-def test_dataset_has_messages_alone():
-    ds = formats.to_dataset([{**GOOD, "gold": {"fine": 200}}, {**GOOD, "gold": {"fine": None}}])
-    assert ds.column_names == ["messages"]
-    assert ds[0]["messages"] == [USER, ANSWER]

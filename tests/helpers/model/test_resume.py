@@ -17,7 +17,7 @@ import json, sys
 from peft import LoraConfig, get_peft_model
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
-from helpers.data.check import to_dataset
+from helpers.model.dataset import to_dataset
 from helpers.env import set_seed
 from helpers.lingxi.files import select, world
 from helpers.model.load import load
