@@ -217,3 +217,18 @@ def test_ledger_is_well_formed_and_of_lessons_that_exist():
     lessons = {p.stem[:2] for p in source.sources(ROOT)}
     strangers = [c.id for c in ledger if c.notebook[:2] not in lessons]
     assert not strangers, f"no such lesson: {strangers}"
+
+
+def test_a_claim_that_is_a_timing_is_measured_in_a_cell_that_runs_alone():
+    cells = [
+        (path.name, cell)
+        for path in source.sources(ROOT)
+        for cell in source.read_source(path).cells
+        if cell.cell_type == "code"
+    ]
+    timed = [c.id for c in report.claims_of(ROOT) if c.timing]
+    assert timed
+    for name in timed:
+        found = [(p, source.tags(cell)) for p, cell in cells if f'claim("{name}"' in cell.source]
+        bad = [p for p, tags in found if "timing" not in tags]
+        assert not bad, f'{bad}: the cell that measures {name} needs tags=["timing"]'

@@ -26,9 +26,14 @@ class Gate:
         self._timing, self._seen, self._running = files  # `seen`: to look whether timing is taken
         self._note = folder / f"{name}.resting.json"
         self._busy, self._parent = threading.RLock(), os.getppid()
-        self._asks, self._since = False, None
-        self.rested = 0.0  # seconds
+        self._asks, self._since, self._rested = False, None, 0.0
         lock(self._running, "shared")
+
+    @property
+    def rested(self) -> float:
+        """Return the seconds that the kernel has rested so far."""
+        with self._busy:
+            return self._rested + (time.monotonic() - self._since if self._since else 0.0)
 
     def look(self) -> None:
         """Let the kernel rest or run, as the other lessons need; called several times a second."""
@@ -95,8 +100,8 @@ class Gate:
             with contextlib.suppress(psutil.Error):
                 process.resume()
         self._note.unlink(missing_ok=True)
-        self.rested += time.monotonic() - self._since
-        self._since = None
+        with self._busy:
+            self._rested, self._since = self.rested, None
 
 
 def lock(file: int, how: str, wait: bool = True) -> bool:
