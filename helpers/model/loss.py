@@ -1,11 +1,11 @@
 """What a model thinks of the right answers: the loss on their tokens, and nothing else."""
 
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from helpers.data.jsonl import Row
+from helpers.model.template import marks_answers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -78,7 +78,7 @@ def encode(
     in its template, the last answer alone counts: what follows the rendered prompt.
     """
     options = {"return_dict": True, "tokenize": True}
-    if re.search(r"\{%-?\s*generation\s*-?%\}", tokenizer.chat_template):
+    if marks_answers(tokenizer.chat_template):
         both = tokenizer.apply_chat_template(messages, return_assistant_tokens_mask=True, **options)
         return both["input_ids"], both["assistant_masks"]
     ids = tokenizer.apply_chat_template(messages, **options)["input_ids"]
