@@ -28,8 +28,8 @@ REASONS = {
         "小模型在 CPU 上用 float32 计算：在 CPU 上最快，各台机器结果也一致",
     ),
     "small": (
-        "no CUDA GPU: the 135 million weights of small compute on the CPU in float32, with patience",
-        "没有 CUDA GPU：small 的 1.35 亿个权重在 CPU 上用 float32 计算，要有耐心",
+        "no CUDA GPU: the 135 million weights compute on the CPU in float32: slow, but they do",
+        "没有 CUDA GPU：1.35 亿个权重在 CPU 上用 float32 计算，慢一些，但能跑",
     ),
     "none": (
         "no CUDA GPU: {profile} runs on the CPU, in float32 and slowly; tiny suits this machine",

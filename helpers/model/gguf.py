@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from helpers.base import CourseError, atomic_dir, root
+from helpers.base import CourseError, atomic_dir, root, say
 
 MAGIC = b"GGUF"
 # a real model of 135 million weights that the ordinary package index has: no hub is needed
@@ -74,3 +74,7 @@ def _convert(file: Path, folder: Path) -> None:
     made.generation_config = read.generation_config
     made.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    say(f"ready: {dequantised(small_model())}", "已就绪")

@@ -20,9 +20,10 @@ NOT_NEEDED = ["*.bin", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "*.pth", "origin
 def find_model(model: str | Path) -> Path:
     """Return a local folder with the model's files, fetching them if need be.
 
-    Order: a folder or a GGUF file; SmolLM2 of the profile small; the hub's cache; the hub (HF_ENDPOINT, if set, is its mirror); ModelScope, if
-    its package is installed; Xiaoxi, with a notice. Raises CourseError when a folder is not there
-    or holds no model, when the hub has no such model, and when the disk is full.
+    Order: SmolLM2 of the profile small, out of its package; a folder or a GGUF file; the hub's
+    cache; the hub (HF_ENDPOINT, if set, is its mirror); ModelScope, if its package is installed;
+    Xiaoxi, with a notice. Raises CourseError when a folder or file is not there or holds no model,
+    when the hub has no such model, and when the disk is full.
     """
     if str(model) == SMOLLM2:
         return dequantised(small_model())
