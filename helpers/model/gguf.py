@@ -4,8 +4,10 @@ GGUF holds weights for llama.cpp, mostly quantised. Transformers reads them back
 the quantisation rounded away stays lost.
 """
 
+import contextlib
 import hashlib
 import importlib.util
+import io
 from pathlib import Path
 
 from helpers.base import CourseError, atomic_dir, root, say
@@ -57,9 +59,10 @@ def _convert(file: Path, folder: Path) -> None:
 
     logging.disable_progress_bar()
     source = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
-    try:
-        read = AutoModelForCausalLM.from_pretrained(**source, dtype="float32")
-        tokenizer = AutoTokenizer.from_pretrained(**source)
+    try:  # a progress bar of transformers' that no setting turns off goes to stderr
+        with contextlib.redirect_stderr(io.StringIO()):
+            read = AutoModelForCausalLM.from_pretrained(**source, dtype="float32")
+            tokenizer = AutoTokenizer.from_pretrained(**source)
     except Exception as error:  # ValueError, KeyError and struct.error, by what is wrong
         raise CourseError(
             en=f"transformers can't read this GGUF file ({error}): is it whole? Of a known "

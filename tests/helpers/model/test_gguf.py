@@ -1,5 +1,7 @@
 """GGUF files become folders that train; what is no such file is named."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -36,8 +38,6 @@ def write_gguf(path, model, tokenizer, template=None, architecture="qwen2"):
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_rope_freq_base(10_000.0)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    import json
-
     told = json.loads(bpe.to_str())
     special = {token["id"]: token["content"] for token in told["added_tokens"]}
     words = {i: word for word, i in told["model"]["vocab"].items()} | special
@@ -72,8 +72,8 @@ def test_a_gguf_file_is_loaded_like_a_folder_and_trains(original, tmp_path):
     model, tokenizer = original
     path = write_gguf(tmp_path / "toy.gguf", model, tokenizer)
     again, words = load(path)
-    ids = torch.tensor([words("罚款：200元")["input_ids"]])
-    assert ids.tolist() == [tokenizer("罚款：200元")["input_ids"]]
+    ids = torch.tensor([words("罚款是多少元")["input_ids"]])
+    assert ids.tolist() == [tokenizer("罚款是多少元")["input_ids"]]
     with torch.no_grad():
         np.testing.assert_allclose(again(ids).logits, model(ids).logits, atol=1e-4)
     again(ids, labels=ids).loss.backward()
