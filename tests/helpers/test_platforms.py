@@ -69,7 +69,8 @@ def image(monkeypatch):
     monkeypatch.setattr(platforms, "installed", packages.get)
     monkeypatch.setattr(platforms, "pip", pip)
     monkeypatch.setattr(platforms, "pinned", lambda: PINS)
-    for name in ("torch", "datasets", "pyarrow", "transformers", "huggingface_hub"):
+    # as in a fresh session: other tests in this process have loaded them
+    for name in {*IMAGE, "trl", "bitsandbytes", "bm25s", "rensa", "accelerate", "huggingface_hub"}:
         monkeypatch.delitem(sys.modules, name, raising=False)
     return packages, calls
 
