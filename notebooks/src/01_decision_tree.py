@@ -703,7 +703,7 @@ def read():
     return score(untouched, "all", rag=True, who=retrained, among=amended_index)
 
 
-# %%
+# %% tags=["timing"]
 retrained = copy.deepcopy(student)  # section 3, run again, needs the model as it was
 spent, learned, reads = [0], [score(affected, "facts", rag=False)], [read()]
 for _ in range(1 if setup.smoke else 3):  # at half the rate: the form is known already

@@ -133,16 +133,10 @@ def test_no_path_of_one_machine():
     found = [
         f"{p.relative_to(ROOT)}:{i}: {line[:100]}"
         for p in files
-        for i, line in enumerate(p.read_text(encoding="utf-8").splitlines(), 1)
+        for i, line in enumerate(p.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         if MACHINE_PATH.search(line)
     ]
     assert not found
-
-
-def test_machine_path_pattern_finds_what_it_should():
-    for parts in (["", "home", "ann", "x"], ["", "Users", "ann", "x"], ["", "tmp", "abc", "x"]):
-        assert MACHINE_PATH.search("saved to " + "/".join(parts))
-    assert not MACHINE_PATH.search("see https://example.org/work/x and build/root/x")
 
 
 # --- front door ---------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import pytest
 
 from helpers.data.dedup import jaccard
 from helpers.data.jsonl import read_jsonl
-from helpers.data.messages import check_messages, detect_format
+from helpers.data.formats import detect_format
+from helpers.data.messages import check_messages
 from helpers.lingxi import facts, sampler, sentences
 from helpers.lingxi import words as common_words
 from helpers.lingxi.notice import parse_notice, read_field, refuses, score_notice, write_notice
