@@ -74,6 +74,8 @@ def test_a_command_parses(line):
             assert paths and all(made_by_new(p) or (ROOT / p).exists() for p in paths), line
         case ["python", "-m", "ruff", "format", "."]:
             pass
+        case ["python", script, "FILE"]:
+            assert (ROOT / script).is_file()
         case ["python", "-m", module, *rest]:
             parse(module, rest)
         case ["make", target, *settings]:

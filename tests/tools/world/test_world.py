@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from helpers.data.dedup import jaccard
-from helpers.data.jsonl import read_jsonl
 from helpers.data.formats import detect_format
+from helpers.data.jsonl import read_jsonl
 from helpers.data.messages import check_messages
 from helpers.lingxi import facts, sampler, sentences
 from helpers.lingxi import words as common_words
