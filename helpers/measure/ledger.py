@@ -24,7 +24,7 @@ VERDICTS = {
     "supported": "支持",
     "supported in part": "部分支持",
     "contradicted": "不成立",
-    "not shown": "未见差异",  # the interval holds no effect, or the comparison is not a fair one
+    "not shown": "未能证明",  # the interval holds no effect, or the comparison is not a fair one
     NOT_TESTABLE: "此处无法检验",
 }
 

@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-METHODS = {
+METHODS = {  # abbreviations are not translated
     "full": "all weights ｜ 全参数",
-    "lora": "LoRA ｜ 低秩",
-    "rslora": "rsLoRA ｜ 秩稳定",
-    "dora": "DoRA ｜ 分解",
-    "qlora": "QLoRA ｜ 4 比特",
-    "adapter": "bottleneck ｜ 瓶颈",
+    "lora": "LoRA",
+    "rslora": "rsLoRA",
+    "dora": "DoRA",
+    "qlora": "QLoRA",
+    "adapter": "bottleneck ｜ 瓶颈适配器",
     "prefix": "prefix ｜ 前缀",
-    "ia3": "IA3 ｜ 缩放",
+    "ia3": "IA3",
     "prompt": "soft prompt ｜ 软提示",
 }
 PLACES: dict[str, Any] = {  # targets by name -> what PEFT takes

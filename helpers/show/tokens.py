@@ -8,8 +8,8 @@ from typing import NamedTuple
 from helpers.base import CourseError
 
 COUNTED, MASKED, TURNS = "#BFDDF2", "#EEEEEE", ("#E3EEF7", "#FBEBCB")
-LEGEND = "underlined: counted in the loss; grey: masked ｜ 下划线：计入损失；灰色：被掩码"
-LEGEND_TEXT = "⟦counted in the loss⟧, rest masked ｜ ⟦⟧ 内计入损失，其余被掩码"
+LEGEND = "underlined: counted in the loss; grey: not counted ｜ 下划线：计入损失；灰色：不计入损失"
+LEGEND_TEXT = "⟦counted in the loss⟧, the rest not counted ｜ ⟦⟧ 内计入损失，其余不计入"
 
 
 class View(NamedTuple):
@@ -32,7 +32,7 @@ def token_colours(
     weights: Sequence[float] | None = None,
     ids: Sequence[int] | None = None,
 ) -> View:
-    """Show tokens one by one; with `weights` (0: masked, 1: counted) show the loss mask.
+    """Show tokens one by one; with `weights` (0: not counted, 1: counted) show the loss mask.
 
     Counted tokens are bold and underlined besides coloured, in text between ⟦ and ⟧; weights other
     than 0 and 1, and `ids`, stand small beside the token. A space shows as ␣, a newline as ↵.

@@ -13,19 +13,23 @@
 # | | see how much rank a real change of the weights needs |
 # | | choose method, rank and rate from recorded runs |
 # | **Before** | notebook 00; matrices and gradients |
-# | **`tiny`** | 2 minutes, 1.5 GB, any laptop |
+# | **`tiny`** | two to three minutes, 1.5 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
+#
+# Your numbers may differ from this text by a few points: the text was written from one run. If a result is within its usual range, all is well.
 
-# %% [markdown] lang="zh" of="9f209e6e"
+# %% [markdown] lang="zh" of="486f42ab"
 # | | |
 # |---|---|
 # | **你将** | 看懂二十行代码写成的 LoRA，它与常用库 PEFT 的完全一致 |
-# | | 不用加载模型，就算出它要训练多少权重 |
+# | | 不加载模型，就能算出 LoRA 在任何模型上要训练多少权重 |
 # | | 看清一次真实的权重变化究竟需要多大的秩 |
 # | | 根据训练记录选择方法、秩和学习率 |
 # | **先学** | notebook 00；矩阵与梯度 |
-# | **`tiny`** | 2 分钟，1.5 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | 两到三分钟，1.5 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
+#
+# 你得到的数可能和正文差几个百分点：正文是照一次运行写的。只要结果在通常范围内，就没有问题。
 
 # %% tags=["bootstrap"]
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
@@ -108,7 +112,7 @@ set_seed(SEED)
 # $W$ stays **frozen**; only $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$, without $\alpha/r$; section 5 shows what it does. The figure draws one layer to scale. (Where $B$ and $A$ would be too thin to see, it draws a hairline.)
 
 # %% [markdown] lang="zh" of="be2e83c7"
-# 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。本课程最初的讲义打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
+# 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。讲义（本课程的前身）打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
@@ -239,14 +243,14 @@ claim("lora_merge", ((unmerged - merged).abs().max() / unmerged.abs().max()).ite
 # ## 3. Count before you train ｜ 先数一数，再训练
 
 # %% [markdown] lang="en"
-# LoRA adds $r\,(n_\text{in} + n_\text{out})$ weights to a layer. A block of the model has four linear layers in its attention and three in its MLP, the part that works on each token alone. In Qwen2.5 several heads share keys and values, so `k_proj` and `v_proj` are narrower. To count, we load no model: the configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
+# LoRA adds $r\,(n_\text{in} + n_\text{out})$ weights to a layer. A block of the model has seven linear layers: three in its MLP, the part that works on each token alone, and four in its attention, `q_proj`, `k_proj`, `v_proj` and `o_proj`. These four make queries, keys, values and the output; for this lesson their names are enough. In Qwen2.5 several heads share keys and values, so `k_proj` and `v_proj` are narrower. To count, we load no model: the configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
 #
-# **Predict first**: the course notes put `r=8` on `q_proj` and `v_proj` (queries and values) and say that LoRA trains "~0.1 %", or "less than 1 %". Which model comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 with 0.5B, 1.5B or 7B?
+# **Predict first**: the course notes put `r=8` on `q_proj` and `v_proj` and say that LoRA trains "~0.1 %", or "less than 1 %". Which model comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 with 0.5B, 1.5B or 7B?
 
-# %% [markdown] lang="zh" of="5fc7ae02"
-# LoRA 给一层添上 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块里，注意力有四个线性层，MLP（逐个处理词元的部分）有三个；Qwen2.5 的几个注意力头共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
+# %% [markdown] lang="zh" of="3244a521"
+# LoRA 给一层添上 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块有七个线性层：MLP（逐个处理词元的部分）三个，注意力四个，即 `q_proj`、`k_proj`、`v_proj`、`o_proj`，分别算查询 q、键 k、值 v 和输出 o（这一课只要知道名字）。Qwen2.5 的几个注意力头共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
 #
-# **先猜一猜**：讲义取 `r=8`，只加在 `q_proj` 和 `v_proj`（查询和值）上，说 LoRA 只训练“约 0.1 %”或“不到 1 %”的权重。哪个模型最接近“约 0.1 %”：小溪，还是 Qwen2.5 的 0.5B、1.5B、7B？
+# **先猜一猜**：讲义取 `r=8`，只加在 `q_proj` 和 `v_proj` 上，说 LoRA 只训练“约 0.1 %”或“不到 1 %”的权重。哪个模型最接近“约 0.1 %”：小溪，还是 Qwen2.5 的 0.5B、1.5B、7B？
 
 
 # %%
@@ -270,13 +274,19 @@ configs = {"Xiaoxi ｜ 小溪": xiaoxi} | {name: Qwen2Config(**c) for name, c in
 
 # %%
 shares, wrong = {"qv": [], "all-linear": []}, 0
+say(
+    "r = 8; % = the trained weights among all, LoRA's own included",
+    "r = 8；% = 训练的权重占全部（含 LoRA 自己的）多少",
+)
 for name, c in configs.items():
     for places, of_place in shares.items():
         trainable, total = parameter_counts(adapt(empty(c), "lora", r=8, targets=places))
         of_place.append(100 * trainable / total)
     wrong += abs(trainable - formula(c, 8))
-    row = f"{trainable:11,} = {shares['all-linear'][-1]:5.2f} %, q v: {shares['qv'][-1]:6.3f} %"
-    print(f"{name:14} {total - trainable:14,} weights ｜ 权重, LoRA r = 8: {row}")
+    everywhere, on_qv = shares["all-linear"][-1], shares["qv"][-1]
+    print(f"{name}: {total - trainable:,} weights ｜ 权重")
+    print(f"  LoRA on all linear layers ｜ 加在所有线性层: {trainable:,} = {everywhere:.2f} %")
+    print(f"  on q_proj and v_proj ｜ 只加在 q_proj 和 v_proj: {on_qv:.3f} %")
 claim("lora_count", wrong)
 claim("lora_share_7b", shares["qv"][-1])
 claim("lora_share_xiaoxi", shares["qv"][0])
@@ -384,26 +394,26 @@ fig
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# With $B = 0$ only $B$ has a gradient at the first step; afterwards both have one. With $A = B = 0$ neither ever has one. With both random the model starts harmed, and at this high rate it soon recovers.
+# With $B = 0$ only $B$ has a gradient at the first step; afterwards both have one. With $A = B = 0$ neither ever has one. With both random the model starts harmed; in these twenty steps it recovers.
 #
 # One zero is enough. Which one? Our figure cannot tell: the random $B$ starts larger (± 0.35) than the random $A$ (± 0.09). On large models $B = 0$ [bears higher rates](https://arxiv.org/abs/2406.08447) than $A = 0$.
 
-# %% [markdown] lang="zh" of="a87ef514"
+# %% [markdown] lang="zh" of="dcaf6bc9"
 # $B = 0$ 时便利贴是空白的，模型从原来的样子出发。设 $G$ 为损失 $L$ 对 $W'$ 的梯度，则
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。$A = B = 0$ 时，梯度永远为零。两个都随机，模型一开始就被弄坏，不过学习率这么高，很快就补回来了。
+# $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。$A = B = 0$ 时，梯度永远为零。两个都随机，模型一开始就被弄坏，不过在这二十步里补回来了。
 #
 # 有一个为零就够了。该让哪个为零？这张图说明不了：随机的 $B$ 起点大（± 0.35），随机的 $A$ 起点小（± 0.09）。在大模型上，$B = 0$ 比 $A = 0$ [经得起更高的学习率](https://arxiv.org/abs/2406.08447)。
 
 # %% [markdown] lang="en"
-# Now we train for real, with our layer. Before and after, we score the model on 60 incidents under unseen articles (articles that no training row mentions), with three articles in the prompt. `form`: header and labels are right to the letter. `facts`: article number, fine, points and office are right. `all`: every line is right.
+# Now we train for real, with our layer. Before and after, we score the model on 60 incidents under unseen articles (articles that no training row mentions), with three articles in the prompt. `form`: header and field names are right to the letter. `facts`: article number, fine, points and office are right. `all`: every line is right.
 #
 # We also compute a **hash** over the frozen weights. It changes if a single bit changes. Expected: the same hash before and after training, and another one once merged.
 
-# %% [markdown] lang="zh" of="bfab0c25"
-# 下面正式训练，用我们自己写的层，训练前后各评一次分。评分用未见法条（训练里从没出现过的法条）下的 60 个事件，提示里给三条法条。`form`：标题和标签一字不差。`facts`：条号、罚款、记分、机关都写对。`all`：每一行都对。
+# %% [markdown] lang="zh" of="0cc2b88e"
+# 下面正式训练，用我们自己写的层，训练前后各评一次分。评分用没练过的法条（训练里从没出现过）下的 60 个事件，提示里给三条法条。`form`：标题和栏目名一字不差。`facts`：条号、罚款、记分、机关都写对。`all`：每一行都对。
 #
 # 训练前后再各算一次所有冻结权重的**哈希值**：基座只要动了一个比特，哈希值就会变。预期：训练前后相同；合并之后则不同。
 
@@ -423,9 +433,9 @@ set_seed(SEED)
 tuned = wrap(copy.deepcopy(base))
 losses = fit(tuned, tokenizer, train_rows, lr=lr, **common)
 after = digest(p for p in tuned.parameters() if not p.requires_grad)
-print(f"loss ｜ 损失 {losses[0]:.2f} → {losses[-1]:.2f}")
-print(f"before ｜ 之前 {before}\nafter ｜ 之后  {after}")
-print(f"merged ｜ 合并 {digest(merge(tuned).parameters())}")
+print(f"loss, first step → last ｜ 损失，第一步 → 最后一步: {losses[0]:.2f} → {losses[-1]:.2f}")
+print(f"hash before ｜ 训练前的哈希: {before}\nhash after ｜ 训练后的哈希:  {after}")
+print(f"hash when merged ｜ 合并后的哈希: {digest(merge(tuned).parameters())}")
 claim("lora_base_untouched", float(before != after))
 
 # %%
@@ -490,14 +500,14 @@ right.set_ylim(0.02, 0.6)
 fig
 
 # %% [markdown] lang="en"
-# Each point is the mean of five recorded runs on Xiaoxi (section 7). Left: at rank 8 a larger $\alpha$ learns more, until it breaks the model. Right: with $\alpha = 16$, LoRA's line is flat from rank 8 on. So the rate may stay, and more rank brings nothing.
+# Each point is the mean of five recorded runs on Xiaoxi. Left: at rank 8 a larger $\alpha$ learns more, until it breaks the model. Right: with $\alpha = 16$, LoRA's line is flat from rank 8 on. The rate need not change with the rank, but at this rate more rank brings nothing. (From 16 on, a higher rate has a slightly lower loss: section 7.)
 #
-# rsLoRA's line falls. Is that the rank's doing? At rank 64 its scale is that of LoRA with $\alpha \approx 45$. **Raising α at rank 8 helps as much**: $\alpha = 64$ reaches 0.029 there, rsLoRA at rank 64 reaches 0.031. So in these runs $\alpha = 16$ was too low at rank 8 and at rank 64, and the gain came from the scale.
+# rsLoRA's line falls. Is that the rank's doing? At rank 64 its scale is that of LoRA with $\alpha \approx 45$. **Raising α at rank 8 helps as much**: $\alpha = 64$ reaches 0.029 there, rsLoRA at rank 64 reaches 0.031. So $\alpha = 16$ was too low for this task at both ranks, and the gain came from the scale. It has a price: at rank 8, $\alpha = 64$ forgot 87 points of general skills, $\alpha = 16$ forgot 41 (section 8).
 
-# %% [markdown] lang="zh" of="f7ab9833"
-# 图上每个点是小溪五次训练记录的平均（见第 7 节）。左图：秩为 8 时，$\alpha$ 越大学得越多，大过了头就毁掉模型。右图：$\alpha = 16$ 时，LoRA 的线从秩 8 起是平的，学习率不用重调，可加大的秩什么也没换来。
+# %% [markdown] lang="zh" of="0bed5527"
+# 图上每个点是小溪五次训练记录的平均（见第 7 节）。左图：秩为 8 时，$\alpha$ 越大学得越多，大过了头就毁掉模型。右图：$\alpha = 16$ 时，LoRA 的线从秩 8 起是平的：换了秩，学习率不用重调，但在这个学习率下，把秩加大也没有好处。（从秩 16 起，学习率再高一档，损失还会略低一点：见第 7 节。）
 #
-# rsLoRA 的线在下降。这是秩的功劳吗？秩 64 时，它的缩放系数相当于 LoRA 取 $\alpha \approx 45$。**秩还是 8，只调大 α，也一样有效**：$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。可见在这些训练里，$\alpha = 16$ 对秩 8 和秩 64 都太低，好处来自缩放系数。
+# rsLoRA 的线在下降。这是秩的功劳吗？秩 64 时，它的缩放系数相当于 LoRA 取 $\alpha \approx 45$。**秩还是 8，只调大 α，也一样有效**：$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。可见在这些训练里，不论秩 8 还是秩 64，$\alpha = 16$ 对这项任务都太低，好处来自缩放系数。但这有代价：同是秩 8，$\alpha = 64$ 把通用能力忘掉了 87 个百分点，$\alpha = 16$ 是 41 个（见第 8 节）。
 
 # %% [markdown] lang="en"
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
@@ -561,12 +571,12 @@ nb02.new_alpha(new_alpha)
 # ## 6. How much rank does a change need? ｜ 一次改动需要多大的秩？
 
 # %% [markdown] lang="en"
-# LoRA assumes that $\Delta W$ has a low rank. We look at a real $\Delta W$: we train **all** weights and subtract the base. **Singular value decomposition** (SVD) writes each difference as a sum of matrices of rank 1, the largest first. Their sizes $\sigma_i$ are the singular values. The first $r$ parts hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of the squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
+# LoRA assumes that $\Delta W$ has a low rank. We look at a real $\Delta W$: we train **all** weights and subtract the base. **Singular value decomposition** (SVD) writes each difference as a sum of matrices of rank 1, the largest first. Their sizes $\sigma_i$ are the singular values. The first $r$ parts hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of the sum of all squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
 #
 # **Predict first**: there are at most 128 parts. How much do the first 8 hold? In random matrices of these shapes it is about 17 %.
 
-# %% [markdown] lang="zh" of="f7c52320"
-# LoRA 的前提是 $\Delta W$ 的秩很低。来看一个真的 $\Delta W$：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵（分量）之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占全部平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
+# %% [markdown] lang="zh" of="e8cb93c5"
+# LoRA 的前提是 $\Delta W$ 的秩很低。来看一个真的 $\Delta W$：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵（分量）之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占所有元素平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
 #
 # **先猜一猜**：最多 128 个分量里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
@@ -576,9 +586,8 @@ set_seed(SEED)
 fit(full, tokenizer, train_rows, lr=full_lr, **common)
 bare = dict(base.named_parameters())
 deltas = {n: (p - bare[n]).detach().float() for n, p in full.named_parameters() if p.ndim == 2}
-print(
-    f"matrices moved ｜ 动过的矩阵: {sum(bool(d.any()) for d in deltas.values())} / {len(deltas)}"
-)
+moved = sum(bool(d.any()) for d in deltas.values())
+print(f"matrices that training changed ｜ 训练改动了的矩阵: {moved} / {len(deltas)}")
 
 
 def energy(delta):
@@ -595,12 +604,12 @@ noise = torch.stack([energy(torch.randn_like(delta)) for delta in wide])
 # %% [markdown] lang="en"
 # A share of squares does not tell whether the model still works. So we **cut**: we keep only rank $r$ of each matrix's change and measure the model again. (Biases and norms are vectors and keep their change.) The test is strict. LoRA learns within rank $r$ from the start, so it may do better than a cut. And we cut the embedding too, which is also the output head here; LoRA leaves it as it is.
 #
-# **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
+# The dotted lines in the figure mark rank 8. **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
 
-# %% [markdown] lang="zh" of="0d998222"
-# 平方和的占比，说明不了模型还好不好用。那就**动手截断**：每个矩阵的改动只保留秩 $r$，再测一遍模型（偏置和归一化的权重是向量，改动原样保留）。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好；而且我们把词嵌入也截断了，它在这里同时是输出层，LoRA 却不动它。
+# %% [markdown] lang="zh" of="59d31646"
+# 平方和的占比，说明不了模型还好不好用。那就**动手截断**：每个矩阵的改动只保留秩 $r$，再测一遍模型（偏置和归一化的权重是向量，改动原样保留）。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好；而且我们把嵌入也截断了，它在这里同时是输出层，LoRA 却不动它。
 #
-# **先猜一猜**：128 个分量只留 8 个，学到的东西还在吗？
+# 图中的虚线标出秩 8。**先猜一猜**：128 个分量只留 8 个，学到的东西还在吗？
 
 
 # %%
@@ -625,7 +634,9 @@ whole = held_loss(full, valid)
 fig, (left, right) = style.figure(columns=2, width=9, height=3.8)
 thin = {"ΔW ｜ 改动": energies.mean(0), "random ｜ 随机": noise.mean(0)}
 thin = {name: (range(1, d + 1), held) for name, held in thin.items()}
-plots.curves(thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "share ｜ 占比", ax=left)
+plots.curves(
+    thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "of the squares ｜ 占平方和", ax=left
+)
 after_cut = {"cut ｜ 截断": (some, cut_loss), "uncut ｜ 不截断": (some, [whole] * len(some))}
 plots.curves(
     after_cut, "The loss after the cut ｜ 截断之后的损失", "rank ｜ 秩", "loss ｜ 损失", ax=right
@@ -638,18 +649,19 @@ for ax in (left, right):
     ax.axvline(8, color="#D55E00", linestyle=":")
 claim("lora_energy_8", 100 * energies[:, 7].mean().item())
 claim("lora_cut_8", cut_loss[some.index(8)] - whole)
-print(f"rank 8 ｜ 秩 8: {marks(cut(8))['all']}; uncut ｜ 不截断: {marks(full)['all']}")
+print(f"all right, cut to rank 8 ｜ 全对，截断到秩 8: {marks(cut(8))['all']}")
+print(f"all right, uncut ｜ 全对，不截断: {marks(full)['all']}")
 fig
 
 # %% [markdown] lang="en"
-# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. But cut to rank 8 the model writes none of 60 notices all right any more, where it wrote 77 % before. From rank 16 on the loss is nearly back. Our LoRA of rank 8 wrote 78 % (section 4). So this change, made by *full training*, does not fit into rank 8, and the *task* does.
+# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. But cut to rank 8 the model writes none of 60 notices all right any more, where it wrote 77 % before. (We scored the notices at rank 8 alone. At rank 16 the loss is about 0.05, still three times that of the uncut model.) Our LoRA of rank 8 wrote 78 % (section 4). So this change, made by *full training*, does not fit into rank 8, but the *task* does.
 #
 # How much of the fall is the embedding's? We did not test a cut without it. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
 
-# %% [markdown] lang="zh" of="0c3173c1"
-# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。可截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %；到秩 16 以上，损失才基本回来。而第 4 节里秩 8 的 LoRA 有 78 % 全对。所以，*全参数微调*的这个改动装不进秩 8，*任务*本身却装得下。
+# %% [markdown] lang="zh" of="c3ae0aba"
+# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。可截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。（只有秩 8 写过通知书来评分；秩 16 的损失约为 0.05，仍是不截断时的三倍。）而第 4 节里秩 8 的 LoRA 有 78 % 全对。所以，*全参数微调*的这个改动装不进秩 8，*任务*本身却装得下。
 #
-# 掉下来的部分，有多少该算在词嵌入头上？不截断词嵌入的情形，我们没有测。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
+# 掉下来的部分，有多少该算在嵌入头上？不截断嵌入的情形，我们没有测。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
 
 # %% [markdown] lang="en"
 # **Exercise 2** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix's squares. You are given its singular values, largest first.
@@ -692,7 +704,7 @@ nb02.rank_for(rank_for)
 # **Predict first**: the notes advise 1e-5 to 5e-5. At which rate is the loss lowest for all weights, and at which for LoRA?
 
 # %% [markdown] lang="zh" of="56f494c5"
-# 一次训练说明不了什么，多次训练又要几个小时。所以这一节的训练事先用 `tools/measure/sweep.py` 跑好了：小溪，320 份通知书，两轮，四十步。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用未见法条下的事件来测；提示里都有三条法条。
+# 一次训练说明不了什么，多次训练又要几个小时。所以这一节的训练事先用 `tools/measure/sweep.py` 跑好了：小溪，320 份通知书，两轮，四十步。图上的点是五个随机种子的平均，误差线从最差的一次画到最好的一次。`loss` 用训练过的法条下的新事件来测，`all`（每一行都对）用没练过的法条下的事件来测；提示里都有三条法条。
 #
 # **先猜一猜**：讲义建议 1e-5 到 5e-5。训练全部权重时，哪个学习率的损失最低？用 LoRA 时呢？
 
@@ -715,14 +727,16 @@ claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA (3e-2 is level with it): three to ten times as high. That is with $\alpha/r = 2$; another $\alpha$ gives another ratio, so state it beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten, and so it was on SmolLM2-135M, an open model that we tried: 3e-4 and 3e-3.
-#
-# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, start near 2e-5 for all weights and 2e-4 for LoRA, and **try rates in steps of three**. The notes' band is usual for all weights of large models; in forty steps it teaches Xiaoxi almost nothing. What lies between 5e-5 and 1e-3 we did not measure.
+# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA (3e-2 is level with it): three to ten times as high. That is with $\alpha/r = 2$; another $\alpha$ gives another ratio, so state it beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten. So it was with the open model SmolLM2-135M: 3e-4 and 3e-3, at $\alpha/r = 2$ too. We made these trials, here and below, outside this repository, with one or two seeds; they are not recorded here. Take them as **a hint, not as a measurement**.
 
-# %% [markdown] lang="zh" of="6e15ec26"
-# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2（3e-2 不相上下），高三到十倍。这是 $\alpha/r = 2$ 时的结果，换一个 $\alpha$，倍数也会变，所以报学习率时要连它一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍，我们试过的开放模型 SmolLM2-135M 也是：3e-4 和 3e-3。
-#
-# **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，全参数可以从 2e-5 左右试起，LoRA 从 2e-4 左右试起，然后**按三倍一档去试**。讲义的范围，是大模型全参数微调常用的；在小溪上只训练四十步，几乎什么都学不到。5e-5 和 1e-3 之间我们没有测。
+# %% [markdown] lang="zh" of="c8365749"
+# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2（3e-2 不相上下），高三到十倍。这是 $\alpha/r = 2$ 时的结果，换一个 $\alpha$，倍数也会变，所以报学习率时要连它一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍。开放模型 SmolLM2-135M 也是：3e-4 和 3e-3，同样是 $\alpha/r = 2$。这样的试验（下文还有）是在本仓库之外做的，只用了一两个种子，这里没有留下记录：**只算线索，不算测量**。
+
+# %% [markdown] lang="en"
+# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, start near 2e-5 for all weights and 2e-4 for LoRA, and **try rates in steps of three**. The notes' band is usual for all weights of large models. It teaches Xiaoxi no form: at 5e-5, in forty steps, the loss falls from 3.0 to 2.2 with all weights, to 2.9 with LoRA. What lies between 5e-5 and 1e-3 we did not measure.
+
+# %% [markdown] lang="zh" of="196a8758"
+# **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，全参数可以从 2e-5 左右试起，LoRA 从 2e-4 左右试起，然后**按三倍一档去试**。讲义的范围，是大模型全参数微调常用的；在小溪上却学不会格式：用 5e-5 训练四十步，全参数的损失从 3.0 降到 2.2，LoRA 只降到 2.9。5e-5 和 1e-3 之间我们没有测。
 
 # %% [markdown] lang="en"
 # Next is the rank. The notes advise 8 to 64 (the band in the right figure). We try each rank at three rates, always with `alpha=16`. **Predict first**: how much is lost at rank 1? Is 64 better than 8? Must the rate change with the rank?
@@ -758,24 +772,24 @@ claim("lora_rank_one_rate", max(at_best.values()) / min(at_best.values()))
 fig
 
 # %% [markdown] lang="en"
-# At 1e-2, rank 1 gets 22 % all right and rank 8 gets 42 %. But the loss is level from rank 4 on, and rank 64 (37 %) is no better than 8. All this is at $\alpha = 16$, which was too low (section 5). Form jumps at 16 because the best rate becomes 3e-2, which ruins small ranks; facts don't improve. The whiskers are long: five seeds cannot tell neighbours apart.
+# At 1e-2, rank 1 gets 22 % all right, rank 4 gets 41 % and rank 8 gets 42 %. The loss is level from rank 4 on, and rank 64 (37 %) is no better than 8. All this is at $\alpha = 16$, too low for this task (but 64 forgot more: section 5). Form jumps at 16 because the best rate becomes 3e-2, which ruins small ranks; facts don't improve. The whiskers are long: five seeds cannot tell neighbours apart.
 #
-# Elsewhere rank may count. On SmolLM2-135M with $\alpha = 2r$ and a rate of 1e-3, rank 1 got 0 % all right, rank 8 40 and 43 % (two seeds), rank 64 75 %.
+# Elsewhere rank may count. In our trials with SmolLM2-135M, $\alpha = 2r$ and a rate of 1e-3, a third of its best, rank 1 got 0 % all right, rank 8 got 40 and 43 % (two seeds), and rank 64 got 75 %. That may be the rate's doing: at 3e-3, rank 8 reached 71 %.
 
-# %% [markdown] lang="zh" of="845f3d49"
-# 学习率都用 1e-2 时，秩 1 全对 22 %，秩 8 是 42 %。但从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。这些都是 $\alpha = 16$ 的结果，而它偏低（第 5 节）。格式在 16 处跳升，是因为从这里起最佳学习率换成了 3e-2（小的秩受不住）；事实并没有变好。误差线很长：五个种子还分不清相邻两点的高低。
+# %% [markdown] lang="zh" of="cd5fdd9e"
+# 学习率都用 1e-2 时，秩 1 全对 22 %，秩 4 是 41 %，秩 8 是 42 %。从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。这些都是 $\alpha = 16$ 的结果，它对这项任务太低（但 64 忘得更多：第 5 节）。格式在 16 处跳升，是因为从这里起最佳学习率换成了 3e-2（小的秩受不住）；事实并没有变好。误差线很长：五个种子还分不清相邻两点的高低。
 #
-# 换个地方，秩也许有用。SmolLM2-135M 取 $\alpha = 2r$、学习率 1e-3 时，秩 1 全对 0 %，秩 8 是 40 % 和 43 %（两个种子），秩 64 是 75 %。
+# 换个地方，秩也许有用。我们试 SmolLM2-135M，取 $\alpha = 2r$、学习率 1e-3（它最佳学习率的三分之一），秩 1 全对 0 %，秩 8 是 40 % 和 43 %（两个种子），秩 64 是 75 %。但这也可能是学习率的缘故：用 3e-3 时，秩 8 就到了 71 %。
 
 # %% [markdown] lang="en"
-# **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. Each dot is a run, and the first figure counts the weights.
+# **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. A bar is the mean, a dot one run; the first panel counts the weights.
 #
-# **Predict first**: which is better, rank 8 on those two layers, or rank 2 everywhere (1.4 times the weights)? After that, turn the knobs yourself. All runs have been made already, so the answer comes at once.
+# **Predict first**: which is better, rank 8 on those two layers, or rank 2 everywhere (1.4 times the weights)? After that, turn the knobs yourself. All runs have been made already, so the answer comes at once; a dotted line marks your setting.
 
-# %% [markdown] lang="zh" of="9b9da656"
-# LoRA 该**加在哪里**？讲义把它加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1（训练时随机把 LoRA 输入的十分之一置零）。图中最后一条全照这样设，学习率也取讲义里最高的 5e-5；其余各条是 1e-2 和 $\alpha/r = 2$。一个点是一次训练，第一栏是权重数。
+# %% [markdown] lang="zh" of="10b39635"
+# LoRA 该**加在哪里**？讲义把它加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1（训练时随机把 LoRA 输入的十分之一置零）。图中最后一条全照这样设，学习率也取讲义里最高的 5e-5；其余各条是 1e-2 和 $\alpha/r = 2$。条形是平均，一个点是一次训练，第一栏是权重数。
 #
-# **先猜一猜**：是在这两处用秩 8 好，还是处处用秩 2 好（权重多四成）？然后自己来拧旋钮：训练早已跑好，一拧就有答案。
+# **先猜一猜**：是在这两处用秩 8 好，还是处处用秩 2 好（权重多四成）？然后自己来拧旋钮：训练早已跑好，一拧就有答案，虚线标出你选的值。
 
 # %%
 where = sweeps.read("where")
@@ -803,12 +817,12 @@ panels(
 # %% [markdown] lang="en"
 # After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.** With all settings of the notes the model stayed what it was. So did LoRA everywhere at 5e-5 (figure of the rates), so the rate is enough to explain it.
 #
-# On SmolLM2-135M, `q` and `v` did learn: 42 % all right, against 71 % everywhere (3e-3, one seed).
+# In our trial with SmolLM2-135M (not recorded), `q` and `v` did learn: 42 % all right, against 71 % everywhere (3e-3, one seed).
 
-# %% [markdown] lang="zh" of="7ea60129"
+# %% [markdown] lang="zh" of="9de6a329"
 # 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。** 全照讲义来，模型没有变化。LoRA 处处都加、学习率 5e-5 时也没有变化（见学习率那张图），可见单凭学习率就足以说明问题。
 #
-# 在 SmolLM2-135M 上，只加 `q` 和 `v` 也学得会：全对 42 %，处处都加是 71 %（3e-3，一个种子）。
+# 我们试 SmolLM2-135M 时（没有记录），只加 `q` 和 `v` 也学得会：全对 42 %，处处都加是 71 %（3e-3，一个种子）。
 
 
 # %%
@@ -877,17 +891,17 @@ def with_bottlenecks(model, width=32):
 set_seed(SEED)
 bottled = with_bottlenecks(load(setup)[0])
 fit(bottled, tokenizer, train_rows, lr=lr, **common)
-print("all right ｜ 全对:", marks(bottled)["all"])
+print("bottleneck adapter, all right ｜ 瓶颈适配器，全对:", marks(bottled)["all"])
 
 # %% [markdown] lang="en"
-# All nine ways train on the rows of section 7, with five random seeds and `alpha=16`. Each has the best of the three or four rates tried, chosen by the loss of a single seed (LoRA 1e-2, QLoRA 3e-2). **Predict first**: which is best, which forgets least, which saves memory *here*?
+# All nine ways train on the rows of section 7, with five random seeds; the LoRA kinds have `alpha=16`. For each we tried three or four rates with one seed, and took the one of the lowest loss; of two within 0.01 nat, the lower (LoRA 1e-2, QLoRA 3e-2). Prefix was best at the highest; it may want more. **Predict first**: which is best, which forgets least, which saves memory *here*?
 #
-# `state` is counted: for each trained weight a gradient and the two numbers that AdamW keeps (moments). `memory` is measured: how far the process grew in training (one core, two runs side by side; the seconds too). `forgetting` counts the percentage points of general skills that were lost, of 93 % before (notebook 04).
+# `state` is counted: for each trained weight its gradient and AdamW's two running averages (moments), of the gradient and of its square. `seconds` and `memory`, by which the process grew in training, are measured (one core, two runs side by side). `forgetting` counts the percentage points of general skills that were lost, of 93 % before (notebook 04).
 
-# %% [markdown] lang="zh" of="6342f99e"
-# 九种方法，数据同第 7 节，各五个随机种子，都用 `alpha=16`。学习率各试三四个，按一个种子的损失取最好的（LoRA 1e-2，QLoRA 3e-2）。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
+# %% [markdown] lang="zh" of="4fe44536"
+# 九种方法，数据同第 7 节，各五个随机种子；LoRA 一类的都用 `alpha=16`。学习率各试三四个，只看一个种子，取损失最低的；两个相差不到 0.01 nat 时，取低的那个（LoRA 1e-2，QLoRA 3e-2）。前缀在试过的最高学习率上最好，也许还要更高。**先猜一猜**：谁最好？谁忘得最少？*在这里*谁最省内存？
 #
-# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数（一阶、二阶矩）。`memory` 是量出来的：训练时进程的内存涨了多少（每次训练占一个核，两个同时跑；秒数也是这样量的）。`forgetting` 是通用能力的正确率从训练前的 93 % 降了多少个百分点（见 notebook 04）。
+# `state` 是算出来的：每个参与训练的权重，都有一份梯度，外加 AdamW 存的两个数：梯度近来的平均，和梯度平方近来的平均（叫一阶、二阶矩）。`seconds` 和 `memory`（训练时进程的内存涨了多少）是量出来的（每次训练占一个核，两个同时跑）。`forgetting` 是通用能力的正确率从训练前的 93 % 降了多少个百分点（见 notebook 04）。
 
 # %%
 zoo = sweeps.read("zoo")
@@ -899,10 +913,10 @@ claim("lora_zoo_memory", grew["lora"].value / grew["full"].value)
 columns = {
     "trainable": "weights ｜ 权重数",
     "seconds": "seconds ｜ 秒",
-    "state": "state, MB ｜ 状态",
-    "memory": "memory, MB ｜ 内存",
+    "state": "state, MB ｜ 状态，MB",
+    "memory": "memory, MB ｜ 内存，MB",
     "all": "all right, % ｜ 全对，%",
-    "forgetting": "forgotten, pp ｜ 遗忘",
+    "forgetting": "forgotten, pp ｜ 遗忘，百分点",
 }
 panels(
     zoo,
@@ -914,54 +928,60 @@ panels(
 )
 
 # %% [markdown] lang="en"
-# After forty steps, all weights write 75 % all right, rsLoRA 70 %, LoRA 42 %. **This is no ranking of the methods.** rsLoRA at rank 8 *is* LoRA with $\alpha \approx 45$, and LoRA with $\alpha = 64$ gets 62 % (section 5). LoRA trails because alpha is low and training short: after sixty steps on 480 notices (sections 4 and 6) LoRA and all weights are level, with 78 and 77 %, one run each. Prefix, soft prompt and IA3 learn no form in so few steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model. (It also forgets least: 6 points.)
+# After forty steps, all weights write 75 % all right, rsLoRA 70 %, LoRA 42 %. **This is no ranking of the methods.** rsLoRA at rank 8 *is* LoRA with $\alpha \approx 45$. A larger $\alpha$ closes most of the gap: with 64, LoRA gets 62 % (recorded runs). So does longer training at $\alpha = 16$: after sixty steps on 480 notices, LoRA and all weights have 78 and 77 % (sections 4 and 6, one run each). Whether the rows or the steps did it, we did not test. The bottleneck's 57 % printed above is of that longer training too. Prefix, soft prompt and IA3 learn no form in forty steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model. (It also forgets least: 6 points.)
 
-# %% [markdown] lang="zh" of="c3ca68ee"
-# 四十步之后，全参数有 75 % 全对，rsLoRA 70 %，LoRA 42 %。**这不是方法的排名。** 秩 8 的 rsLoRA *就是* $\alpha \approx 45$ 的 LoRA，而 LoRA 取 $\alpha = 64$ 就有 62 %（第 5 节）。LoRA 落后，是因为 alpha 偏低、训练又短：用 480 份通知书训练六十步（第 4、6 节），LoRA 和全参数就齐平了，78 % 和 77 %，各跑一次。前缀、软提示和 IA3 在这点时间里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。（它忘得也最少：6 个百分点。）
+# %% [markdown] lang="zh" of="d7a533f6"
+# 四十步之后，全参数有 75 % 全对，rsLoRA 70 %，LoRA 42 %。**这不是方法的排名。** 秩 8 的 rsLoRA *就是* $\alpha \approx 45$ 的 LoRA。把 $\alpha$ 调大，差距就补上一大半：取 64，LoRA 有 62 %（见训练记录）。$\alpha = 16$ 不变，多练一会儿也行：用 480 份通知书训练六十步，LoRA 和全参数是 78 % 和 77 %（第 4、6 节，各跑一次）；是数据多了有用，还是步数多了有用，我们没有分开测。上面打印的瓶颈适配器的 57 %，也是这样多练出来的。前缀、软提示和 IA3 在四十步里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。（它忘得也最少：6 个百分点。）
 
 # %% [markdown] lang="en"
-# **Does LoRA forget less?** These runs do not show it. Each bar stands at another point of its method's curve. All weights at 1e-3 beat LoRA at 1e-2 on both counts: 51 against 42 % all right, 18 against 41 points forgotten. QLoRA's 93 points come from its rate: at 1e-2 it forgot 43 (one seed), and LoRA at 3e-2 forgot 92. Few trained weights don't prevent forgetting: IA3 learned nothing and lost 90.
+# **Does LoRA forget less?** These runs do not show it, because each bar is the result of one rate alone. Where the scores are close, forgetting is too: rsLoRA wrote 70 % all right and forgot 78 points, all weights 75 % and 77. And all weights at 1e-3 forgot less than LoRA at 1e-2 (18 against 41 points) with no lower score (51 against 42 %; the ranges overlap).
 #
-# On SmolLM2-135M too, LoRA and all weights forgot alike where they had learned alike; what kept the skills was old rows in the mix (notebook 04).
+# QLoRA's 93 points come from its rate: at 1e-2 it forgot 43 (one seed), and LoRA at 3e-2 forgot 92. Few trained weights don't prevent forgetting: IA3 learned much of the loss but no form, and forgot 90 points. Those come from its rate, 0.3: at 0.03 it forgot 13 (one seed).
+
+# %% [markdown] lang="zh" of="94812fd3"
+# **LoRA 忘得更少吗？** 这些训练说明不了，因为图上每根条形只是一种学习率下的结果。成绩相近时，遗忘也相近：rsLoRA 全对 70 %，忘了 78 个百分点；全参数是 75 % 和 77 个。而且，全参数用 1e-3，比 LoRA 用 1e-2 忘得还少（18 比 41 个百分点），成绩也不低（51 % 比 42 %，范围有重叠）。
+#
+# QLoRA 忘了 93 个百分点，是学习率造成的：用 1e-2 时它忘 43（一个种子），而 LoRA 用 3e-2 也忘 92。训练的权重少，也挡不住遗忘：IA3 的损失降了很多，格式却没学会，还忘了 90 个百分点。这也是它的学习率 0.3 造成的：用 0.03 时只忘 13（一个种子）。
+
+# %% [markdown] lang="en"
+# In our unrecorded trials with SmolLM2-135M, LoRA and all weights forgot alike where they had learned alike. What kept the skills was old rows in the mix (notebook 04).
 #
 # But an adapter can be **switched off**. Its base is untouched (section 4), so PEFT's `disable_adapter()` brings it back exactly. Full fine-tuning has no such switch.
 
-# %% [markdown] lang="zh" of="9f5e1d88"
-# **LoRA 忘得更少吗？** 这些训练看不出来：图上各条取的是各自曲线上不同的点。全参数用 1e-3，两样都胜过 LoRA 用 1e-2：全对 51 % 比 42 %，遗忘 18 比 41 个百分点。QLoRA 忘了 93 个百分点，是学习率造成的：用 1e-2 时它忘 43（一个种子），而 LoRA 用 3e-2 也忘 92。训练的权重少，也挡不住遗忘：IA3 什么都没学会，却丢了 90。
-#
-# 在 SmolLM2-135M 上也一样：学得差不多时，LoRA 和全参数忘得也差不多；保住通用能力的，是混进去的旧样本（notebook 04）。
+# %% [markdown] lang="zh" of="4c60c498"
+# 我们试 SmolLM2-135M 时（没有记录）也一样：学得差不多，LoRA 和全参数忘得也差不多。保住通用能力的，是混进去的旧样本（notebook 04）。
 #
 # 不过，适配器可以**关掉**。基座没有动过（第 4 节），用 PEFT 的 `disable_adapter()`，就原样回到基座。全参数微调没有这样的开关。
 
 # %% [markdown] lang="en"
-# LoRA took *more* memory here than all weights, 721 against 528 MB; only IA3 took less (498). What it surely saves is the *state*: in float32 three numbers, or twelve bytes, for each weight that is not trained. That is 16 MB here and 90 GB for 7B.
+# LoRA took *more* memory here than all weights, 721 against 528 MB; only IA3 took less (498). What it surely saves is gradients and optimizer *state*: in float32 three numbers, or twelve bytes, for each weight that is not trained. By count, that is 16 MB here and 90 GB for 7B.
 #
-# Why it takes more we do not know. The rank is not the reason: the process grew by 696 MB at rank 1, by 722 MB at rank 8. The **activations**, the intermediate results kept for the backward pass, are not either: counted, LoRA keeps no more of them than all weights. It does matter where LoRA sits: on `q_proj` and `v_proj` it took 484 MB. We suspect temporary buffers.
+# Why it takes more we do not know. The rank is not the reason: the process grew by 696 MB at rank 1, by 722 MB at rank 8. The **activations**, the intermediate results kept for the backward pass, are not either: by our count, not shown here, LoRA keeps no more of them than all weights. It does matter where LoRA sits: on `q_proj` and `v_proj` it took 484 MB. We suspect temporary buffers.
 
-# %% [markdown] lang="zh" of="c03d7ea8"
-# 在这里，LoRA 用的内存反而比全参数*多*：721 比 528 MB；比全参数省的只有 IA3（498 MB）。它肯定能省下的是*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。在这里是 16 MB，换成 7B 是 90 GB。
+# %% [markdown] lang="zh" of="984df84a"
+# 在这里，LoRA 用的内存反而比全参数*多*：721 比 528 MB；比全参数省的只有 IA3（498 MB）。它肯定能省下的是梯度和优化器*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。算下来，在这里是 16 MB，换成 7B 是 90 GB。
 #
-# 为什么反而多，我们还不知道。不是因为秩：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。也不是因为**激活值**（为反向传播保留的中间结果）：数一数，LoRA 存的并不比全参数多。加在哪里倒有关系：只加在 `q_proj` 和 `v_proj` 上是 484 MB。我们怀疑是临时缓冲区。
+# 为什么反而多，我们还不知道。不是因为秩：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。也不是因为**激活值**（为反向传播保留的中间结果）：我们数过（这里没有列出），LoRA 存的并不比全参数多。加在哪里倒有关系：只加在 `q_proj` 和 `v_proj` 上是 484 MB。我们怀疑是临时缓冲区。
 
 # %% [markdown] lang="en"
-# At 7B it turns round. Peaks that we measured on one H200 GPU, with a model of Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits), $r = 16$ on all linear layers, gradient checkpointing (notebook 04):
+# At 7B, with other settings too (GPU, bf16, gradient checkpointing), LoRA took less. The peaks below are from one H200 GPU, from trials outside this repository that are not recorded here. The model had Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits) and $r = 16$ on all linear layers. Gradient checkpointing keeps fewer intermediate results and computes the others again: it saves memory and takes time (notebook 04).
 #
-# | tokens in a batch | all weights | LoRA | QLoRA |
+# | a batch (rows × tokens) | all weights | LoRA | QLoRA |
 # |---|---|---|---|
 # | 1 × 512 | 61 GB | 17 GB | 7 GB |
 # | 4 × 2,048 | 63 GB | 33 GB | 23 GB |
 #
-# And the shares? The next table sets those of the notes beside ours, and beside the same settings on 7B, counted on the meta device. For the bottleneck adapter its width decides: 32, as here, makes 0.17 % of 7B; 512 makes 2.6 %, which is within the notes' 1 to 5 %.
+# The next table shows what share of the weights each way trains: by the notes, here, and on 7B with the same settings (by count). For the bottleneck adapter its width decides: 32 makes 0.17 % of 7B, 512 makes 2.6 %, within the notes' 1 to 5 %.
 
-# %% [markdown] lang="zh" of="dec435f4"
-# 到 7B 就反过来了。下面是我们在一块 H200 上实测的峰值：Qwen2.5-7B 的形状，权重用 bf16（QLoRA 为 4 比特），所有线性层 $r = 16$，开梯度检查点（notebook 04）：
+# %% [markdown] lang="zh" of="cf646aed"
+# 到了 7B，别的设置也换了（GPU、bf16、梯度检查点），LoRA 用的内存就比较少。下面的峰值来自一块 H200，是在本仓库之外试的，这里没有记录：模型是 Qwen2.5-7B 的形状，权重用 bf16（QLoRA 为 4 比特），所有线性层 $r = 16$，开梯度检查点（少存中间结果，用时间换内存；见 notebook 04）。
 #
-# | 一批的词元 | 全参数 | LoRA | QLoRA |
+# | 一批（行数 × 词元数） | 全参数 | LoRA | QLoRA |
 # |---|---|---|---|
 # | 1 × 512 | 61 GB | 17 GB | 7 GB |
 # | 4 × 2,048 | 63 GB | 33 GB | 23 GB |
 #
-# 占比呢？下面的表把讲义的数、我们的数和 7B 的数放在一起，7B 用同样的设置，在 meta 设备上数。瓶颈适配器占多少，要看它的宽度：这里是 32，在 7B 上占 0.17 %；宽 512 就是 2.6 %，落在讲义说的 1 % 到 5 % 之内。
+# 下面的表列出每种方法要训练的权重占多大比例：讲义怎么说，这里是多少，同样的设置换到 7B 上又是多少（数出来的）。瓶颈适配器占多少，要看它的宽度：这里是 32，在 7B 上占 0.17 %；宽 512 就是 2.6 %，落在讲义说的 1 % 到 5 % 之内。
 
 # %%
 NOTES_SAY = {"lora": "~0.1 %", "qlora": "~0.1 %", "prefix": "~0.1 %", "adapter": "~1-5 %"}
@@ -975,7 +995,13 @@ for row in {row["method"]: row for row in zoo}.values():
     said = NOTES_SAY.get(name, "–")
     lines.append([METHODS[name], said, f"{here:.3g} %", f"{on_7b[name]:.3g} %"])
 claim("lora_adapter_7b", on_7b["adapter"])
-table(["way ｜ 方法", "the notes ｜ 讲义", "here ｜ 这里", "7B"], lines)
+heads = [
+    "way ｜ 方法",
+    "the notes: trained ｜ 讲义说的训练占比",
+    "trained here ｜ 这里",
+    "on 7B ｜ 7B 上",
+]
+table(heads, lines)
 
 # %% [markdown]
 # ## 9. What goes wrong ｜ 哪里会出错
@@ -985,17 +1011,17 @@ table(["way ｜ 方法", "the notes ｜ 讲义", "here ｜ 这里", "7B"], lines
 # |---|---|---|
 # | the loss never falls | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
 # | a bad answer before training | neither $A$ nor $B$ is zero | start $B$ at zero |
-# | more rank brings nothing | the rank was not the limit; often $\alpha$ or the rate is too low | raise `alpha` or the rate at the rank that you have |
+# | more rank brings nothing | the rank was not the limit; often $\alpha$ or the rate is too low | keep the rank; try a larger `alpha`, then a higher rate; measure forgetting too |
 # | good in training, odd when merged | $\alpha/r$ was left out, or it was merged twice | compare outputs before you ship |
 #
 # We make the mistake of the last row on purpose. No error is raised:
 
-# %% [markdown] lang="zh" of="6f4c2bb7"
+# %% [markdown] lang="zh" of="9c49c6cf"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | 损失始终不降 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
 # | 还没训练就答得很差 | $A$、$B$ 都不是零 | 让 $B$ 从零开始 |
-# | 秩调大了，没有收获 | 瓶颈不在秩，往往是 $\alpha$ 或学习率太低 | 秩不变，先调大 `alpha` 或学习率 |
+# | 秩调大了，没有收获 | 瓶颈不在秩，往往是 $\alpha$ 或学习率太低 | 秩不变，先试大一点的 `alpha`，再试高一点的学习率；遗忘也要测 |
 # | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
 #
 # 最后一行的错误，这里故意犯一次，程序什么都不会报：
@@ -1063,13 +1089,14 @@ nb02.causes(causes)
 # | rate, LoRA | 1e-2 | 2e-4; 1e-4 from 30B on | [QLoRA](https://arxiv.org/abs/2305.14314) |
 # | rate, all weights | 3e-3 | 2e-5 | TRL's default |
 # | places | all linear layers | all linear layers | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
-# | `r`, `alpha` | 8, 16 (too low) | 16, 32 | the same; its `alpha` is 32 |
-# | rows a step | 16 | 16 to 64 | the same: very large batches harm LoRA |
+# | `r` | 8 | 16 | common practice |
+# | `alpha` | 16 (too low for the task; 64 forgot more) | 32 | the same blog |
+# | rows a step | 16 | 16 to 64 | the same blog: very large batches harm LoRA |
 # | data type | fp32 | bf16; fp16 on a T4 | notebook 00 |
 #
 # Does the rank suffice? It limits how much LoRA can take in. With much data a low rank falls behind full fine-tuning ([the same source](https://thinkingmachines.ai/blog/lora/)); compare two ranks, each at its own best rate.
 
-# %% [markdown] lang="zh" of="e0359ede"
+# %% [markdown] lang="zh" of="15318439"
 # 小溪的数字不能照搬。下面是常用的起点，这里没有实测：
 #
 # | | 小溪（本课） | 0.5B 到 7B | 出处 |
@@ -1077,8 +1104,9 @@ nb02.causes(causes)
 # | 学习率，LoRA | 1e-2 | 2e-4；30B 以上 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314) |
 # | 学习率，全参数 | 3e-3 | 2e-5 | TRL 的默认值 |
 # | 加在哪里 | 所有线性层 | 所有线性层 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
-# | `r`、`alpha` | 8、16（偏低） | 16、32 | 同上，它的 `alpha` 是 32 |
-# | 每步行数 | 16 | 16 到 64 | 同上：批太大对 LoRA 不利 |
+# | `r` | 8 | 16 | 惯例 |
+# | `alpha` | 16（对这项任务太低；64 又忘得更多） | 32 | 同一篇博客 |
+# | 每步行数 | 16 | 16 到 64 | 同一篇博客：批太大对 LoRA 不利 |
 # | 数据类型 | fp32 | bf16；T4 上用 fp16 | notebook 00 |
 #
 # 秩够不够？它限制了 LoRA 能装下多少东西。数据很多时，小的秩会落后于全参数微调（[出处同上](https://thinkingmachines.ai/blog/lora/)）；不妨比较两个秩，各用自己最好的学习率。
@@ -1109,18 +1137,18 @@ nb02.causes(causes)
 # %% [markdown] lang="en"
 # - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. It takes twenty lines, and merged it leaves no trace.
 # - Its share of the weights depends on the model's width, so count it.
-# - The change that full fine-tuning makes is only roughly low-rank. Cut it, and measure.
+# - On Xiaoxi, in one run, the change that full fine-tuning made was only roughly low-rank. Cut it, and measure.
 # - Set the rate first, always together with `alpha`, then the places, then the rank.
-# - LoRA saves optimizer state: 90 GB at 7B, almost nothing at our size. Its files are small, and it can be switched off. It does not prevent forgetting by itself.
+# - LoRA saves gradients and optimizer state: at 7B 90 GB in float32 by count, 44 GB measured in bf16 (1 × 512 tokens); almost nothing at our size. Its files are small, and it can be switched off. On Xiaoxi it did not prevent forgetting.
 #
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). These exercises you have passed so far:
 
-# %% [markdown] lang="zh" of="90c506d5"
+# %% [markdown] lang="zh" of="9925e08c"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；二十行就能写完，合并后不留痕迹。
 # - 它占多大比例，取决于模型有多宽：自己数一数。
-# - 全参数微调的改动，只是大致低秩：截断了测一测才知道。
+# - 在小溪上的一次训练里，全参数微调的改动只是大致低秩：截断了测一测才知道。
 # - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩。
-# - LoRA 省的是优化器状态：在 7B 上是 90 GB，在我们这个规模上几乎为零。它的文件小，还可以关掉；但它本身挡不住遗忘。
+# - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 90 GB，用 bf16 实测是 44 GB（1 × 512 个词元）；在我们这个规模上几乎为零。它的文件小，还可以关掉。在小溪上，它没有挡住遗忘。
 #
 # **下一课**：[03 数据准备](03_data_preparation.ipynb)。你目前通过的练习：
 

@@ -48,6 +48,7 @@ def test_every_cell_is_read(own_house):
         ('a "b", c', "甲"), True, 3,
     )  # fmt: skip
     assert first.concluded() == ("supported (on Xiaoxi)", "支持（在小溪上）")
+    assert second.concluded() == ('not shown (a "b", c)', "未能证明（甲）")
 
 
 def test_a_bom_blank_lines_and_crlf_are_accepted(own_house):

@@ -213,7 +213,8 @@ def test_the_loss_mask_reads_without_colour():
         "罚",
         "␣fine",
     ]
-    assert "计入损失" in view.html and "计入损失" in view.text
+    assert "grey: not counted ｜" in view.html and "灰色：不计入损失" in view.html
+    assert view.text.endswith("the rest not counted ｜ ⟦⟧ 内计入损失，其余不计入")
 
 
 def test_ids_and_other_weights_stand_beside_their_token():
