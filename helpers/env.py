@@ -90,7 +90,8 @@ def resolve(profile: str = "auto", model: str | None = None) -> Setup:
         names = ", ".join(f'"{name}"' for name in ("auto", *PROFILES))
         raise CourseError(
             en=f'unknown profile "{profile}": set PROFILE in the parameters cell to one of {names}',
-            zh=f'没有名为 "{profile}" 的档位：请在参数单元格里把 PROFILE 设为 {names} 之一',
+            zh=f'没有名为 "{profile}" 的档位：请在参数单元格里把 PROFILE 设为 '
+            f"{names.replace(', ', '、')} 之一",
         )
     capability = None if profile in ("tiny", "smoke") else gpu_capability()
     if profile == "auto":

@@ -53,15 +53,17 @@ def look_at_platform() -> Finding:
     """Look where this runs and on how many cores."""
     place, python, cores = platform_name(), platform.python_version(), threads()
     here = place.capitalize()
-    words = f"{platform.system()}, Python {python}"
-    return Finding("✅", f"{here}, {words}, {cores} cores", f"{here}，{words}，{cores} 核", place)
+    en = f"{here}, {platform.system()}, Python {python}, {cores} cores"
+    zh = f"{here}，{platform.system()}，Python {python}，{cores} 核"
+    return Finding("✅", en, zh, place)
 
 
 def look_at_device(setup: Setup) -> Finding:
     """Look which profile, device and dtype are used, and why."""
-    choice = f"{setup.profile}, {setup.device}, {setup.dtype}"
+    choice = setup.profile, setup.device, str(setup.dtype)
+    en, zh = ", ".join(choice), "，".join(choice)
     mark = "✅" if setup.device == "cuda" or setup.profile in ("tiny", "smoke") else "ℹ️"
-    return Finding(mark, f"{choice}: {setup.reason_en}", f"{choice}：{setup.reason_zh}", setup)
+    return Finding(mark, f"{en}: {setup.reason_en}", f"{zh}：{setup.reason_zh}", setup)
 
 
 def look_at_memory() -> Finding:

@@ -114,7 +114,7 @@ def blind_loss(answer):
 @exercise("00.4", "What weights weigh", "权重有多重")
 def weights_gb(answer):
     got = answer(1_000_000_000, 16)
-    yield not near(got, 16), "16 bits are 2 bytes: divide by 8", "16 位是 2 个字节：要除以 8"
+    yield not near(got, 16), "16 bits are 2 bytes: divide by 8", "16 比特是 2 个字节：要除以 8"
     yield not near(got, 2e9), "that is bytes: 1 GB is 1e9 of them", "这是字节数：1 GB 是 1e9 字节"
     yield (
         not near(got, 1e9 * 2 / 2**30),
@@ -124,11 +124,11 @@ def weights_gb(answer):
     yield (
         not near(got, 0.25),
         "the other way round: 8 bits make one byte",
-        "除反了：8 位是 1 个字节",
+        "除反了：8 比特是 1 个字节",
     )
     yield near(got, 2), "1e9 weights of 2 bytes each are 2 GB", "1e9 个权重，每个 2 字节，共 2 GB"
     yield (
         near(answer(7_000_000_000, 4), 3.5),
         "at 4 bits 7e9 weights are 3.5 GB: half a byte each, so no // here",
-        "4 位时 7e9 个权重是 3.5 GB：每个半字节，所以不能用 //",
+        "4 比特时 7e9 个权重是 3.5 GB：每个半字节，所以不能用 //",
     )
