@@ -50,8 +50,8 @@ def alike(answer):
     yield not near(got, 3), "a share: divide by the union", "要的是比例：请除以并集"
     yield (
         not near(got, 2 / 4),
-        "pieces overlap: one at each character",
-        "小片重叠：每个字符处都起一片",
+        "pieces overlap: a new one begins at each character",
+        "小片互相重叠：从每个字符处都起一片",
     )
     yield near(got, 3 / 7), "3 pieces in common, 7 in all", "共有 3 片，总共 7 片"
     yield near(answer("aaaa", "aaa", 2), 1), "a set holds each piece once", "集合里每种小片只算一次"
@@ -73,7 +73,11 @@ def precision_recall(answer):
         "return two numbers: precision, recall",
         "返回两个数：精确率、召回率",
     )
-    yield not near(got, (1 / 2, 1 / 4)), "the other way round", "两个数反了"
+    yield (
+        not near(got, (1 / 2, 1 / 4)),
+        "the other way round: precision comes first",
+        "两个数反了：先精确率，后召回率",
+    )
     yield (
         not near(got[0], 6 / 10),
         "that is accuracy; most rows are clean, so it flatters",
@@ -111,7 +115,11 @@ def split_by_article(answer):
         "返回两个列表：训练行、测试行",
     )
     train, test = (list(part) for part in got)
-    yield (train, test) != ([ROWS[2]], [r for r in ROWS if r != ROWS[2]]), "turned round", "反了"
+    yield (
+        (train, test) != ([ROWS[2]], [r for r in ROWS if r != ROWS[2]]),
+        "turned round: the training rows come first",
+        "反了：训练行在前，测试行在后",
+    )
     yield (
         not any(row["article"] == "A002" for row in train),
         "a row about a held article is among the training rows",

@@ -22,7 +22,7 @@ def labels(answer):
     )
     yield (
         got != [5, 6, LIMIT, LIMIT, LIMIT],
-        "turned round: the prompt is what is skipped",
+        "turned round: it is the prompt that the loss must skip",
         "反了：要跳过的是提示",
     )
     yield got[-1] == 2, "the end token counts, or it never stops", "结束符要计入，否则停不下来"
@@ -85,11 +85,11 @@ def diagnosis(answer):
 def remedy(answer):
     wrong = {
         "more epochs": (
-            "more epochs teach the seen articles' numbers, no unseen one's",
-            "多练几轮只会记住见过的法条，没见过的照样不会",
+            "more epochs teach the numbers of practised articles, no unseen one's",
+            "多练几轮，只会记住练过的法条，没练过的照样不会",
         ),
         "a larger rank": (
-            "room is not what lacks: the numbers were never shown",
+            "capacity is not what is missing: the numbers were never shown",
             "缺的不是容量：那些数字从没给它看过",
         ),
         "a lower rate": (

@@ -13,10 +13,10 @@
 # | | make a training set from a law's text, and clean a dirty one |
 # | | check a file of your own, line by line |
 # | **Before** | notebook 00 |
-# | **`tiny`** | 3 minutes, 1.2 GB, any laptop |
+# | **`tiny`** | 3 to 5 minutes, 1.2 GB, any laptop |
 # | **`t4`, `gpu`** | not measured yet |
 
-# %% [markdown] lang="zh" of="25ebb184"
+# %% [markdown] lang="zh" of="cd3b5ea0"
 # | | |
 # |---|---|
 # | **你将** | 在 Alpaca、ShareGPT 和 messages 之间无损转换 |
@@ -24,7 +24,7 @@
 # | | 由法规文本做出训练集，再清洗一份脏数据 |
 # | | 逐行检查你自己的文件 |
 # | **先学** | notebook 00 |
-# | **`tiny`** | 3 分钟，1.2 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | 3 到 5 分钟，1.2 GB 内存，任何笔记本电脑 |
 # | **`t4`、`gpu`** | 尚未实测 |
 
 # %% tags=["bootstrap"]
@@ -100,12 +100,12 @@ print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 # ## 1. Why: a model is what it is fed ｜ 为什么：喂什么，像什么
 
 # %% [markdown] lang="en"
-# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0).
+# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0). Your numbers may differ from them by a few points: the text was written from one run; within the usual range all is well.
 #
-# Everything here happens **before** training. With these toy files it takes minutes. In a real project, collecting, reading and correcting the rows usually takes more time than training does, and care is well spent on it.
+# Everything here happens **before** training. With these toy files it takes minutes. In a real project, collecting, reading and correcting the rows usually takes more time than training, and the care is well spent.
 
-# %% [markdown] lang="zh" of="8097b0a2"
-# 本课程最初的讲义对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。文中的数字都是小溪的（`tiny` 档位，种子 0）。
+# %% [markdown] lang="zh" of="d5767253"
+# 讲义（本课程的前身）对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。文中的数字都是小溪的（`tiny` 档位，种子 0），取自一次运行。你的数字可能与文中差几个百分点，落在通常范围内就没有问题。
 #
 # 这一课讲的事都发生在训练**之前**。这里的文件是玩具，几分钟就处理完；真实项目里，收集、阅读、改正数据往往比训练更费时间，这份功夫值得花。
 
@@ -242,12 +242,12 @@ print(f"{len(ids)} tokens, {len(ids) - own} from the template ｜ {len(ids) - ow
 tokens.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
 
 # %% [markdown] lang="en"
-# The template wrote 13 of the 27 tokens. Which tokens count in the loss, so that the model learns to write them? Those between `{% generation %}` and `{% endgeneration %}` in the template; they make up the **loss mask**. Two mistakes are common. The end token, at which a model stops writing, may stand **outside** the markers, or the markers may enclose **everything**. Neither mistake raises an error here.
+# The template wrote 13 of the 27 tokens. It is a small program in Jinja, a language for text with blanks to fill; the next cell prints it. Which tokens count in the loss, so that the model learns to write them? Those between `{% generation %}` and `{% endgeneration %}` in the template; they make up the **loss mask**. Two mistakes are common. The end token, at which a model stops writing, may stand **outside** the markers, or the markers may enclose **everything**. Neither mistake raises an error here.
 #
 # **Predict first**: what will a model do that was trained with each?
 
-# %% [markdown] lang="zh" of="3b649c9d"
-# 27 个词元里，模板写的有 13 个。那么，哪些词元计入损失，也就是要模型学着写？由**损失掩码**决定：模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符（模型写到它就停笔）落在标记**外面**，或者标记把**所有内容**都圈了进去。这里两种都不会报错。
+# %% [markdown] lang="zh" of="27792d33"
+# 27 个词元里，模板写的有 13 个。模板是用 Jinja（一种给文本填空用的语言）写的一小段程序，下一个单元格会把它打印出来。那么，哪些词元计入损失，也就是要模型学着写？由**损失掩码**决定：模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符（模型写到它就停笔）落在标记**外面**，或者标记把**所有内容**都圈了进去。这里两种都不会报错。
 #
 # **先猜一猜**：分别用它们训练，模型会变成什么样？
 
@@ -307,14 +307,14 @@ widgets.explore(show_mask, names=names, template=list(templates), row=short)
 # ## 4. Packing, and how it leaks ｜ 打包，以及它怎样泄漏
 
 # %% [markdown] lang="en"
-# Rows differ in length. A batch needs rows of one length, so short rows get **padding**, from which nothing is learned. To waste less, people **pack** several rows into one sequence. The danger is that **a row sees the row before it**. Below, three rows stand in one sequence, and the position numbers start at 0 again with each row. The *attention mask* says which tokens may be seen; the *cache* keeps what was computed for earlier tokens.
+# Rows differ in length. A batch needs one length, so short rows get **padding**, from which nothing is learned. To waste less, people **pack** several rows into one sequence. Then **a row may see the row before it**. The *attention mask* says which tokens may be seen; the *cache* keeps what was computed for earlier tokens. Below, three rows stand in one sequence. We call the model in three ways. A: only with position numbers that start at 0 again with each row. B: with a mask of ones as well. C: as A, but with the cache on.
 #
-# **Predict first**: which of the three calls gives the same logits (raw scores of the next token) as three separate rows?
+# **Predict first**: which of A, B and C gives the same logits (raw scores of the next token) as three separate rows?
 
-# %% [markdown] lang="zh" of="527e541b"
-# 各行长短不一，而一批里的行要一样长，短的就得补齐（**填充**），补的部分学不到东西。为了少浪费，人们把几行**打包**成一条序列。危险在于：**一行看到了它前面的那一行**。下面把三行拼成一条，位置编号每行从 0 算起。*注意力掩码*规定能看哪些词元，*缓存*里存着前面词元算好的结果。
+# %% [markdown] lang="zh" of="389d05fe"
+# 各行长短不一，而一批里的行要一样长，短的就得补齐（**填充**），补的部分学不到东西。为了少浪费，人们把几行**打包**成一条序列。危险在于：**一行看到了它前面的那一行**。*注意力掩码*规定能看哪些词元，*缓存*里存着前面词元算好的结果。下面把三行拼成一条，用三种方式调用模型。A：只给位置编号，每行从 0 算起；B：再加一个全 1 的掩码；C：同 A，但开着缓存。
 #
-# **先猜一猜**：三种调用里，哪一种的 logits（下一个词元的原始分数）与三行分开算时相同？
+# **先猜一猜**：A、B、C 里，哪一种的 logits（下一个词元的原始分数）与三行分开算时相同？
 
 # %%
 three = select(train_rows, task="question", context=False)[:3]
@@ -325,9 +325,9 @@ alone = {
     "use_cache": False,
 }
 calls = {
-    "positions alone ｜ 只给位置": alone,
-    "and a mask of ones ｜ 再加全 1 掩码": alone | {"attention_mask": torch.ones_like(packed)},
-    "no mask, cache on ｜ 不加掩码，开着缓存": alone | {"use_cache": True},
+    "A: positions alone ｜ A：只给位置": alone,
+    "B: plus mask of 1s ｜ B：再加全 1 掩码": alone | {"attention_mask": torch.ones_like(packed)},
+    "C: no mask, cache on ｜ C：不加掩码，开着缓存": alone | {"use_cache": True},
 }
 xiaoxi.eval()
 with torch.inference_mode():
@@ -341,14 +341,14 @@ claim("data_packing_right", leaks[0])
 claim("data_packing_leak", leaks[1])
 
 # %% [markdown] lang="en"
-# Only the first call does. From positions that start again at 0, the library (here transformers 5.23) works out where each row begins, but only if you give it **no attention mask and no cache**. A mask of ones says "every earlier token may be seen", and the library obeys without an error or a warning. Other versions may differ, so run this comparison on yours.
+# Only A does. From positions that start again at 0, the library (here transformers 5.23) works out where each row begins, but only if you give it **no attention mask and no cache**. A mask of ones says "every earlier token may be seen", and the library obeys without an error or a warning. Other versions may differ, so run this comparison on yours.
 #
-# TRL packs rows when you set `packing=True` (the default is `False`). Its usual strategy, `bfd`, passes positions and no mask, as our first call does. The pictures show which tokens each token may look at:
+# TRL packs rows when you set `packing=True` (the default is `False`). Its usual strategy, `bfd`, passes positions and no mask, as A does. The pictures show which tokens each token may look at:
 
-# %% [markdown] lang="zh" of="b5267422"
-# 只有第一种。位置从 0 重新算起，库（这里是 transformers 5.23）就能推出每行从哪里开始；但前提是你**不给注意力掩码，也不开缓存**。全 1 的掩码等于说“前面的都可以看”，库就照办了：不报错，也不警告。换一个版本，行为可能不同，请在你的版本上跑一遍这个对比。
+# %% [markdown] lang="zh" of="c2619a2e"
+# 只有 A。位置从 0 重新算起，库（这里是 transformers 5.23）就能推出每行从哪里开始；但前提是你**不给注意力掩码，也不开缓存**。全 1 的掩码等于说“前面的都可以看”，库就照办了：不报错，也不警告。换一个版本，行为可能不同，请在你的版本上跑一遍这个对比。
 #
-# 在 TRL 里，设置 `packing=True` 才会打包（默认是 `False`）；默认的策略 `bfd` 只传位置、不传掩码，和上面第一种调用一样。下图是每个词元能看到的词元：
+# 在 TRL 里，设置 `packing=True` 才会打包（默认是 `False`）；默认的策略 `bfd` 只传位置、不传掩码，和上面的 A 一样。下图是每个词元能看到的词元：
 
 # %%
 owner = torch.tensor([n for n, row in enumerate(three) for _ in row])
@@ -482,14 +482,14 @@ widgets.explore(
 )
 
 # %% [markdown] lang="en"
-# Copies that agree to the letter are easy to find. **Near** copies need a measure. From every character of a text we take a piece of `size` characters (a *shingle*), so neighbouring pieces overlap. Let $A$ and $B$ be the *sets* of pieces of two texts; a set holds each piece once. The share of pieces that they have in common is their **Jaccard similarity**:
+# Copies that agree to the letter are easy to find. **Near** copies need a measure. From a text we take all pieces of `size` neighbouring characters (*shingles*): with size 3, `abcd` gives `abc` and `bcd`. Let $A$ and $B$ be the *sets* of pieces of two texts; a set holds each piece once. The share of pieces that they have in common is their **Jaccard similarity**:
 #
 # $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
 #
 # **Exercise 2** (easy, 5 minutes). Write `alike(a, b, size)`: it returns this share for two texts.
 
-# %% [markdown] lang="zh" of="786c99d7"
-# 一字不差的副本好找。**近似**的副本需要一把尺子：从每个字符起，取长 `size` 个字符的一小片（*shingle*），前后小片互相重叠。两段文本的小片*集合*记作 $A$、$B$（相同的只算一次），共有的占多大比例，就叫**杰卡德相似度**（Jaccard）：
+# %% [markdown] lang="zh" of="95af1a76"
+# 一字不差的副本好找。**近似**的副本需要一把尺子。把文本里所有连着的 `size` 个字符各取成一小片（*shingle*）；长度为 3 时，`abcd` 取出 `abc` 和 `bcd`。两段文本的小片*集合*记作 $A$、$B$（相同的只算一次），共有的占多大比例，就叫**杰卡德相似度**（Jaccard）：
 #
 # $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
 #
@@ -518,12 +518,12 @@ nb03.alike(alike)
 # </details>
 
 # %% [markdown] lang="en"
-# A million texts make half a trillion pairs, too many to compare. **MinHash** gives each text a short signature, called a *sketch*. Hash every piece of the text, which turns it into a random-looking number, and keep the smallest number. Do this with many hash functions. The chance that two texts have the same smallest number is exactly their $J$. Then cut the sketches into bands and compare only texts that agree in a whole band; the library `rensa` does this in Rust.
+# A million texts make half a trillion pairs, too many to compare. **MinHash** gives each text a short signature, called a *sketch*. Hash every piece of the text, which turns it into a random-looking number, and keep the smallest number. Do this with many hash functions. For ideal hash functions, the chance that two texts have the same smallest number is their $J$. Then cut each sketch into bands, groups of a few numbers, and compare two texts only if all numbers of some band agree. The library `rensa` does this in Rust.
 #
 # **Predict first**: how near does an estimate from 128 functions come? (Its standard error, $\sqrt{J(1-J)/128}$, is at most 0.044.)
 
-# %% [markdown] lang="zh" of="d17c99d9"
-# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一个简短的“签名”（*sketch*）：把小片全部哈希（各变成一个看似随机的数），只留最小的；换许多个哈希函数各做一遍。两段文本最小值相同的概率，恰好就是它们的 $J$。再把签名切成几段，只有整段相同的文本才拿来比较；`rensa` 库用 Rust 做这件事。
+# %% [markdown] lang="zh" of="9c7d54f2"
+# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一个简短的“签名”（*sketch*）：把小片全部哈希（各变成一个看似随机的数），只留最小的；换许多个哈希函数各做一遍。哈希函数如果是理想的，两段文本最小值相同的概率就等于它们的 $J$。再把签名切成几段，每段几个数；两段文本只要有一段的数全部相同，才拿来比较。`rensa` 库用 Rust 做这件事。
 #
 # **先猜一猜**：用 128 个函数，估得有多准？（标准误差是 $\sqrt{J(1-J)/128}$，最多 0.044。）
 
@@ -547,9 +547,8 @@ kin = [row["id"] for row in kin if row["id"] != copy["of"]][:2]  # other rows on
 for other in (copy["of"], *kin, dirty[0]["id"]):
     a, b = (sketch(texts[name], lines) for name in (copy["id"], other))
     estimate = sum(x == y for x, y in zip(a, b, strict=True)) / 128
-    print(
-        f"{other}: {jaccard(texts[copy['id']], texts[other]):.2f}, estimate ｜ 估计 {estimate:.2f}"
-    )
+    two, measured = f"{copy['id']} ~ {other}", jaccard(texts[copy["id"]], texts[other])
+    print(f"{two}: J = {measured:.2f}, estimate ｜ 估计 {estimate:.2f}")
 
 # %% [markdown] lang="en"
 # The worst of the four estimates is about 0.04 off, which is one standard error.
@@ -593,7 +592,8 @@ nb03.precision_recall(precision_recall)
 
 # %%
 cleaned = clean(dirty, held_out, code)
-print(dict(Counter(cleaned["fault"])))
+counted = Counter(cleaned["fault"])
+print({fault or "kept ｜ 留下": n for fault, n in counted.items()})
 marks = {}
 for step in STEPS:
     flagged, true = ([x == step for x in column] for column in (cleaned["fault"], labels))
@@ -611,12 +611,12 @@ plots.grid(
 # %% [markdown] lang="en"
 # The search for near copies is the weakest, and even there only one of the 91 rows that it removed had been good. Do not expect such marks elsewhere. A program put these faults in, and our rules know its habits; real phone numbers and real copies vary far more. For your own data, label a hundred rows by hand and mark your cleaner in the same way.
 #
-# Does this scale? In time it does. A row is compared only with the few rows that share a band, so with many rows the time grows about as their number does, not as the number of pairs. Memory grows as well (runs recorded by `tools/measure/bench.py --clean`):
+# Does this work with many more rows? In time it does. A row is compared only with the few rows that share a band, so with many rows the time grows about as their number does, not as the number of pairs. Memory grows as well (runs recorded by `tools/measure/bench.py --clean`):
 
-# %% [markdown] lang="zh" of="88262ba4"
+# %% [markdown] lang="zh" of="17fdfc6e"
 # 最弱的是找近似重复的那一步，就是它，去掉的 91 行里也只有一行是好的。换个地方别指望有这样的分数：这些毛病是程序放进去的，我们的规则正好摸透了它的套路；真实的电话号码和副本，花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
 #
-# 行数多了，还行吗？时间上行。每一行只跟签名有一段相同的少数几行比，所以行数多了以后，用时大致与行数成正比，而不是与配对的数目成正比。内存也跟着涨（运行记录来自 `tools/measure/bench.py --clean`）：
+# 行数多了还撑得住吗？时间上没问题。每一行只跟签名有一段相同的少数几行比，所以行数多了以后，用时大致与行数成正比，而不是与配对的数目成正比。内存也跟着涨（运行记录来自 `tools/measure/bench.py --clean`）：
 
 # %%
 bench = json.loads((root() / "data" / "sweeps" / "cleaning.json").read_text("utf-8"))["runs"]
@@ -638,23 +638,37 @@ for ax, (name, title) in zip(axes, grows.items(), strict=True):
 drawing
 
 # %% [markdown] lang="en"
-# In precision it does not scale. At 100,000 rows the cleaner removes 48,144, and at most 1,996 of these, about 4 %, are copies that were put in. All rows are about 64 articles in a few sentence shapes, so honest rows soon look like copies of each other. So the threshold that suits 1,200 rows takes nearly half of 100,000 rows of the same shapes. Which threshold suits depends on how varied your texts are, so measure precision at the size and on the texts that you will use.
+# In precision it does not. At 100,000 rows the cleaner removes 48,144, nearly half. Judged by the copies that were put in, its precision falls to about 4 % at most: there are 1,996 of them. Which step removes the rest, and how alike those rows are, was not recorded. A likely reason: all rows are about 64 articles in a few sentence shapes, so honest rows soon look alike. Which threshold suits depends on how varied your texts are, so measure precision at the size and on the texts that you will use.
 
-# %% [markdown] lang="zh" of="ce62c615"
-# 但精确率不行。十万行里去掉了 48,144 行，其中放进去的副本至多 1,996 行，约占 4 %。所有的行讲的都是那 64 条法条，句式也就几种，正常的行很快就彼此重样。所以，对 1,200 行合适的阈值，在同样句式的十万行里去掉了将近一半。阈值合不合适，取决于文本有多少花样，所以请在你实际要用的规模和文本上测精确率。
+# %% [markdown] lang="zh" of="bb30e5e4"
+# 精确率却撑不住。十万行里去掉了 48,144 行，将近一半。以放进去的副本来衡量，精确率至多约 4 %，因为副本只有 1,996 行。其余的是哪一步去掉的、彼此有多像，没有记录。可能的原因是：所有的行讲的都是那 64 条法条，句式也就几种，正常的行很快就彼此重样。阈值合不合适，取决于文本有多少花样，所以请在你实际要用的规模和文本上测精确率。
 
 # %% [markdown]
 # ## 7. Two experiments: quality, and the split ｜ 两个实验：质量与划分
 
 # %% [markdown] lang="en"
-# **Is it quality or quantity that counts?** Here are four ways to show a model 1,000 rows: 1,000 dirty ones once (all 470 faulty, 530 clean); what our seven steps keep of these, repeated up to 1,000; 200 of the dirty ones five times; 200 clean ones five times. So we can ask about cleanness and about repetition separately. Each way is trained with three random seeds. The prompts hold no articles, so that training takes seconds. No row leaked the test incidents that we use.
+# **Is it quality or quantity that counts?** Four ways to show a model 1,000 rows:
 #
-# **Predict first**: which way brings the most notices in exact form (`form`)?
+# 1. 1,000 dirty rows, once: all 470 faulty ones and 530 clean ones
+# 2. what our seven steps keep of these, repeated up to 1,000
+# 3. 200 of the dirty rows, five times
+# 4. 200 clean rows, five times
+#
+# So we can ask about cleanness and about repetition separately. The ways differ in more than dirt, however: in their shares of notices and refusals, and leaked rows state articles of the test (though no incident that we use leaked). Each way is trained with three seeds. To save time, prompts hold no articles.
+#
+# **Predict first**: which way brings the most notices in exact form? (`form` also accepts the notice that says no rule applies.)
 
-# %% [markdown] lang="zh" of="e01abb5e"
-# **重要的是质量，还是数量？** 同样是看 1,000 行，有四种花法：1,000 行脏数据看一遍（470 行有毛病的全在内，另加 530 行干净的）；这一千行经七步清洗后剩下的，反复看满一千次；从脏的里面抽 200 行，看五遍；200 行干净的，看五遍。这样，干净与否和重复多少就能分开来问。每种换三个随机种子各练一次。提示里不放法条，好让训练只要几秒。测试用的事件都没有泄漏。
+# %% [markdown] lang="zh" of="842471ee"
+# **重要的是质量，还是数量？** 同样是看 1,000 行，有四种安排：
 #
-# **先猜一猜**：格式一字不差的通知书（`form`），哪一种最多？
+# 1. 1,000 行脏数据，看一遍：470 行有毛病的全在内，另加 530 行干净的
+# 2. 这一千行经七步清洗后剩下的，反复看满一千次
+# 3. 从脏的里面抽 200 行，看五遍
+# 4. 200 行干净的，看五遍
+#
+# 这样，干净与否和重复多少就能分开来问。不过，四种安排的差别不只是脏不脏：通知书和拒答各占多少也不一样，泄漏的行还写出了测试用的法条（我们用的事件倒是都没有泄漏）。每种用三个随机种子各练一次。提示里不放法条，好省些时间。
+#
+# **先猜一猜**：格式一字不差的通知书，哪一种最多？（写“此处无规定”的通知书，`form` 也算对。）
 
 
 # %%
@@ -723,26 +737,26 @@ plots.bars(
         names[key]: {name: mean_interval(pooled[name][key], unit="share") for name in pooled}
         for key in names
     },
-    "A thousand rows shown, in four ways ｜ 同样看一千行，四种花法",
+    "A thousand rows shown, in four ways ｜ 同样看一千行，四种安排",
 )
 
 # %% [markdown] lang="en"
-# The 200 clean rows seen five times lead with 80 % in exact form; the other three ways reach 60 %. Neither factor brings that alone. The third bar has the repetition without the cleanness. The second has the cleanness with less repetition, each row about 1.9 times. So this comparison does not show *quality above quantity*: the best way has cleaner rows, and it also shows fewer rows more often.
+# In the run printed here, the 200 clean rows seen five times lead with 80 % in exact form; the other three ways reach 60 %. In this draw of rows, neither factor brings that alone: the third way has the repetition without the cleanness, the second has the cleanness with less repetition (each row about 1.9 times). In two of five draws, repeating dirty rows brought as much or more. So *quality above quantity* is not shown: the best way has cleaner rows, and it also shows fewer rows more often.
 #
-# How firm are the numbers? The printed intervals cover the choice of test incidents; the three seeds are averaged. They leave out which rows were drawn.
+# How firm are the numbers? Each of the three seeds draws rows of its own. The printed intervals cover the choice of test incidents and ignore how much the three seeds differ.
 
-# %% [markdown] lang="zh" of="6aafe3bf"
-# 200 行干净数据看五遍的领先，格式全对的占 80 %，其他三种都是 60 %。只占其中一样，都到不了这么高：第三根柱子有重复，没有干净；第二根有干净，重复却少，每行只看约 1.9 遍。所以这个比较证明不了*质量重于数量*：最好的那一种，数据更干净，同时也是行数更少、看得更多。
+# %% [markdown] lang="zh" of="4182b83e"
+# 在这里打印的运行中，200 行干净数据看五遍的领先，格式全对的占 80 %，其他三种都是 60 %。就这次抽到的行来说，只占其中一样，都到不了这么高：第三种有重复，没有干净；第二种有干净，重复却少，每行只看约 1.9 遍。可是换着抽五次，有两次是脏数据反复看也提高得一样多，甚至更多。所以*质量重于数量*在这里证明不了：最好的那一种，数据更干净，同时也是行数更少、看得更多。
 #
-# 这些数有多牢靠？打印的区间只管测试事件的抽取，三个种子取了平均；训练行抽到哪些，不在区间里。
+# 这些数有多牢靠？三个种子各抽各的行。打印的区间只管测试事件的抽取，没有算进三个种子之间的差别。
 
 # %% [markdown] lang="en"
-# So we drew the rows again, with five values of `SEED`. In every draw, clean rows five times beat the cleaned thousand, by 11 to 26 points: on Xiaoxi, at this budget, **repeating a few clean rows** helped. Clean against dirty, both five times, went from −7 to +20 points: that dirt harms the form is *not shown*. On a larger model, train the same four ways to find out.
+# So we drew the rows again, with five values of `SEED`. They share runs (each averages three of seven draws), so the spread is understated. In every draw, clean rows seen five times beat the cleaned thousand, by 11 to 26 points. On Xiaoxi, at this budget, **few clean rows seen often beat more rows seen less**; whether they had to be clean was not shown. Clean minus dirty, both five times, went from −7 to +20 points. So the claim says *not shown*, although this draw gave +20. On a larger model, train the same four ways to find out.
 #
 # Clean your data in any case. Personal data must not be trained on, and test items that leaked make every later score false.
 
-# %% [markdown] lang="zh" of="99dd1168"
-# 所以我们换了五个 `SEED`，把训练行重新抽过。每一次，干净的行看五遍都胜过清洗后的一千行，多 11 到 26 个百分点：在小溪上、在这样的训练量下，**把少量干净数据反复看**是有用的。同样看五遍，干净的减去脏的，则从 −7 到 +20 个百分点不等：脏数据会不会损害格式，*此处看不出*。想知道更大的模型会怎样，就把这四种花法在它上面各练一遍。
+# %% [markdown] lang="zh" of="9ceb07bb"
+# 所以我们换了五个 `SEED`，把训练行重新抽过。五次共用一些训练（总共抽了七份，每次取其中三份的平均），所以看到的波动偏小。每一次，干净的行看五遍都胜过清洗后的一千行，多 11 到 26 个百分点。在小溪上、在这样的训练量下，**少而干净、反复看，胜过多而少看**；是不是非干净不可，没有证明。同样看五遍，干净的减去脏的，从 −7 到 +20 个百分点不等。所以上面那条论断的结论是*未见差异*，尽管这一次抽到的差了 20 个百分点。想知道更大的模型会怎样，就照这四种安排在它上面各练一遍。
 #
 # 数据无论如何都要清洗：带个人信息的数据不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
 
@@ -787,10 +801,10 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# Split by row, the model seems to know the law: 82 % of the notices have all four facts right. (The number depends much on which twelve articles are drawn.) Split by article, it is 0 of 60: the model has learned twelve articles by heart. The form drops too, from 90 to 65 %. Neither test is wrong, but they answer different questions, so **split by what will be new at work**: the article, the customer, the document or the date.
+# Split by row, the model seems to know the law: in the run printed here, 82 % of the notices have all four facts right. (The number depends much on which twelve articles are drawn.) Split by article, it is 0 of 60: the model has learned twelve articles by heart. The form drops too, from 90 to 65 %. Neither test is wrong, but they answer different questions, so **split by what will be new at work**: the article, the customer, the document or the date.
 
-# %% [markdown] lang="zh" of="41cdf1b0"
-# 按行划分，模型好像懂法：82 % 的通知书四项事实全对（这个数与抽到哪十二条很有关系）。按法条划分，60 份里一份也没有：它只是背熟了十二条。格式也从 90 % 掉到 65 %。两种测试都没有错，只是问的问题不同，所以**上线后什么是新的，就按什么来划分**：法条、客户、文档或日期。
+# %% [markdown] lang="zh" of="6ff0d56a"
+# 按行划分，模型好像懂法：在这里打印的运行中，82 % 的通知书四项事实全对（这个数与抽到哪十二条很有关系）。按法条划分，60 份里一份也没有：它只是背熟了十二条。格式也从 90 % 掉到 65 %。两种测试都没有错，只是问的问题不同，所以**上线后什么是新的，就按什么来划分**：法条、客户、文档或日期。
 
 # %% [markdown] lang="en"
 # **Exercise 4** (medium, 5 minutes). Write `split_by_article(rows, held)`: it returns the training rows and the test rows. `held` is a set of article ids. `row["article"]` is the id of the article that a row is about (`None` in a refusal); rows about a held article are the test. `row["context"]` lists the ids of the articles that the prompt **shows**. No training row may show a held article: leave such rows out.
@@ -838,7 +852,7 @@ asked, told = (
     {"role": "assistant", "content": "200元"},
 )
 lines = [
-    json.dumps({"messages": [asked, told]}),  # escaped, with a BOM before it
+    json.dumps({"messages": [asked, told]}),  # escaped; a BOM, an invisible mark, before it
     json.dumps({"instruction": "闯红灯罚多少？", "output": "200元"}, ensure_ascii=False),
     json.dumps({"conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]}),
     json.dumps(json.dumps({"messages": [asked, told]})),  # a whole object as a string
@@ -878,19 +892,19 @@ print(check_file(DATA or messy))
 # - People clean **after** splitting, each part by itself, and a copy of a training row stays in the test.
 # - Nobody has looked at the mask.
 # - A fact is wrong in the document itself, and no step finds it.
-# - The threshold for near copies was set by feel. If it is too low, good rows about one article go; if it is too high, changed copies stay.
+# - The threshold for near copies was set by feel. If it is too low, good rows go, for instance two that show the same articles in their prompts; if it is too high, changed copies stay.
 #
-# The last one can be drawn. (Among the good rows of this file only two pairs exceed 0.6; they are at 0.63 and 0.73.) **Predict first**: between which thresholds do both marks stay above 95 %?
+# The next figure shows the last of these: both marks at several thresholds. (Among the good rows of this file, five pairs exceed 0.6, at 0.60 to 0.74.) **Predict first**: between which thresholds do both marks stay above 95 %?
 
-# %% [markdown] lang="zh" of="b85714b5"
+# %% [markdown] lang="zh" of="86cb0cd4"
 # 下面几种毛病，都不会报错：
 #
 # - 先划分、**后**清洗，而且各洗各的：训练行的副本留在了测试集里。
 # - 掩码没人看过。
 # - 文档本身写错了事实：哪一步都查不出来。
-# - 相似度阈值凭感觉定。太低，讲同一条法条的正常行会被当成副本；太高，改了几个字的副本会漏网。
+# - 相似度阈值凭感觉定。太低，正常的行会被当成副本，例如提示里给的法条相同的两行；太高，改了几个字的副本会漏网。
 #
-# 最后一种画得出来。（这个文件里，正常行之间只有两对超过 0.6：0.63 和 0.73。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
+# 下图画的就是最后一种：不同阈值下的两个分数。（这个文件里，正常行之间有五对超过 0.6，在 0.60 到 0.74 之间。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
 
 # %%
 first = {row["id"]: n for n, row in enumerate(dirty) if row["labels"] != ["exact_duplicate"]}
@@ -912,10 +926,10 @@ plots.curves(
 )
 
 # %% [markdown] lang="en"
-# Both marks stay above 95 % from 0.6 to 0.9. Below 0.6, good rows about one article are taken for copies; above 0.9, copies with a few changed characters stay. At 0.99 no row counts as a copy, so there is no precision to draw. This range belongs to these 1,200 rows. The 100,000 rows of section 6 show how it moves.
+# Both marks stay above 95 % from 0.6 to 0.9. Below 0.6, more and more good rows are taken for copies; those most alike show the same articles in their prompts. Above 0.9, copies with a few changed characters stay. At 0.99 no row counts as a copy, so there is no precision to draw. This range belongs to these 1,200 rows. The 100,000 rows of section 6 show that 0.7 does not suit every size.
 
-# %% [markdown] lang="zh" of="0d72863a"
-# 从 0.6 到 0.9，两个分数都高于 95 %。低于 0.6，讲同一条法条的正常行会被当成副本；高于 0.9，改了几个字的副本就漏网。到 0.99，没有一行算副本，精确率也就无从画起。这个范围只属于这 1,200 行；第 6 节的十万行说明，它是会移动的。
+# %% [markdown] lang="zh" of="017fa0b6"
+# 从 0.6 到 0.9，两个分数都高于 95 %。低于 0.6，被当成副本的正常行越来越多，其中最像的，是提示里给的法条相同的那些行；高于 0.9，改了几个字的副本就漏网。到 0.99，没有一行算副本，精确率也就无从画起。这个范围只属于这 1,200 行；第 6 节的十万行说明，0.7 并不适合所有的规模。
 
 # %% [markdown]
 # ## Summary ｜ 小结
@@ -925,17 +939,17 @@ plots.curves(
 # - The template's markers decide what is learned, if the trainer is told to use them. Look at one coloured row.
 # - In transformers 5.23, packing is safe with positions alone; a mask of ones lets rows see each other.
 # - Where you can, make rows by program from their source. Mark the cleaner with labels.
-# - On Xiaoxi, a few clean rows seen five times did best; harm from dirt alone was not shown.
+# - On Xiaoxi, few clean rows seen five times beat the cleaned thousand; whether cleanness was needed was not shown.
 # - Split by what will be new at work, or the test rewards learning by heart.
 #
 # **Next**: [04 SFT](04_sft.ipynb) trains on these rows. The exercises that you have passed so far:
 
-# %% [markdown] lang="zh" of="df08ee53"
+# %% [markdown] lang="zh" of="5113ddaa"
 # - 四种格式之间可以无损互转；转不了的就拒绝，绝不悄悄丢掉。
 # - 学什么由模板里的标记决定，前提是训练器真的在用它们。先看一行着色的数据。
 # - 在 transformers 5.23 里，打包时只给位置就是安全的；给了全 1 掩码，行与行就会互相看见。
 # - 能用程序从源文档生成数据，就用程序；用标签给清洗打分。
-# - 在小溪上，少量干净数据看五遍的效果最好；脏数据单独有多大害处，此处看不出。
+# - 在小溪上，少量干净数据看五遍胜过清洗后的一千行；是不是非干净不可，没有证明。
 # - 上线后什么是新的，就按什么划分；否则测试只会奖励死记硬背。
 #
 # **下一课**：[04 监督微调](04_sft.ipynb)，就用这些数据来训练。你目前通过的练习：

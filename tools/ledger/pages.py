@@ -38,9 +38,10 @@ Written by `make claims` from `data/claims.csv` and the runs whose outputs are c
 It tells a broken lesson from a healthy one and is no verdict. ｜ \
 换几个随机种子，这项测量在这里通常给出的值。它用来发现课程哪里坏了，不是结论。
 - **Verdict ｜ 结论**: what the evidence makes of the statement, and on what it was tested. \
-A statement about large models is never refuted by the tiny one alone. ｜ \
+A statement about large models is neither refuted nor confirmed by the tiny one alone: \
+“supported” holds for what the brackets name. ｜ \
 根据证据，这个说法成不成立，以及是在什么上面检验的。\
-关于大模型的说法，不会只凭小模型就判为不成立。
+关于大模型的说法，只凭小模型既不能推翻，也不能证实：“支持”只对括号里写明的对象成立。
 """
 
 
