@@ -80,6 +80,8 @@ outputs: $(STAMP)
 check: $(STAMP)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+	PYTHONPATH=. $(ENV)/bin/lint-imports --no-cache
+	$(ENV)/bin/deptry helpers tools notebooks/src
 	$(NB) check $(NN)
 
 world: $(STAMP)
