@@ -7,6 +7,7 @@ size.show()                    # the card: every number of this run, in both lan
 
 import csv
 import keyword
+import os
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,6 +16,9 @@ from helpers.env import PROFILES, XIAOXI, Setup
 from helpers.measure import minutes
 
 TABLE = Path("data") / "sizes.csv"
+SIZES = (
+    "SIZES"  # of the environment: the column to take, whatever the profile ("smoke" for a trial)
+)
 COLUMNS = ("lesson", "name", "en", "zh", "smoke", "tiny", "small", "t4", "gpu")
 RESERVED = ("show",)  # what a Sizes has beside its numbers
 Value = int | float | list[int | float] | None
@@ -83,7 +87,20 @@ def of(lesson: str, setup: Setup) -> Sizes:
 
 
 def column(setup: Setup) -> str:
-    """Return the column of the table that a setup takes its numbers from."""
+    """Return the column of the table that a setup takes its numbers from; SIZES may name another.
+
+    Raises CourseError where SIZES names none.
+    """
+    asked = os.environ.get(SIZES)
+    if asked and asked not in PROFILES:
+        names = ", ".join(PROFILES)
+        raise CourseError(
+            en=f"{SIZES}={asked}: there is no such column; take one of {names}, or unset it",
+            zh=f"{SIZES}={asked}：没有这一列；请从 {names} 中选一个，或取消这个环境变量",
+            where=TABLE.as_posix(),
+        )
+    if asked:
+        return asked
     if setup.smoke:
         return "smoke"
     other = setup.profile == "tiny" and not _same(setup.model, XIAOXI)

@@ -62,6 +62,16 @@ def test_another_model_under_tiny_takes_the_sizes_of_small(profile, model, colum
     assert sizes.column(setup(profile, model)) == column
 
 
+def test_the_environment_may_ask_for_another_column(monkeypatch):
+    monkeypatch.setenv(sizes.SIZES, "smoke")
+    assert sizes.column(setup("t4", SMOLLM2)) == "smoke"
+    monkeypatch.setenv(sizes.SIZES, "")
+    assert sizes.column(setup("t4", SMOLLM2)) == "t4"
+    monkeypatch.setenv(sizes.SIZES, "huge")
+    with pytest.raises(CourseError, match="SIZES=huge"):
+        sizes.column(setup("t4"))
+
+
 def test_an_unknown_lesson_is_named_in_both_languages(table):
     table(HEADER, GOOD)
     with pytest.raises(CourseError, match=r"'05'.*take one of 04") as caught:
