@@ -1,8 +1,9 @@
 """Every lesson runs under small, t4 (float16) and gpu (bfloat16), on the CPU, at smoke's sizes.
 
-Under small it stands without a GPU, and in English alone. The models are random, narrow Qwen2s, one for each profile; their tokenizer is Qwen2.5's, cut down
-to the tokens of the course's texts: with all 151,936 rows one step in float16 takes ten seconds.
-What a CPU cannot do, as_gpu.py does in its place, in the lesson's kernel alone:
+Under small it stands without a GPU, and in English alone. The models are random, narrow Qwen2s,
+one for each profile; their tokenizer is Qwen2.5's, cut down to the tokens of the course's texts:
+with all 151,936 rows one step in float16 takes ten seconds. What a CPU cannot do, as_gpu.py does
+in its place, in the lesson's kernel alone:
 
 - the compute capability is pretended; the device stays "cpu", but `use_cpu` is False;
 - Accelerate gets the GradScaler and the fp16 autocast that it keeps for GPUs, Transformers
