@@ -146,7 +146,7 @@ def run_one(
     parameters = {"PROFILE": profile} | more
     watching = Watch(name, len(nb.cells), gate)
     on_gpu = profile not in OFFLINE or profile == "small"
-    offline = profile in OFFLINE and model in (None, SMOLLM2)
+    offline = model == SMOLLM2 or (profile in OFFLINE and model is None)
     with environment(offline, strict, jobs), gpu_peak(out, on_gpu) as peak, watching as watch:
         error = _execute(path, root / "notebooks", parameters, watch, CELL_LIMIT * jobs)
     claims = read_results(results)
