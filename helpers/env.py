@@ -33,8 +33,8 @@ REASONS = {
         "小模型在 CPU 上用 float32 计算：在 CPU 上最快，各台机器的结果也相差很小",
     ),
     "small": (
-        "no CUDA GPU: small computes on the CPU in float32, up to 20 minutes a lesson on two cores",
-        "没有 CUDA GPU：small 在 CPU 上用 float32 计算，双核机器上每课最多约 20 分钟",
+        "no CUDA GPU: small computes on the CPU in float32, which takes longer than tiny",
+        "没有 CUDA GPU：small 在 CPU 上用 float32 计算，比 tiny 慢",
     ),
     "none": (
         "no CUDA GPU: {profile} runs on the CPU, in float32 and slowly; tiny suits this machine",

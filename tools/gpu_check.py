@@ -31,6 +31,7 @@ from tools.process import apart
 
 PROFILES = ("t4", "gpu")
 KEPT = Path("build") / "gpu_check.json"
+PASSED = "passed ｜ 通过"
 
 
 class Speed(NamedTuple):
@@ -72,7 +73,7 @@ class Row(NamedTuple):
     minutes: float
     gpu_gb: float
     ok: bool
-    error: str  # the last line of what went wrong
+    error: str
     t4_minutes: float | None  # an estimate; None without one
 
 
@@ -132,19 +133,18 @@ def check(sources: list[Path], profile: str, card: Card | None, out: Path) -> li
 def row(run: Run, dtype: str, card: Card | None) -> Row:
     """Return the row of a run; what a T4 would take is estimated of runs under t4."""
     speed = speed_of(card.name) if card and run.profile == "t4" else None
-    last = (run.error.strip().splitlines() or [""])[-1]
     estimate = run.minutes * times_a_t4(speed) if speed else None
     where = run.name, run.profile, dtype
-    return Row(*where, run.minutes, run.gpu_gb, run.ok, last, estimate)
+    return Row(*where, run.minutes, run.gpu_gb, run.ok, run.error, estimate)
 
 
 def line(one: Row) -> str:
-    """Write a row for the terminal."""
+    """Write a row for the terminal; of an error its first line, which names cell and kind."""
     estimate = "–" if one.t4_minutes is None else f"{one.t4_minutes:.1f}"
     mark = "✅" if one.ok else "❌"
     return (
         f"{mark} {one.lesson:24} {one.profile:5} {one.dtype:9} {one.minutes:8.1f} "
-        f"{one.gpu_gb:8.2f} {estimate:>8}  {one.error or 'passed ｜ 通过'}"
+        f"{one.gpu_gb:8.2f} {estimate:>8}  {(one.error or PASSED).splitlines()[0]}"
     )
 
 
