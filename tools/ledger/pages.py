@@ -52,9 +52,10 @@ A statement about large models is neither refuted nor confirmed by the tiny one 
 “supported” holds for what the brackets name. ｜ \
 根据证据，这个说法成不成立，以及是在什么上面检验的。\
 关于大模型的说法，只凭小模型既不能推翻，也不能证实：“支持”只对括号里写明的对象成立。
-- **Does it carry over? ｜ 放到真实模型上还成立吗？** The same question put to SmolLM2-135M, a model \
-that the world trained, in recorded runs (`data/sweeps/README.md`): the mean, then in brackets the \
-range and the number of runs. ｜ 拿同一个问题去问 SmolLM2-135M（外界训练的真实模型），结果取自记录下来的运行\
+- **Does it carry over? ｜ 放到真实模型上还成立吗？** The same question put to \
+SmolLM2-135M, a model that the world trained, in recorded runs (`data/sweeps/README.md`): the \
+mean, then in brackets the range and the number of runs. ｜ \
+拿同一个问题去问 SmolLM2-135M（外界训练的真实模型），结果取自记录下来的运行\
 （见 `data/sweeps/README.md`）：先是平均值，括号里是范围和运行次数。
 """
 CARRY_TITLE = "Does it carry over? ｜ 放到真实模型上还成立吗？"
