@@ -6,26 +6,35 @@
 # You turn documents into training rows, find what is wrong with them, and measure what that costs a model. ｜ 你将把文档变成训练数据，找出其中的毛病，并测出这些毛病会让模型付出什么代价。
 
 # %% [markdown] lang="en"
-# | | |
+# **Where this lesson ends.** In one run, we trained a small model on notices about twelve articles of a traffic code, with no article in the prompt, and then tested this one model twice:
+#
+# | the test | notices with all four facts right |
 # |---|---|
-# | **You will** | convert between Alpaca, ShareGPT and messages without loss |
-# | | see which tokens are learned, and what packing can leak |
-# | | make a training set from a law's text, and clean a dirty one |
-# | | check a file of your own, line by line |
-# | **Before** | notebook 00 |
-# | **`tiny`** | 3 to 5 minutes, 1.2 GB, any laptop |
-# | **`t4`, `gpu`** | not measured yet |
+# | new notices on the same twelve articles | 82 % (49 of 60) |
+# | notices on twelve other articles | 0 % (0 of 60) |
+#
+# The model is the same; only the choice of the test rows differs. If you shuffle your rows and keep a tenth, you report the first number. At work you get the second.
 
-# %% [markdown] lang="zh" of="cd3b5ea0"
-# | | |
+# %% [markdown] lang="zh" of="0"
+# **这一课的终点**。一次运行里，我们拿一部交通法规中 12 条法条的通知书训练一个小模型，提示里不给法条，然后把同一个模型测了两次：
+#
+# | 测什么 | 四项事实全对的通知书 |
 # |---|---|
-# | **你将** | 在 Alpaca、ShareGPT 和 messages 之间无损转换 |
-# | | 看清哪些词元参与学习，打包又会泄漏什么 |
-# | | 由法规文本做出训练集，再清洗一份脏数据 |
-# | | 逐行检查你自己的文件 |
-# | **先学** | notebook 00 |
-# | **`tiny`** | 3 到 5 分钟，1.2 GB 内存，任何笔记本电脑 |
-# | **`t4`、`gpu`** | 尚未实测 |
+# | 同样 12 条法条的新通知书 | 82 %（60 份里 49 份） |
+# | 另外 12 条法条的通知书 | 0 %（60 份里 0 份） |
+#
+# 模型是同一个，只有测试题的选法不同。把数据打乱、随手留出十分之一来测，报出来的就是第一个数；真正上线，得到的是第二个。
+
+# %% [markdown]
+# | **You will** ｜ 你将 | convert between Alpaca, ShareGPT and messages without loss ｜ 在 Alpaca、ShareGPT 和 messages 之间无损转换 |
+# |---|---|
+# | | write the loss mask, and hold it against TRL's ｜ 亲手写出损失掩码，与 TRL 的对照 |
+# | | make training rows from documents, check and clean them, and split them so that the test tells the truth ｜ 从文档做出训练数据，核对、清洗，并划分得让测试说真话 |
+# | | check a file of your own, line by line ｜ 逐行检查你自己的文件 |
+# | **Before** ｜ 先学 | notebook 00 ｜ notebook 00 |
+# | **`tiny`** | 3 to 5 minutes, 1.2 GB, any laptop ｜ 3 到 5 分钟，1.2 GB 内存，任何笔记本电脑 |
+# | **`small`** | about 15 minutes on two cores, estimated ｜ 双核约 15 分钟（估计） |
+# | **`t4`, `gpu`** | not measured yet ｜ 尚未实测 |
 
 # %% tags=["bootstrap"]
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
@@ -56,14 +65,16 @@ from helpers import platforms  # noqa: E402
 platforms.prepare()
 
 # %% tags=["parameters"]
-PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
+PROFILE = "auto"  # auto, tiny, small, t4, gpu or smoke
 MODEL = None  # a hub id or a folder, in place of the profile's model
 SEED = 0
 DATA = None  # the path of a file of your own (section 8)
 
 # %%
+# @title Imports ｜ 导入
 import json
 import random
+import re
 from collections import Counter
 from copy import deepcopy
 
@@ -71,7 +82,7 @@ import torch
 
 from helpers.base import root, say
 from helpers.env import PROFILES, resolve, set_seed, threads
-from helpers.lessons import nb03
+from helpers.lessons import nb03, sizes
 from helpers.data.formats import to_alpaca, to_messages, to_prompt_completion, to_sharegpt
 from helpers.model.generate import generate
 from helpers.model.load import load
@@ -85,27 +96,30 @@ from helpers.measure import claims
 from helpers.measure.claims import claim
 from helpers.measure.stats import bootstrap_difference, mean_interval, share
 from helpers.show import plots, style, tokens, widgets
+from helpers.show.tables import table
 
 # %%
 setup = resolve(PROFILE, MODEL)
 if setup.profile == "gpu" and MODEL is None:  # section 7 trains all weights: 7B would need 120 GB
     setup = setup._replace(model=PROFILES["t4"])
+size = sizes.of("03", setup)
 claims.start("03_data_preparation", setup.profile, SEED)
 threads()
 set_seed(SEED)
 style.style()
 print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
+size.show()
 
 # %% [markdown]
 # ## 1. Why: a model is what it is fed ｜ 为什么：喂什么，像什么
 
 # %% [markdown] lang="en"
-# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0). Your numbers may differ from them by a few points: the text was written from one run; within the usual range all is well.
+# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0). They come from one run, so yours may differ by a few points. If they lie in the usual range, all is well.
 #
 # Everything here happens **before** training. With these toy files it takes minutes. In a real project, collecting, reading and correcting the rows usually takes more time than training, and the care is well spent.
 
 # %% [markdown] lang="zh" of="d5767253"
-# 讲义（本课程的前身）对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。文中的数字都是小溪的（`tiny` 档位，种子 0），取自一次运行。你的数字可能与文中差几个百分点，落在通常范围内就没有问题。
+# 讲义（本课程的前身）对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。文中的数字都是小溪的（`tiny` 档位，种子 0），取自一次运行，你的可能差几个百分点；落在通常范围内就没有问题。
 #
 # 这一课讲的事都发生在训练**之前**。这里的文件是玩具，几分钟就处理完；真实项目里，收集、阅读、改正数据往往比训练更费时间，这份功夫值得花。
 
@@ -242,12 +256,50 @@ print(f"{len(ids)} tokens, {len(ids) - own} from the template ｜ {len(ids) - ow
 tokens.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
 
 # %% [markdown] lang="en"
-# The template wrote 13 of the 27 tokens. It is a small program in Jinja, a language for text with blanks to fill; the next cell prints it. Which tokens count in the loss, so that the model learns to write them? Those between `{% generation %}` and `{% endgeneration %}` in the template; they make up the **loss mask**. Two mistakes are common. The end token, at which a model stops writing, may stand **outside** the markers, or the markers may enclose **everything**. Neither mistake raises an error here.
+# The template wrote 13 of the 27 tokens. Which tokens should the model learn to write? Only the assistant's. The **loss mask** says so: one number for each token, 1 where the token counts in the loss, 0 where it does not.
+#
+# **Exercise 2** (the heart of this lesson, 15 minutes). Write `loss_mask(ids, header, end)`. `ids` are the token ids of one conversation. Each answer of the assistant starts right after the tokens `header` (here five: `<|im_start|>assistant` and a line break), and it ends with the token `end` (`<|im_end|>`). The answer counts, **the end token included**: from it the model learns to stop. Nothing else counts. There may be several answers, and a row may break off before its last `end`. Your mask is held against the course's own (`helpers.model.loss.encode`); the course's is held against TRL's below.
+
+# %% [markdown] lang="zh" of="0"
+# 27 个词元里，模板写的有 13 个。那么，该让模型学着写哪些词元？只有助手写的那些。这由**损失掩码**规定：每个词元对应一个数，计入损失的是 1，不计入的是 0。
+#
+# **练习 2**（本课的核心，15 分钟）。写出 `loss_mask(ids, header, end)`。`ids` 是一段对话的词元编号。助手的每个回答都紧跟在 `header` 这几个词元之后（这里有五个：`<|im_start|>assistant` 加一个换行），以词元 `end`（`<|im_end|>`）结束。回答计入损失，**结束符也算在内**：模型靠它学会停笔。其余一概不计。一段对话里可能有好几个回答，也可能在最后一个 `end` 之前就断了。你的掩码会与课程自己的（`helpers.model.loss.encode`）对照；课程的，下面再与 TRL 的对照。
+
+
+# %% tags=["exercise"]
+def loss_mask(ids, header, end):
+    """Return 1 for each token that the loss counts, 0 for the others."""
+    ...
+
+
+# %% tags=["check"]
+nb03.loss_mask(loss_mask)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def loss_mask(ids, header, end):
+#     """Return 1 for each token that the loss counts, 0 for the others."""
+#     mask, answering = [], False
+#     for n, token in enumerate(ids):
+#         mask.append(int(answering))
+#         if answering:
+#             answering = token != end
+#         else:
+#             answering = ids[: n + 1][-len(header) :] == header
+#     return mask
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# In practice a template marks the answers itself, between `{% generation %}` and `{% endgeneration %}`. It is a small program in Jinja, a language for text with blanks to fill; the next cell prints it. Two mistakes are common. The end token may stand **outside** the markers, or the markers may enclose **everything**. Neither mistake raises an error here.
 #
 # **Predict first**: what will a model do that was trained with each?
 
-# %% [markdown] lang="zh" of="27792d33"
-# 27 个词元里，模板写的有 13 个。模板是用 Jinja（一种给文本填空用的语言）写的一小段程序，下一个单元格会把它打印出来。那么，哪些词元计入损失，也就是要模型学着写？由**损失掩码**决定：模板里 `{% generation %}` 与 `{% endgeneration %}` 之间的那些。常见的错有两种：结束符（模型写到它就停笔）落在标记**外面**，或者标记把**所有内容**都圈了进去。这里两种都不会报错。
+# %% [markdown] lang="zh" of="0"
+# 实际使用时，回答由模板自己标出来，放在 `{% generation %}` 与 `{% endgeneration %}` 之间。模板是用 Jinja（一种给文本填空用的语言）写的一小段程序，下一个单元格会把它打印出来。常见的错有两种：结束符落在标记**外面**，或者标记把**所有内容**都圈了进去。这里两种都不会报错。
 #
 # **先猜一猜**：分别用它们训练，模型会变成什么样？
 
@@ -294,14 +346,143 @@ widgets.explore(show_mask, names=names, template=list(templates), row=short)
 # 这里只数了词元。两种错误各会带来什么后果，notebook 04 里真的训练一遍再测。**每次训练之前，先看一行着色的数据。**
 
 # %% [markdown] lang="en"
-# **In TRL** (1.16) the default is `assistant_only_loss=False`: with rows of messages every token counts, the prompt included. Set it to `True` to use the markers. The template needs them then. Qwen2.5's own template has none; TRL puts a template with markers in its place for Qwen2.5 and other families that it knows, and raises an error for the rest. If the end token stands outside the markers, TRL warns.
+# **What does TRL do?** We give it the same eight dialogues in two formats, and read the labels that its trainer makes (−100 means "does not count"). Nothing is trained. Each dialogue has two answers: a notice, and a short answer to a question about it.
 #
-# Prompt–completion rows need no markers: TRL trains on the completion alone, unless you set `completion_only_loss=False`.
+# **Predict first**: in which of the four rows below does the trainer count exactly what our mask counts?
 
-# %% [markdown] lang="zh" of="d75148db"
-# **在 TRL 里**（1.16 版），默认是 `assistant_only_loss=False`：用 messages 训练时每个词元都计入损失，提示也不例外。设成 `True` 才会用这对标记，这时模板里就必须有标记。Qwen2.5 自带的模板里没有；对 Qwen2.5 和其他认识的模型家族，TRL 会换上带标记的模板，不认识的就报错。如果结束符落在标记外面，TRL 会给出警告。
+# %% [markdown] lang="zh" of="0"
+# **TRL 是怎么做的？** 把同样的八段对话用两种格式交给它，读出训练器做好的标签（−100 表示不计入），并不真的训练。每段对话有两个回答：一份通知书，和一句对追问的简短回答。
 #
-# prompt–completion 格式的数据不需要标记：TRL 只在 completion 上训练，除非设置 `completion_only_loss=False`。
+# **先猜一猜**：下面四行里，哪一行计入的词元正好和我们的掩码一样？
+
+# %%
+from datasets import Dataset
+from trl import SFTConfig, SFTTrainer
+
+
+def trl_labels(rows, **switches):
+    """Return the labels that TRL makes of rows, all in one batch: (rows, tokens)."""
+    args = SFTConfig(
+        output_dir=str(root() / "build" / "own" / "trl"),
+        per_device_train_batch_size=len(rows),
+        use_cpu=True,
+        bf16=False,  # TRL's default is True, and a CPU refuses it
+        disable_tqdm=True,
+        **switches,
+    )
+    model, data = load(resolve("tiny"))[0], Dataset.from_list(rows)
+    trainer = SFTTrainer(model, args, train_dataset=data, processing_class=tokenizer)
+    return next(iter(trainer.get_train_dataloader()))["labels"]
+
+
+def counted(labels):
+    """Return the token ids that count, a list for each row, in an order of their own."""
+    return sorted(row[row != -100].tolist() for row in labels)
+
+
+# %%
+talks = [
+    {"messages": row["messages"]} for row in select(train_rows, kind="followup", context=False)[:8]
+]
+pairs_of = [to_prompt_completion(row) for row in talks]
+ours = [encode(tokenizer, row["messages"]) for row in talks]  # (ids, mask) of each row
+ours = sorted([i for i, m in zip(*row, strict=True) if m] for row in ours)
+found = {
+    ("messages", "default ｜ 默认"): trl_labels(talks),
+    ("messages", "assistant_only_loss=True"): trl_labels(talks, assistant_only_loss=True),
+    ("prompt–completion", "default ｜ 默认"): trl_labels(pairs_of),
+    ("prompt–completion", "completion_only_loss=False"): trl_labels(
+        pairs_of, completion_only_loss=False
+    ),
+}
+agree = {case: counted(labels) == ours for case, labels in found.items()}
+claim("data_mask_trl", 100 * agree["messages", "assistant_only_loss=True"])
+table(
+    ["rows ｜ 数据", "switch ｜ 开关", "tokens that count ｜ 计入的词元", "as our mask? ｜ 与掩码相同？"],
+    [[*case, int((labels != -100).sum()), "✅" if agree[case] else "❌"] for case, labels in found.items()],
+)
+
+# %% [markdown] lang="en"
+# Only with `assistant_only_loss=True`. By default, rows of messages count **every** token. Prompt–completion rows count the completion alone, which is the **last** answer; the notice stands in the prompt and teaches nothing. These rules are TRL 1.16's:
+#
+# | switch | default | what it needs, what it does |
+# |---|---|---|
+# | `assistant_only_loss` | `False` | rows of messages, and `{% generation %}` in the template |
+# | `completion_only_loss` | `None` | `None` means: on for prompt–completion rows |
+# | `packing` | `False` | `True` packs rows up to `max_length`, section 4 |
+# | `max_length` | `1024` | cuts off the end of longer rows, section 4 |
+#
+# Qwen2.5's own template has no markers. For Qwen2.5 and other families that it knows, TRL puts one with markers in its place; for the rest it raises an error. It warns where the end token stands outside.
+
+# %% [markdown] lang="zh" of="0"
+# 只有 `assistant_only_loss=True` 那一行。默认情况下，messages 格式的**每个**词元都计入。prompt–completion 格式只计 completion，也就是**最后**一个回答；通知书落在了提示里，什么也教不了。这些是 TRL 1.16 的规则：
+#
+# | 开关 | 默认值 | 要求和作用 |
+# |---|---|---|
+# | `assistant_only_loss` | `False` | 数据是 messages 格式，模板里有 `{% generation %}` |
+# | `completion_only_loss` | `None` | `None` 表示：遇到 prompt–completion 格式就打开 |
+# | `packing` | `False` | 设成 `True`，把几行打包到 `max_length`，见第 4 节 |
+# | `max_length` | `1024` | 更长的行，尾部会被截掉，见第 4 节 |
+#
+# Qwen2.5 自带的模板里没有标记。对 Qwen2.5 和其他认识的模型家族，TRL 会换上带标记的模板，不认识的就报错。结束符落在标记外面时，它会给出警告。
+
+# %% [markdown] lang="en"
+# **Tool calls and reasoning.** Rows for an agent hold more than questions and answers. The assistant may think first (`reasoning_content`) and call a tool (`tool_calls`); the tool's result comes back as a message of its own (role `tool`). ChatML, the format of Qwen's templates, writes all this as text between tags. Below, the template that TRL uses to train Qwen3 writes such a row with Xiaoxi's tokens.
+#
+# **Predict first**: which of these count in the loss: the thinking, the call, the tool's result?
+
+# %% [markdown] lang="zh" of="0"
+# **工具调用与推理过程**。给智能体用的数据，不止一问一答：助手可能先想一想（`reasoning_content`），再调用工具（`tool_calls`）；工具的结果作为单独的一条消息传回来（角色是 `tool`）。Qwen 的模板用的是 ChatML 格式，把这些都写成标签之间的文本。下面用 TRL 训练 Qwen3 时的模板来写这样一行，词元是小溪的。
+#
+# **先猜一猜**：推理、调用、工具的结果，哪几样计入损失？
+
+# %%
+from trl.chat_template_utils import qwen3_chat_template, qwen3_training_chat_template
+
+call = {"type": "function", "function": {"name": "article", "arguments": {"number": 12}}}
+agent = [
+    {"role": "user", "content": "Fine under Article 12?"},
+    {"role": "assistant", "reasoning_content": "Look it up.", "content": "", "tool_calls": [call]},
+    {"role": "tool", "content": "200 yuan, 3 points"},
+    {"role": "assistant", "reasoning_content": "It says 200.", "content": "200 yuan"},
+    {"role": "user", "content": "两次呢？"},
+    {"role": "assistant", "reasoning_content": "200 × 2 = 400", "content": "400元"},
+]
+qwen3 = deepcopy(tokenizer)
+qwen3.chat_template = qwen3_training_chat_template
+ids, mask = encode(qwen3, agent)
+tokens.token_colours([tokenizer.decode([i]) for i in ids], mask)
+
+# %% [markdown] lang="en"
+# Everything counts that the model must write itself: the thinking, the call, the answer and the end token. The tool's result does not count, for the tool writes it. (This template also counts the line break after the end token. That is harmless.)
+#
+# A second question decides how such rows are stored: does the thinking of **earlier** turns stay in the prompt? TRL's training template keeps it. Here is what Qwen3's own template writes when you serve the model:
+
+# %% [markdown] lang="zh" of="0"
+# 凡是要模型自己写的都计入：推理、调用、回答和结束符。工具的结果由工具来写，所以不计。（这个模板把结束符后面的换行也计入了，无妨。）
+#
+# 这样的数据怎么存，还取决于另一个问题：**前几轮**的推理要不要留在提示里？TRL 的训练模板留着。而上线服务时，Qwen3 自带的模板写出来是这样：
+
+# %%
+print(qwen3.apply_chat_template(agent, chat_template=qwen3_chat_template, tokenize=False))
+shown = [
+    qwen3.apply_chat_template(agent, chat_template=way, tokenize=False).count("<think>")
+    for way in (qwen3_training_chat_template, qwen3_chat_template)
+]
+say(
+    f"thinking blocks: {shown[0]} in training, {shown[1]} when served",
+    f"推理片段：训练时 {shown[0]} 段，上线时 {shown[1]} 段",
+)
+
+# %% [markdown] lang="en"
+# Only the thinking after the last question is left. A model trained on the first form meets the second at work. To train as you serve, make one row of each answer, with its history as the serving template writes it, and let only that answer count.
+#
+# In any case, write the tools' descriptions into the row (`tools=` of `apply_chat_template`); without them, the model learns to call tools that nobody offered. This course trains on no such rows, and the check of section 8 names them.
+
+# %% [markdown] lang="zh" of="0"
+# 只剩下最后一问之后的推理。按第一种写法训练的模型，上线后遇到的是第二种。要让训练与上线一致，就把每个回答单独做成一行，历史照上线时的模板来写，只让这一个回答计入损失。
+#
+# 另外，工具的说明也要写进数据里（`apply_chat_template` 的 `tools=`）；少了它，模型学到的就是调用没人提供的工具。本课程不拿这类数据训练，第 8 节的检查会把它们指出来。
 
 # %% [markdown]
 # ## 4. Packing, and how it leaks ｜ 打包，以及它怎样泄漏
