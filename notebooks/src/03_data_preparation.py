@@ -640,8 +640,8 @@ for max_length in (128, 192, 256, 1024):
     left = [(sum(mask[:max_length]), sum(mask)) for _, mask in encoded]
     part = sum(0 < some < whole for some, whole in left)
     kept_rows.append([f"{max_length:,}", beyond, part, sum(not some for some, _ in left)])
-eight = trl_labels(talks, assistant_only_loss=True, max_length=40)
-say(f"TRL, cut at 40: {len(eight)} of 8 dialogues left", f"TRL 截到 40：8 段对话剩 {len(eight)} 段")
+eight = trl_labels(talks, assistant_only_loss=True, max_length=56)
+say(f"TRL, cut at 56: {len(eight)} of 8 dialogues left", f"TRL 截到 56：8 段对话剩 {len(eight)} 段")
 table(
     ["max_length", "longer rows ｜ 超长的行", "lose a part ｜ 丢一部分", "lose all ｜ 全丢"],
     kept_rows,
