@@ -452,8 +452,8 @@ agent = [
     {"role": "assistant", "reasoning_content": "Look it up.", "content": "", "tool_calls": [call]},
     {"role": "tool", "content": "200 yuan, 3 points"},
     {"role": "assistant", "reasoning_content": "It says 200.", "content": "200 yuan"},
-    {"role": "user", "content": "两次呢？"},
-    {"role": "assistant", "reasoning_content": "200 × 2 = 400", "content": "400元"},
+    {"role": "user", "content": "And twice?"},
+    {"role": "assistant", "reasoning_content": "200 + 200 = 400", "content": "400 yuan"},
 ]
 qwen3 = deepcopy(tokenizer)
 qwen3.chat_template = qwen3_training_chat_template
@@ -879,11 +879,15 @@ labels = [(row["labels"] or [""])[0] for row in dirty]
 
 
 def show_fault(label, example):
-    """Show one faulty row, its articles left out."""
-    row = [row for row, own in zip(dirty, labels, strict=True) if own == label][example]
-    question, answer = row["messages"][0]["content"], row["messages"][-1]["content"]
-    note = f"{row['id']} ({row['lang']}): {row['fault']} {row['of'] or ''}"
-    return f"{note}\n\n{question.rpartition(chr(10) * 2)[2]}\n→\n{answer}"
+    """Show a faulty row in each language, its articles left out."""
+    texts = []
+    for lang in ("en", "zh"):
+        rows = [row for row, own in zip(dirty, labels, strict=True) if own == label]
+        row = select(rows, lang=lang)[example]
+        question, answer = row["messages"][0]["content"], row["messages"][-1]["content"]
+        note = f"{row['id']} ({row['lang']}): {row['fault']} {row['of'] or ''}"
+        texts.append(f"{note}\n\n{question.rpartition(chr(10) * 2)[2]}\n→\n{answer}")
+    return "\n\n".join(texts)
 
 
 widgets.explore(
@@ -1136,7 +1140,7 @@ wrongly = {
     for case in ((4, 400), (16, 400), (64, 400), (64, 100), (64, 1600))
 }
 claim("data_variety", 100 * (wrongly[4, 400][1] - wrongly[64, 400][1]))
-plots.grid(
+drawing = plots.grid(
     list(wrongly.values()),
     [
         f"{articles} articles, {rows:,} rows ｜ {articles} 条，{rows:,} 行"
@@ -1149,6 +1153,8 @@ plots.grid(
     f"hardly any. ｜ 深浅表格：阈值 0.7 时，4 条法条的 400 行里，正常行有 {100 * wrongly[4, 400][1]:.0f} % "
     f"被当成副本，64 条法条的是 {100 * wrongly[64, 400][1]:.0f} %；阈值 0.9 时几乎没有。",
 )
+drawing.axes[0].set_xlabel("similarity threshold ｜ 相似度阈值")
+drawing
 
 # %% [markdown] lang="en"
 # At 0.7 about half. With 64 articles it is one row in twenty, so **a threshold's precision hangs on how varied the texts are**. It also hangs on how many there are: the more rows, the more often one finds a neighbour by chance. A threshold of 0.9 takes hardly any of these, but section 9 shows what it misses. So measure: take rows of which you know that they are no copies (a hundred that people read will do), at the size that you will use, and count how many go.
@@ -1285,28 +1291,32 @@ claims.table(
 # %%
 seeds_file = root() / "data" / "claims_seeds.json"
 recorded = json.loads(seeds_file.read_text("utf-8"))["values"]
-lines_of = {
-    "data_quality": "clean often − dirty once ｜ 干净五遍 − 脏一遍",
-    "data_cleaned": "cleaned once − dirty once ｜ 清洗后 − 清洗前，各约一遍",
-    "data_repeated": "dirty often − dirty once ｜ 脏五遍 − 脏一遍",
-    "data_repeated_clean": "clean often − cleaned once ｜ 干净五遍 − 清洗后约一遍",
-    "data_dirt": "clean often − dirty often ｜ 干净五遍 − 脏五遍",
+draws = sorted(recorded["data_quality"], key=int)
+firm = {
+    name: [recorded[line][n] for n in draws]
+    for line, name in {
+        "data_quality": "clean, five times − dirty, once ｜ 干净五遍 − 脏一遍",
+        "data_cleaned": "cleaned − dirty, once ｜ 清洗后 − 清洗前",
+        "data_repeated": "dirty, five times − dirty, once ｜ 脏五遍 − 脏一遍",
+        "data_dirt": "clean − dirty, both five times ｜ 干净 − 脏，都是五遍",
+    }.items()
 }
+whole, cleaning = list(firm.values())[:2]
+firm["clean, five times − cleaned ｜ 干净五遍 − 清洗后"] = [
+    a - b for a, b in zip(whole, cleaning, strict=True)
+]
 table(
-    ["form, percentage points ｜ 格式，百分点", "SEED 0", "1", "2", "3", "4"],
-    [
-        [name, *(f"{recorded.get(line, {}).get(str(n), float('nan')):+.0f}" for n in range(5))]
-        for line, name in lines_of.items()
-    ],
+    ["form, percentage points ｜ 格式，百分点", *(f"SEED {n}" for n in draws)],
+    [[name, *(f"{round(x) + 0:+d}" for x in values)] for name, values in firm.items()],
 )
 
 # %% [markdown] lang="en"
-# A line whose sign changes from draw to draw shows nothing. A line that keeps its sign shows an effect, on Xiaoxi, at this budget. The firm one is **repetition among clean rows** (the fourth line): few clean rows seen five times beat the cleaned thousand. Whether the rows had to be clean for that is the last line, and it changes its sign. So *quality above quantity* is **not shown** here: the first line mixes the two, and the control gives most of its gain to repetition.
+# A line whose sign changes from draw to draw shows nothing. A line that keeps its sign shows an effect, on Xiaoxi, at this budget. The firm one is **repetition among clean rows** (the last line): few clean rows seen five times beat the cleaned thousand. Whether the rows had to be clean for that is the line before it, and it changes its sign. So *quality above quantity* is **not shown** here: the first line mixes the two, and the control gives most of its gain to repetition.
 #
 # Clean your data in any case. Personal data must not be trained on, and test items that leaked make every later score false.
 
-# %% [markdown] lang="zh" of="53999d61"
-# 换一次抽样就变号的行，什么也说明不了；始终不变号的，才是效应，而且只限于小溪、这样的训练量。站得住的是**干净数据里的重复**（第四行）：少量干净的行看五遍，胜过清洗后的一千行。是不是非干净不可？那是最后一行，它变号了。所以*质量重于数量*在这里**未能证明**：第一行把两样混在一起，而对照表明，提升大半来自重复。
+# %% [markdown] lang="zh" of="eb0c8da3"
+# 换一次抽样就变号的行，什么也说明不了；始终不变号的，才是效应，而且只限于小溪、这样的训练量。站得住的是**干净数据里的重复**（最后一行）：少量干净的行看五遍，胜过清洗后的一千行。是不是非干净不可？看它上面那一行，变号了。所以*质量重于数量*在这里**未能证明**：第一行把两样混在一起，而对照表明，提升大半来自重复。
 #
 # 数据无论如何都要清洗：带个人信息的数据不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
 
@@ -1500,26 +1510,19 @@ plots.curves(
 # ## 10. Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# What was counted (masks, padding, cuts, precision) depends on the rows and the libraries, and hardly on the model's size. What was trained may come out otherwise on a larger model. The table is a hint of where to look; where nothing was measured, it says so.
+# What was counted (masks, padding, cuts, precision) depends on the rows and the libraries, and hardly on the model's size. What was trained may come out otherwise on a larger model. The table holds our split against a recorded run of SmolLM2, a real model of 135 million weights (240 notices, twenty epochs; here 96 and twelve): it, too, learns the practised articles by heart, and none of the others. So believe the split at any size.
 #
-# | what we saw | Xiaoxi, 1.4M | SmolLM2, 135M |
-# |---|---|---|
-# | split by row praises learning by heart | yes, section 7 | not measured yet |
-# | few clean rows, seen often, beat the cleaned thousand | yes, section 7 | not measured yet |
-# | clean beats dirty, both seen five times | not shown | not measured yet |
-#
-# To find out, set `PROFILE = "small"` and run the lesson again: the same cells train SmolLM2, with fewer rows.
+# The four ways of showing 1,000 rows were **not** recorded on SmolLM2. There the result may differ. To find out, set `PROFILE = "small"` and run this lesson again: the same cells train SmolLM2, with fewer rows.
 
-# %% [markdown] lang="zh" of="98196ed7"
-# 凡是数出来的（掩码、填充、截断、精确率），取决于数据和库，与模型大小没什么关系。凡是训练出来的，换成大模型，结果可能不同。下表只提示该往哪里看；没有测过的，就写没有测。
+# %% [markdown] lang="zh" of="4533941f"
+# 凡是数出来的（掩码、填充、截断、精确率），取决于数据和库，与模型大小没什么关系。凡是训练出来的，换成大模型，结果可能不同。下表把我们的划分实验与 SmolLM2 的训练记录放在一起，它是一个真实的模型，有 1.35 亿个权重（240 份通知书，二十轮；这里是 96 份，十二轮）：它同样背熟了练过的法条，没练过的一条也不会。所以无论模型大小，划分的结论都可以信。
 #
-# | 看到的现象 | 小溪，144 万 | SmolLM2，1.35 亿 |
-# |---|---|---|
-# | 按行划分，测试会奖励死记硬背 | 是，见第 7 节 | 尚未实测 |
-# | 少量干净数据反复看，胜过清洗后的一千行 | 是，见第 7 节 | 尚未实测 |
-# | 同样看五遍，干净的胜过脏的 | 未能证明 | 尚未实测 |
-#
-# 想知道答案，就设 `PROFILE = "small"`，把这一课再跑一遍：同样的单元格，训练的是 SmolLM2，行数少一些。
+# 同样看 1,000 行的四种安排，**没有**在 SmolLM2 上记录过。结果也许不同。想知道答案，就设 `PROFILE = "small"`，把这一课再跑一遍：同样的单元格，训练的是 SmolLM2，行数少一些。
+
+# %%
+from helpers.measure import carry
+
+carry.show("03_data_preparation")
 
 # %% [markdown] lang="en"
 # **From Xiaoxi to your model.** Where to start; then measure. Sources: all weights, TRL's default rate; LoRA, about ten times that ("LoRA Without Regret", TRL's documentation); rows a step, QLoRA (Dettmers et al. 2023); warm-up, the scripts of Alpaca and QLoRA. Alpha twice the rank is a common choice.
