@@ -73,6 +73,34 @@ def test_a_profile_that_wants_a_gpu_runs_on_the_cpu_and_says_so(gpu):
         assert "slowly" in setup.reason_en
 
 
+@pytest.mark.parametrize(
+    ("capability", "device", "dtype"),
+    [(None, "cpu", "float32"), ((7, 5), "cuda", "float16"), ((8, 0), "cuda", "bfloat16")],
+)
+def test_small_is_a_real_model_on_any_machine(gpu, capability, device, dtype):
+    gpu(capability)
+    setup = resolve("small")
+    assert (setup.device, setup.dtype, setup.model) == (device, dtype, env.SMOLLM2)
+    assert "slowly" not in setup.reason_en
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "langs"),
+    [
+        ("tiny", None, ("en", "zh")),
+        ("small", None, ("en",)),
+        ("small", "owner/other", ("en",)),
+        ("tiny", env.SMOLLM2, ("en",)),
+        ("t4", "HuggingFaceTB/SmolLM2-360M-Instruct", ("en",)),
+        ("t4", "smollm2/other", ("en", "zh")),
+        ("t4", None, ("en", "zh")),
+    ],
+)
+def test_smollm2_is_asked_in_english_alone(gpu, profile, model, langs):
+    gpu(None)
+    assert resolve(profile, model).langs == langs
+
+
 def test_tiny_and_smoke_stay_on_the_cpu_beside_a_gpu(gpu):
     gpu((9, 0))
     for profile in ("tiny", "smoke"):
@@ -108,7 +136,9 @@ def test_an_unknown_profile_is_refused_in_both_languages(name):
         resolve(name)
     for text in (caught.value.en, caught.value.zh):
         assert name in text
-        assert all(f'"{known}"' in text for known in ("auto", "tiny", "smoke", "t4", "gpu"))
+        assert all(
+            f'"{known}"' in text for known in ("auto", "tiny", "smoke", "small", "t4", "gpu")
+        )
         assert "PROFILE" in text
     assert has_chinese(caught.value.zh)
 
