@@ -1,8 +1,6 @@
 # %% [markdown]
 # # 00. Start here ｜ 从这里开始
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/00_start_here.ipynb)
-#
 # In half an hour you will know how the course works and what your machine can train; you will meet its small model and watch another learn to copy, from nothing. ｜ 半小时之内，你会知道这门课怎么学、你的机器能训练什么，认识课程自带的小模型，并亲眼看着另一个模型从零学会抄写。
 
 # %% [markdown] lang="en"
@@ -28,6 +26,7 @@
 # | **`t4`、`gpu` 档位** | 尚未实测；要先下载 1 GB 或 15 GB |
 
 # %% tags=["bootstrap"]
+# @title Set up (run me) ｜ 准备（先运行这一格）
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
 # 找到课程文件夹；在 Colab 和 Kaggle 上则先下载。每个 notebook 都用同一个单元格。
 import os
@@ -35,13 +34,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPO = "https://github.com/OWNER/finetuning-path"  # the address stands here alone ｜ 地址只写在这里
+# the address of the course: `make badges` writes it ｜ 课程的网址，由 `make badges` 写入
+REPO = ""
 MARKS = {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}
 in_cloud = bool(MARKS & set(os.environ)) or "google.colab" in sys.modules
 
 places = [Path.cwd(), *Path.cwd().parents, Path.cwd() / Path(REPO).stem]
 course = next((p for p in places if (p / "helpers" / "platforms.py").is_file()), None)
-if course is None and in_cloud:
+if course is None and in_cloud and REPO:
     course = places[-1]
     fetch = ["git", "clone", "--quiet", "--depth=1", REPO, str(course)]
     if subprocess.run(fetch, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"}).returncode:

@@ -1,8 +1,6 @@
 # %% [markdown]
 # # 02. LoRA math ｜ LoRA 的数学
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/finetuning-path/blob/main/notebooks/02_lora_math.ipynb) [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/finetuning-path/blob/main/notebooks/02_lora_math.ipynb)
-#
 # You see LoRA in twenty lines, check it against the library's, and find out by measurement what rank, alpha and rate bring. ｜ 你将看懂二十行写成的 LoRA，和库里的对一对，再用测量弄清秩、alpha 和学习率各换来什么。
 
 # %% [markdown] lang="en"
@@ -32,6 +30,7 @@
 # 你得到的数可能和正文差几个百分点：正文是照一次运行写的。只要结果在通常范围内，就没有问题。
 
 # %% tags=["bootstrap"]
+# @title Set up (run me) ｜ 准备（先运行这一格）
 # Find the course's folder, or fetch it on Colab and Kaggle; the same cell in every notebook.
 # 找到课程文件夹；在 Colab 和 Kaggle 上则先下载。每个 notebook 都用同一个单元格。
 import os
@@ -39,13 +38,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPO = "https://github.com/OWNER/finetuning-path"  # the address stands here alone ｜ 地址只写在这里
+# the address of the course: `make badges` writes it ｜ 课程的网址，由 `make badges` 写入
+REPO = ""
 MARKS = {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}
 in_cloud = bool(MARKS & set(os.environ)) or "google.colab" in sys.modules
 
 places = [Path.cwd(), *Path.cwd().parents, Path.cwd() / Path(REPO).stem]
 course = next((p for p in places if (p / "helpers" / "platforms.py").is_file()), None)
-if course is None and in_cloud:
+if course is None and in_cloud and REPO:
     course = places[-1]
     fetch = ["git", "clone", "--quiet", "--depth=1", REPO, str(course)]
     if subprocess.run(fetch, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"}).returncode:
