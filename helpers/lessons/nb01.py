@@ -114,11 +114,12 @@ def judged(answer: Any, cases: Mapping[str, tuple[str, str, str]]) -> Iterator[S
 def notes_cases(answer):
     yield from judged(answer, NOTES_CASES)
 
+
 @exercise("01.3", "A search of your own", "自己写一个检索")
 def my_search(answer):
     def first(query: str, *texts: str) -> int:
         """Return the place of the document that the learner's search puts first."""
-        return list(answer(query, dict(enumerate(texts))))[0]
+        return next(iter(answer(query, dict(enumerate(texts)))))
 
     two = {"a": "parking in the bus lane", "b": "sounding the horn"}
     got = answer("the horn", dict(two))
@@ -168,12 +169,15 @@ def _finds_articles(answer: Callable) -> Iterator[Step]:
         asked = [row["messages"][0]["content"].splitlines()[-1] for row in rows]
         ids = [row["article"] for row in rows]
         ours = sum(hit_at_k(Index(texts), asked, ids))
-        yours = sum(id in list(answer(q, dict(texts)))[:3] for q, id in zip(asked, ids, strict=True))
+        yours = sum(
+            id in list(answer(q, dict(texts)))[:3] for q, id in zip(asked, ids, strict=True)
+        )
         yield (
             yours >= 0.7 * ours,  # BM25 with endings cut does better than plain words and IDF
             f"{lang}: the right article is among your first three for {yours} of 40 reports, for "
             f"{ours} with the course's search",
-            f"{lang}：40 份报告里，正确法条进入你的前三名的有 {yours} 份，课程自带的检索有 {ours} 份",
+            f"{lang}：40 份报告里，正确法条进入你的前三名的有 {yours} 份，"
+            f"课程自带的检索有 {ours} 份",
         )
 
 
@@ -215,7 +219,10 @@ def reach(answer):
 
 
 LAW = {"article": 22, "fine": 600, "points": 10, "office": "Road Office"}
-FREE = "Number plate:: LX9093\nSource - {article}\nSum:: {fine} yuan\nDemerits - {points} points\nUnit - {office}"  # fmt: skip
+FREE = (
+    "Number plate:: LX9093\nSource - {article}\nSum:: {fine} yuan\nDemerits - {points} points\n"
+    "Unit - {office}"
+)
 
 
 @exercise("01.5", "A score by value", "按数值评分")
@@ -223,9 +230,10 @@ def facts_right(answer):
     def score(text: str, **gold: Any) -> dict[str, bool]:
         return dict(answer(text, LAW | gold))
 
-    form = FORM["en"].format(plate="LX9093", conduct="speeding", term="celerity breach", **LAW)
+    words = {"conduct": "speeding", "term": "celerity breach"} | LAW
     free, right = FREE.format(**LAW), dict.fromkeys(FACTS, True)
-    got = answer(form, dict(LAW))
+    plain = FORM["en"].format(plate="unknown", **words)
+    got = answer(plain, dict(LAW))
     yield (
         isinstance(got, dict) and set(got) == set(FACTS),
         f"return a dict with {', '.join(FACTS)}, each True or False",
@@ -233,19 +241,20 @@ def facts_right(answer):
     )
     yield got == right, "a perfect notice has all four facts right", "完美的通知书四项都对"
     yield (
-        score(free) == right,
-        "RAG's free form states all four values too: don't look for the labels of the notice",
-        "RAG 自拟的格式也写对了四个值：不要去找通知书的栏目名",
-    )
-    yield (
-        score(free, fine=60)["fine"] is False and score(free, article=2)["article"] is False,
+        score(plain, fine=60)["fine"] is False and score(plain, article=2)["article"] is False,
         "60 is not 600, and 2 is not 22: compare whole numbers, not pieces of text",
         "60 不是 600，2 也不是 22：要比较整个数，不能只看字符是否出现",
     )
     yield (
-        score(free.replace("Source - 22", "Source -"), article=9093)["article"] is False,
+        score(FORM["en"].format(plate="LX9093", **words)) == right
+        and score(free.replace("Source - 22", "Source -"), article=9093)["article"] is False,
         "the digits of a plate are no fact: LX9093 states no article",
         "车牌里的数字不算事实：LX9093 没有写出条号",
+    )
+    yield (
+        score(free) == right,
+        "RAG's free form states all four values too: don't look for the labels of the notice",
+        "RAG 自拟的格式也写对了四个值：不要去找通知书的栏目名",
     )
     yield (
         score(free.replace("600 yuan", "10 yuan").replace("10 points", "600 points"))
@@ -286,6 +295,7 @@ def _scores_alike(answer: Callable) -> Iterator[Step]:
 def more_cases(answer):
     yield from judged(answer, MORE_CASES)
 
+
 @exercise("01.7", "Examples that give nothing away", "不泄露事实的样例")
 def hide_facts(answer):
     blank = dict.fromkeys(FACTS, "___")
@@ -322,7 +332,7 @@ def hide_facts(answer):
             )
             yield (
                 line == mended,
-                f"{lang}: only the value becomes ___, label and unit stay: “{mended}”, not “{line}”",
+                f"{lang}: only the value becomes ___, all else stays: “{mended}”, not “{line}”",
                 f"{lang}：只把值换成 ___，栏目名和单位要留着：应为“{mended}”，不是“{line}”",
             )
 
@@ -349,10 +359,11 @@ def break_even(answer):
         '训练之后更慢：永远不回本，应为 float("inf")',
     )
 
+
 # fmt: off
 NEXT_STEPS = {
-    "M": ("c", "199 of 200 are right, and the bill is small: nothing is left that training could pay "
-          "for", "200 封对了 199 封，花费也小：没有什么值得再花钱训练"),
+    "M": ("c", "199 of 200 are right, and the bill is small: nothing is left that training "
+          "could pay for", "200 封对了 199 封，花费也小：没有什么值得再花钱训练"),
     "N": ("e", "where the article is found nearly all is right: the search loses the rest",
           "找到法条的几乎都对：丢分丢在检索上"),
     "O": ("a", "it was never trained to read what the prompt shows: train it as it is used",
