@@ -64,13 +64,13 @@ def _pattern(form: str) -> re.Pattern[str]:
 # what else people call a field where it stands before a colon (or an equals sign, a dash, a bar)
 OTHER_LABELS = {
     "en": {
-        "article": "legal basis|article|rule|law|section|provision|legal reference",
-        "fine": "fine amount|penalty|amount|sum|total",
+        "article": "legal basis|article|rule|law|section|provision|clause|source|ground|under",
+        "fine": "fine amount|penalty|amount|sum|total|to pay|due|payment",
         "points": "(?:penalty|demerit|licen[cs]e) points|points deducted|demerits",
     },
     "zh": {
-        "article": "(?:法律|处罚)依据|法条|条款|条号|适用(?:法条|条款)|违反条款",
-        "fine": "罚款?(?:金额|数额)|罚金|金额",
+        "article": "(?:法律|处罚)依据|根据|适用(?:法条|条款)|违反条款|法条|条[款号文]|规则|出处",
+        "fine": "罚款?(?:金额|数额)|罚金|[金数]额|应缴|缴款|费用",
         "points": "[扣计]分|分[值数]|违法记分",
     },
 }

@@ -48,6 +48,7 @@ EN = [
     ("### Notice\nBasis: Article 22 (static occupation)\nFine (yuan): 600\nDemerit points: 10",
      "afp"),
     ("Fine = 600 yuan\nPoints - 10\nLaw: Article 22", "afp"),
+    ("Source - No. 22\nTo pay: RMB 600\nDemerits = 10\nSent to: Road Office", "afpo"),
     ("Plate: LX0293 Basis: Article 22 Fine: 600 yuan Points: 10 Office: Road Office", "afpo"),
     ("Fine：６００ yuan", "f"),
     # what else has digits: plates, times, dates, ages, lists, minutes
@@ -106,6 +107,7 @@ ZH = [
     ("| 依据 | 第22条 |\n|---|---|\n| 罚款 | 600元 |\n| 记分 | 10分 |", "afp"),
     ('{"依据": "第22条", "罚款": 600, "记分": 10, "处理机关": "道路科"}', "afpo"),
     ("罚款（元）：600\n条款：22", "af"),
+    ("出处＝22条\n应缴－人民币600元\n扣分：10\n移送：道路科", "afpo"),
     ("罚款600元。请在15天内缴纳600元罚款。", "f"),
     ("11月30日14时30分，LX0293停了10分钟，适用第22条", "a"),
     ("10点30分，一名22岁的司机", ""),
