@@ -55,6 +55,8 @@ EN = [
     ("On 30 November 2026 at 14:30 LX0293 stood there. Article 22.", "a"),
     ("At 14:30, a red car with plate LX0293 parked. 22", "a"),
     ("A 45-year-old driver was there for 10 minutes. Article 22, 600 yuan.", "af"),
+    ("Drivers under Article 22 may be fined; in this case 600 yuan and 10 points", "afp"),
+    ("seen on 22 May in lane 3, page 6, case no. 9", ""),
     ("Report of 2026-11-30 on page 3: 22", "a"),
     ("a driver aged 22 parked for 10 min at 06:00", ""),
     ("It stood there for 22 minutes.", ""),
