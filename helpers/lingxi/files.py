@@ -9,8 +9,13 @@ from helpers.data.jsonl import Row, read_jsonl
 WORLD = ("code", "amendment", "train", "eval", "preferences", "general", "dirty")
 
 
-def world(name: str) -> list[Row]:
-    """Return the rows of one file of Lingxi, such as "train", "eval" or "code"."""
+def world(name: str, langs: Iterable[str] | None = None) -> list[Row]:
+    """Return the rows of one file of Lingxi, such as "train", "eval" or "code".
+
+    `langs` keeps the rows in these languages, such as `setup.langs`. An article of "code" or
+    "amendment" is one row in both languages, and always kept.
+    Raises CourseError for an unknown name, and where the file is missing.
+    """
     if name not in WORLD:
         known = ", ".join(WORLD)
         raise CourseError(
@@ -24,7 +29,11 @@ def world(name: str) -> list[Row]:
             zh="缺少这个数据文件。改法：运行 `make world`。",
             where=str(path),
         )
-    return read_jsonl(path)
+    rows = read_jsonl(path)
+    if langs is None:
+        return rows
+    langs = set(langs)
+    return [row for row in rows if "lang" not in row or row["lang"] in langs]
 
 
 def select(rows: Iterable[Row], context: bool | None = None, **fields: Any) -> list[Row]:

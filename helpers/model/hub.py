@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 
 from helpers.base import CourseError, full_disk, is_full_disk, root, say
-from helpers.env import XIAOXI
-from helpers.model.gguf import SMOLLM2, dequantised, small_model
+from helpers.env import SMOLLM2, XIAOXI
+from helpers.model.gguf import dequantised, small_model
 
 HUB = "https://huggingface.co"
 MODELSCOPE = "https://modelscope.cn"

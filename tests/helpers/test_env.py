@@ -73,6 +73,34 @@ def test_a_profile_that_wants_a_gpu_runs_on_the_cpu_and_says_so(gpu):
         assert "slowly" in setup.reason_en
 
 
+@pytest.mark.parametrize(
+    ("capability", "device", "dtype"),
+    [(None, "cpu", "float32"), ((7, 5), "cuda", "float16"), ((8, 0), "cuda", "bfloat16")],
+)
+def test_small_is_a_real_model_on_any_machine(gpu, capability, device, dtype):
+    gpu(capability)
+    setup = resolve("small")
+    assert (setup.device, setup.dtype, setup.model) == (device, dtype, env.SMOLLM2)
+    assert "slowly" not in setup.reason_en
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "langs"),
+    [
+        ("tiny", None, ("en", "zh")),
+        ("small", None, ("en",)),
+        ("small", "owner/other", ("en",)),
+        ("tiny", env.SMOLLM2, ("en",)),
+        ("t4", "HuggingFaceTB/SmolLM2-360M-Instruct", ("en",)),
+        ("t4", "smollm2/other", ("en", "zh")),
+        ("t4", None, ("en", "zh")),
+    ],
+)
+def test_smollm2_is_asked_in_english_alone(gpu, profile, model, langs):
+    gpu(None)
+    assert resolve(profile, model).langs == langs
+
+
 def test_tiny_and_smoke_stay_on_the_cpu_beside_a_gpu(gpu):
     gpu((9, 0))
     for profile in ("tiny", "smoke"):
@@ -108,7 +136,9 @@ def test_an_unknown_profile_is_refused_in_both_languages(name):
         resolve(name)
     for text in (caught.value.en, caught.value.zh):
         assert name in text
-        assert all(f'"{known}"' in text for known in ("auto", "tiny", "smoke", "t4", "gpu"))
+        assert all(
+            f'"{known}"' in text for known in ("auto", "tiny", "smoke", "small", "t4", "gpu")
+        )
         assert "PROFILE" in text
     assert has_chinese(caught.value.zh)
 
@@ -181,6 +211,43 @@ def test_peak_memory_grows_with_what_is_used_and_stays():
     assert 0.005 < before < 0.2
     assert 0.28 < during - before < 0.35
     assert after > during - 0.005  # the kernel counts in batches of pages
+
+
+@pytest.mark.parametrize(
+    ("capability", "total", "share", "dtype"),
+    [
+        ((9, 0), 4 * 14.56 * 2**30, 0.25, "float16"),
+        ((8, 6), 8 * 2**30, 1.0, "float16"),  # a smaller card gives all that it has
+        ((7, 5), 14.56 * 2**30, None, "float16"),  # it is a T4
+        ((6, 0), 16 * 2**30, None, "float32"),  # older than one: the CPU is used
+    ],
+)
+def test_a_newer_gpu_computes_as_a_t4_where_the_environment_says_so(
+    gpu, monkeypatch, capability, total, share, dtype
+):
+    gpu(capability)
+    shares = []
+    card = type("Card", (), {"total_memory": total})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", shares.append)
+    before = resolve("t4")
+    assert not shares
+    monkeypatch.setenv(env.AS_T4, "1")
+    setup = resolve("t4")
+    assert setup.dtype == dtype
+    assert shares == ([] if share is None else [pytest.approx(share)])
+    if dtype == "float16":
+        assert "AS_T4" in setup.reason_en and "AS_T4" in setup.reason_zh
+        assert resolve("auto").profile == "t4"
+    else:
+        assert setup == before
+
+
+def test_without_a_gpu_as_t4_changes_nothing(gpu, monkeypatch):
+    gpu(None)
+    before = [resolve(profile) for profile in ("t4", "small", "auto")]
+    monkeypatch.setenv(env.AS_T4, "1")
+    assert [resolve(profile) for profile in ("t4", "small", "auto")] == before
 
 
 def test_peak_memory_is_the_gpus_where_it_was_used(monkeypatch):

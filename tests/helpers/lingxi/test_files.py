@@ -21,6 +21,15 @@ def test_world_names_the_command_that_makes_it(tmp_path, monkeypatch):
         files.world("../secret")
 
 
+def test_world_keeps_the_languages_asked_for_and_whole_articles():
+    both = files.world("eval")
+    english = files.world("eval", langs=("en",))
+    assert english == files.select(both, lang="en") and 0 < len(english) < len(both)
+    assert files.world("eval", langs=("en", "zh")) == both
+    assert files.world("code", langs=("en",)) == files.world("code"), "one row has both languages"
+    assert files.world("general", langs=()) == []
+
+
 def test_select_by_field_and_context():
     rows = [
         {"task": "notice", "lang": "en", "context": []},

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from helpers.base import CourseError
+from helpers.env import SMOLLM2
 from helpers.model import gguf as module
-from helpers.model.gguf import SMOLLM2
 from helpers.model.hub import find_model
 from helpers.model.load import load
 from helpers.model.loss import encode
