@@ -151,7 +151,7 @@ def commit_command(args: argparse.Namespace) -> int:
 
 def check_command(args: argparse.Namespace) -> int:
     """Check the lessons, or accept Chinese cells that were looked at."""
-    from tools.nbkit.check import check, fix_hashes
+    from tools.nbkit.check import check, fix_hashes, wishes
 
     if args.fix_hashes:
         if not args.names:
@@ -166,6 +166,8 @@ def check_command(args: argparse.Namespace) -> int:
     found = check(args.root, args.names, draft=args.draft)
     for line in found:
         print(line)
+    for line in [] if args.draft else wishes(args.root, args.names):
+        print(f"⚠️ {line}")
     count = len(src.sources(args.root, args.names))
     if found:
         say(f"❌ {len(found)} problems in {count} lessons", f"{count} 课中有 {len(found)} 个问题")
@@ -198,6 +200,8 @@ def language_command(args: argparse.Namespace) -> int:
 
 def report_run(run) -> None:
     """Print the outcome of one run."""
+    from tools.nbkit.outputs import undescribed
+
     mark = "✅" if run.ok else "❌"
     judged = [c for c in run.claims if c["ok"] is not None]
     claims = f"{len(judged) - len(run.bad_claims)}/{len(judged)}"
@@ -208,6 +212,8 @@ def report_run(run) -> None:
     for seconds, number, line in run.slowest:
         if seconds >= 5:
             print(f"    {seconds:6.1f} s  cell {number}: {line}")
+    if bare := ", ".join(map(str, undescribed(src.read_notebook(run.path)))):
+        say(f"    ⚠️ figures without alt text: cells {bare}", f"图没有文字说明：单元格 {bare}")
     for bad in run.bad_claims:
         print(f"    ❌ {bad['id']}: {bad['value']} ({bad['low']} … {bad['high']})")
     if run.error:

@@ -90,7 +90,7 @@ def road(here: str = "00"):
 
     Raises CourseError when there is no such lesson.
     """
-    from helpers.show.style import COLOURS, INK, figure
+    from helpers.show.style import COLOURS, INK, describe, figure
 
     stops = lessons()
     if here not in stops:
@@ -115,7 +115,12 @@ def road(here: str = "00"):
     ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.85, 2.5))
     ax.set_title(f"The road; you are at {here} ｜ 路线图：你在 {here}")
     ax.axis("off")
-    return fig
+    names = [[f"{n} {stop.title.split(BAR)[i]}" for n, stop in stops.items()] for i in (0, 1)]
+    return describe(
+        fig,
+        f"A map of the lessons, left to right: {', '.join(names[0])}. You are at {here}.{BAR}"
+        f"课程路线图，从左到右：{'、'.join(names[1])}。你在 {here}。",
+    )
 
 
 def layout(numbers: list[str]) -> tuple[dict[str, tuple[int, int]], list[tuple[str, str]]]:

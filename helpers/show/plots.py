@@ -1,6 +1,7 @@
 """Figures: bars, curves and tables, with intervals as error bars and labels in two languages.
 
 Labels are "English ｜ 中文". Each function returns its Figure: end a cell on the call to show it.
+`alt`, "English ｜ 中文" too, says in words what the figure shows, see `style.describe`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from helpers.show.style import (
     INK,
     LINES,
     MARKERS,
+    describe,
     figure,
     two_lines,
 )
@@ -28,6 +30,7 @@ def bars(
     unit: str = "share",
     line: tuple[float, str] | None = None,
     ax=None,
+    alt: str = "",
 ):
     """Draw {label: value} or {group: {series: value}} as bars; an Interval gets an error bar.
 
@@ -53,7 +56,8 @@ def bars(
     if unit == "share":
         ax.set_yticks(range(0, 101, 20))
         ax.set_ylim(0, 115)
-    return _finish(ax, alone, title, ylabel=ylabel or UNITS.get(unit, ("", unit))[1].strip())
+    ylabel = ylabel or UNITS.get(unit, ("", unit))[1].strip()
+    return _finish(ax, alone, title, alt, ylabel=ylabel)
 
 
 def curves(
@@ -65,6 +69,7 @@ def curves(
     logx: bool = False,
     smooth: int = 1,
     ax=None,
+    alt: str = "",
 ):
     """Draw {label: (x, y)} as lines with markers; an Interval in y gets an error bar.
 
@@ -87,7 +92,7 @@ def curves(
         if len(ticks) <= 10:
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.set_xticks([], minor=True)
-    return _finish(ax, alone, title, xlabel=xlabel, ylabel=ylabel)
+    return _finish(ax, alone, title, alt, xlabel=xlabel, ylabel=ylabel)
 
 
 def grid(
@@ -97,6 +102,7 @@ def grid(
     title: str,
     unit: str = "share",
     ax=None,
+    alt: str = "",
 ):
     """Draw a table (rows, columns) with each number written on a shade, light for the largest."""
     import numpy as np
@@ -113,7 +119,7 @@ def grid(
     ax.set_yticks(range(len(rows)), [two_lines(name, room=24) for name in rows])
     ax.tick_params(length=0)
     ax.grid(visible=False)
-    return _finish(ax, alone, title)
+    return _finish(ax, alone, title, alt)
 
 
 def _bar_row(ax, row: Mapping[float, Number], unit: str, **look) -> None:
@@ -137,8 +143,8 @@ def _written(value: Number, unit: str) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
-def _finish(ax, alone: bool, title: str, **labels: str):
-    """Set title, axis labels and legend, and return the Figure."""
+def _finish(ax, alone: bool, title: str, alt: str, **labels: str):
+    """Set title, axis labels, legend and description, and return the Figure."""
     ax.set_title(two_lines(title, room=60 if alone else 40))
     ax.set(**{name: two_lines(label, room=36) for name, label in labels.items()})
     drawn = list(zip(*ax.get_legend_handles_labels(), strict=True))
@@ -149,7 +155,7 @@ def _finish(ax, alone: bool, title: str, **labels: str):
         handles, names = zip(*drawn, strict=True)  # areas first, then lines
         room = {"loc": "outside lower center", "ncols": 2 if len(names) == 4 else 3}
         ax.figure.legend(handles, names, **room) if alone else ax.legend(handles, names)
-    return ax.figure
+    return describe(ax.figure, alt)
 
 
 def panels(
@@ -159,6 +165,7 @@ def panels(
     measures: Mapping[str, str],
     title: str,
     log: Sequence[str] = (),
+    alt: str = "",
 ):
     """Draw a panel for each measure: for each value of a setting a bar (the mean), a dot a run.
 
@@ -190,7 +197,7 @@ def panels(
         ax.grid(axis="y", visible=False)
         ax.set_ylim(len(values) - 0.5, -0.5)  # the first on top, at one height in all panels
     fig.suptitle(title, size=11)
-    return fig
+    return describe(fig, alt)
 
 
 def written(value: float) -> str:

@@ -6,6 +6,8 @@ from helpers.base import CourseError
 
 FONT = Path(__file__).parent / "fonts" / "LingxiSans.otf"
 FAMILY = "Lingxi Sans"
+BAR = " ｜ "
+IN_WORDS = "The figure in words ｜ 图的文字说明"
 INK = "#222222"
 # colours by Okabe and Ito (jfly.uni-koeln.de/color), in orders whose steps show in grey too
 COLOURS = ("#0072B2", "#E69F00", "#F0E442", "#D55E00", INK)  # areas, with the hatches below
@@ -55,17 +57,64 @@ def style() -> None:
     rcParams["axes.prop_cycle"] = lines
 
 
-def figure(columns: int = 1, width: float = 7.0, height: float = 3.6):
+def figure(columns: int = 1, width: float = 7.0, height: float = 3.6, alt: str = ""):
     """Return a Figure (inches) and its Axes, or an array of them where `columns` > 1.
 
     pyplot lets go of the figure at once, so a notebook shows it only where a cell ends on it.
+    `alt` describes it, see `describe`.
     """
     import matplotlib.pyplot as plt
 
     style()
     fig, axes = plt.subplots(1, columns, figsize=(width, height))
     plt.close(fig)
-    return fig, axes
+    return describe(fig, alt), axes
+
+
+def describe(fig, alt: str):
+    """Give a Figure its description, "English ｜ 中文": what is drawn, and what it shows.
+
+    A notebook keeps it as the picture's alternative text and, since not every front end reads that
+    out, folded under the picture. An empty `alt` changes nothing. Raises CourseError where a
+    language is missing.
+    """
+    if not alt:
+        return fig
+    en, bar, zh = alt.partition(BAR)
+    if not (bar and en.strip() and zh.strip()):
+        raise CourseError(
+            en=f'the description of a figure has two languages, "English{BAR}中文": {alt!r}',
+            zh=f'图的文字说明要有两种语言，写成 "English{BAR}中文"：{alt!r}',
+        )
+    fig.alt = " ".join(alt.split())
+    fig._ipython_display_ = lambda: show({"image/png": png(fig)}, fig.alt)  # IPython's own hook
+    return fig
+
+
+def show(bundle: dict[str, str], alt: str) -> None:
+    """Display a MIME bundle with a picture, and its description folded under it."""
+    from html import escape
+
+    from IPython.display import display
+
+    metadata = {"image/png": {"alt": alt}}
+    display({"text/plain": alt} | bundle, raw=True, metadata=metadata)
+    lines = "<br>".join(escape(text) for text in alt.split(BAR))
+    words = f"<details><summary>{IN_WORDS}</summary>{lines}</details>"
+    display({"text/html": words, "text/plain": alt}, raw=True)
+
+
+def png(fig) -> str:
+    """Return a Figure as a PNG in base64, as notebooks hold it."""
+    import base64
+    import io
+
+    import matplotlib.pyplot as plt
+
+    file = io.BytesIO()
+    fig.savefig(file, format="png", bbox_inches="tight")
+    plt.close(fig)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def two_lines(label: str, room: int = 0) -> str:

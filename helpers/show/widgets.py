@@ -8,6 +8,7 @@ from typing import Any
 
 from helpers.base import CourseError
 from helpers.env import attended
+from helpers.show.style import png, show
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 HINT = "Move a control: your view appears here. ｜ 拨动控件，你选的视图会显示在这里。"
@@ -24,13 +25,13 @@ def explore(
 
     A control is a list or range of choices, a dict {"shown ｜ 显示": value}, a bool (box to tick)
     or a str (text to type). `start` gives values for the static view, else each control's first.
-    `names` gives labels ("rank ｜ 秩"). `render` returns a Figure, an object with `_repr_html_` or
-    text, and changes nothing elsewhere: in a headless run it is called once.
+    `names` gives labels ("rank ｜ 秩"). `render` returns a Figure (with its `alt`), an object with
+    `_repr_html_` or text, and changes nothing elsewhere: in a headless run it is called once.
     """
     values = {name: _start(name, control, start or {}) for name, control in controls.items()}
     names = {name: name for name in controls} | dict(names or {})
     caption = "; ".join(f"{names[name]} = {value}" for name, value in values.items())
-    _show(_bundle(render(**values), caption))
+    _static(render(**values), caption)
     if live():
         _show(_controls(render, values, names, controls))
 
@@ -96,13 +97,15 @@ def _start(name: str, control: Any, start: Mapping[str, Any]) -> Any:
     return start.get(name, choices[0])
 
 
-def _bundle(result: Any, caption: str) -> dict[str, str]:
-    """Return what a notebook saves for the static view: a picture or HTML, and plain text."""
+def _static(result: Any, caption: str) -> None:
+    """Display what a notebook saves for the static view: a picture or HTML, and plain text."""
     if hasattr(result, "savefig"):
-        return {"image/png": _png(result), "text/plain": caption}
+        if alt := getattr(result, "alt", ""):
+            return show({"image/png": png(result)}, alt)
+        return _show({"image/png": png(result), "text/plain": caption})
     if hasattr(result, "_repr_html_"):
-        return {"text/html": result._repr_html_(), "text/plain": str(result)}
-    return {"text/plain": str(result)}
+        return _show({"text/html": result._repr_html_(), "text/plain": str(result)})
+    return _show({"text/plain": str(result)})
 
 
 def _html(result: Any) -> str:
@@ -110,23 +113,11 @@ def _html(result: Any) -> str:
     from html import escape
 
     if hasattr(result, "savefig"):
-        return f'<img src="data:image/png;base64,{_png(result)}">'
+        alt = escape(getattr(result, "alt", ""))
+        return f'<img alt="{alt}" src="data:image/png;base64,{png(result)}">'
     if hasattr(result, "_repr_html_"):
         return result._repr_html_()
     return f"<pre>{escape(str(result))}</pre>"
-
-
-def _png(figure: Any) -> str:
-    """Return a figure as a PNG in base64, and let pyplot forget it."""
-    import base64
-    import io
-
-    import matplotlib.pyplot as plt
-
-    file = io.BytesIO()
-    figure.savefig(file, format="png", bbox_inches="tight")
-    plt.close(figure)
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def _show(bundle: dict) -> None:

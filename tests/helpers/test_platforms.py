@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -281,7 +282,7 @@ def repo(tmp_path) -> str:
 
 def run_cell(folder: Path, repo: str = "", **environment: str):
     """Run the bootstrap cell in a folder; return the finished process and its sys.path[0]."""
-    cell = CELL.replace("https://github.com/OWNER/finetuning-path", repo or "file:///nowhere/path")
+    cell = re.sub('(?m)^REPO = ".*"', f'REPO = "{repo}"', CELL)
     code = cell + "\nimport helpers.platforms, json\nprint(json.dumps(helpers.platforms.__file__))"
     marks = dict.fromkeys(MARKS.values())
     clean = {k: v for k, v in os.environ.items() if k not in marks and k != "PYTHONPATH"}
@@ -372,5 +373,5 @@ def test_the_real_helpers_run_from_a_fresh_clone_with_a_fake_pip(tmp_path):
 
 def test_the_cell_is_short_and_names_the_address_once():
     assert len(CELL.splitlines()) <= 30
-    assert CELL.count("https://") == 1
+    assert len(re.findall('(?m)^REPO = "(https://.+)?"', CELL)) == 1
     assert all(len(line) <= 100 for line in CELL.splitlines())

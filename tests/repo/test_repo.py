@@ -59,7 +59,6 @@ def test_environment_takes_its_pins_from_requirements():
     env = yaml.safe_load(read("environment.yml"))
     pip = next(d["pip"] for d in env["dependencies"] if isinstance(d, dict))
     assert pip == ["-r requirements.txt", "-c requirements.lock"]
-    assert env["name"] in read("notebooks/bootstrap.py"), "named as the repository"
     (python,) = [d for d in env["dependencies"] if str(d).startswith("python=")]
     assert tuple(map(int, python.split("=")[1].split("."))) >= oldest_python()
 
@@ -188,17 +187,6 @@ def test_licences():
 def test_every_lesson_has_a_number_of_its_own():
     numbers = [p.stem[:2] for p in source.sources(ROOT)]
     assert numbers and len(numbers) == len(set(numbers))
-
-
-@pytest.mark.parametrize("path", source.sources(ROOT), ids=lambda p: p.stem)
-def test_badges_lead_to_the_repository_that_the_bootstrap_cell_names(path):
-    (repo,) = re.findall(r'REPO = "https://github\.com/(.+?)"', read("notebooks/bootstrap.py"))
-    place = f"{repo}/blob/main/notebooks/{path.stem}.ipynb"
-    badges = re.findall(r"\]\(([^)]+\.ipynb)\)", source.read_source(path).cells[0].source)
-    assert badges == [
-        f"https://colab.research.google.com/github/{place}",
-        f"https://kaggle.com/kernels/welcome?src=https://github.com/{place}",
-    ]
 
 
 def test_lessons_pass_every_rule():

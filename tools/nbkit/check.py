@@ -16,10 +16,12 @@ from helpers.lessons.roadmap import opening
 from tools.nbkit import outputs, twins
 from tools.nbkit.exercises import solution_of
 from tools.nbkit.source import (
+    FOLDED,
     MARKER,
     build,
     cell_lines,
     code_hash,
+    folded,
     notebook_path,
     read_notebook,
     read_source,
@@ -68,14 +70,24 @@ def check(root: Path, names: list[str] | None = None, draft: bool = False) -> li
     """List the complaints about lessons; a draft is not asked for outputs or its last words."""
     lessons = [load(p) for p in sources(root, names)]
     rules = RULES if draft else RULES + FINAL_RULES
-    problems = [
+    problems = told(lessons, rules)
+    problems += [*bootstraps(root, lessons), *orphans(root)]
+    return problems if draft else problems + list(unwritten_claims(root))
+
+
+def wishes(root: Path, names: list[str] | None = None) -> list[str]:
+    """List what lessons should have and need not have yet."""
+    return told([load(p) for p in sources(root, names)], WISHES)
+
+
+def told(lessons: list[Lesson], rules: list[Callable]) -> list[str]:
+    """Write out what the rules find in the lessons."""
+    return [
         f"{lesson.place(p.cell)}: {p.en} ｜ {p.zh}"
         for lesson in lessons
         for rule in rules
         for p in rule(lesson)
     ]
-    problems += [*bootstraps(root, lessons), *orphans(root)]
-    return problems if draft else problems + list(unwritten_claims(root))
 
 
 # --- one lesson ---------------------------------------------------------------------------------
@@ -254,6 +266,20 @@ def code_order(lesson: Lesson) -> Iterator[Problem]:
             )
 
 
+def folds(lesson: Lesson) -> Iterator[Problem]:
+    """A folded cell is known by its title alone: it is in both languages."""
+    code = [(n, c) for n, c in enumerate(lesson.nb.cells, 1) if c.cell_type == "code"]
+    for number, cell in code:
+        first = cell.source.split("\n")[0]
+        if folded(cell) and not _bilingual(first.removeprefix(FOLDED)):
+            yield Problem(
+                number,
+                f"the title of the folded cell “{first}” is not bilingual; write “{FOLDED}English "
+                "｜ 中文”",
+                f"折叠单元格的标题“{first}”不是双语；请写成“{FOLDED}English ｜ 中文”",
+            )
+
+
 def exercises(lesson: Lesson) -> Iterator[Problem]:
     """After each exercise stand its check and its solution, a whole python block."""
     cells = lesson.nb.cells
@@ -343,10 +369,21 @@ def presentable(lesson: Lesson) -> Iterator[Problem]:
             )
 
 
+def described(lesson: Lesson) -> Iterator[Problem]:
+    """Each figure has its description in words, in both languages."""
+    for number in outputs.undescribed(lesson.committed) if lesson.committed else ():
+        yield Problem(
+            number,
+            'a figure without words for those who cannot see it; give alt="English ｜ 中文"',
+            '图没有文字说明，看不见图的人无从知道；请写上 alt="English ｜ 中文"',
+        )
+
+
 RULES: list[Callable[[Lesson], Iterator[Problem]]] = [
-    title, headings, pairs, languages, links, lengths, code_order, exercises,
+    title, headings, pairs, languages, links, lengths, code_order, folds, exercises,
 ]  # fmt: skip
 FINAL_RULES: list[Callable[[Lesson], Iterator[Problem]]] = [written, built, fresh, presentable]
+WISHES: list[Callable[[Lesson], Iterator[Problem]]] = [described]  # printed, and no failure yet
 
 
 # --- all lessons together -----------------------------------------------------------------------

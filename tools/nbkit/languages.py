@@ -9,7 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from helpers.base import CourseError
-from tools.nbkit.source import build, notebook_path, read_notebook, read_source, to_text
+from tools.nbkit.source import KEPT, build, notebook_path, read_notebook, read_source, to_text
 
 LEAD = re.compile(r"^(\s*(?:(?:#+|[-*>]|\d+\.)\s+)?(?:\d+(?:\.\d+)*\.?\s+)?)(.*)$")
 PIECE = re.compile(r"([^<>|｜]*) ｜ ([^<>|｜]*)")
@@ -42,7 +42,11 @@ def pull(source: Path) -> bool:
 
 
 def _texts(nb: NotebookNode) -> list[tuple]:
-    return [(c.cell_type, c.source, dict(c.metadata)) for c in nb.cells]
+    """What the source holds of each cell; what `build` adds to a folded cell is not among it."""
+    return [
+        (c.cell_type, c.source, {k: c.metadata[k] for k in KEPT if k in c.metadata})
+        for c in nb.cells
+    ]
 
 
 def one_language(nb: NotebookNode, lang: str) -> NotebookNode:

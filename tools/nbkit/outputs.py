@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from helpers.base import CourseError
 from tools.nbkit.source import build, code_hash, notebook_path, read_notebook, read_source, to_text
+from tools.nbkit.twins import BAR
 
 SIZE_LIMIT = 300_000  # bytes of a notebook with its outputs
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -147,6 +148,15 @@ def _noise_of(output: NotebookNode) -> Iterator[tuple[str, str]]:
             "a widget's view, empty when read on the web; commit outputs with tools/nb.py",
             "输出里有交互控件的视图，网页上看不到；请用 tools/nb.py 写入输出",
         )
+
+
+def undescribed(nb: NotebookNode) -> Iterator[int]:
+    """Yield the number of each cell with a figure that has no description in both languages."""
+    for number, cell in enumerate(nb.cells, 1):
+        for output in cell.get("outputs", []):
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+            if "image/png" in output.get("data", {}) and BAR not in alt:
+                yield number
 
 
 def _line(text: str, match: re.Match) -> str:

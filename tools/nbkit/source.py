@@ -16,6 +16,9 @@ from helpers.lessons import sizes
 
 KEPT = ("lang", "of", "tags")  # the cell metadata that a source may carry
 MARKER = re.compile(r"^# %%(?!%)")
+FOLDED = "# @title "  # the first line of a code cell that is shown folded
+FOLD = {"jupyter": {"source_hidden": True}, "cellView": "form", "_kg_hide-input": True}
+ADDRESS = re.compile(r'^REPO = "(.*)"', re.MULTILINE)  # of the bootstrap cell
 
 
 def sources(root: Path, names: list[str] | None = None) -> list[Path]:
@@ -69,6 +72,11 @@ def tags(cell: NotebookNode) -> list[str]:
     return list(cell.metadata.get("tags", []))
 
 
+def folded(cell: NotebookNode) -> bool:
+    """Tell whether a cell is code to be folded: Jupyter, Colab and Kaggle show its title alone."""
+    return cell.cell_type == "code" and cell.source.startswith(FOLDED)
+
+
 def text_hash(text: str) -> str:
     """Hash a cell's text to 8 hex digits: what a Chinese twin carries as `of`."""
     return hashlib.sha256(text.strip().encode()).hexdigest()[:8]
@@ -78,10 +86,10 @@ def code_hash(nb: NotebookNode) -> str:
     """Hash all code of a notebook (sources and tags, in order) to 16 hex digits.
 
     The sizes that it takes from data/sizes.csv under tiny count as code of it. The tag `timing`
-    changes nothing that a cell computes, so it does not count.
+    and the course's address change nothing that a cell computes, so they do not count.
     """
     code = [
-        [c.source, [tag for tag in tags(c) if tag != "timing"]]
+        [ADDRESS.sub("REPO", c.source), [tag for tag in tags(c) if tag != "timing"]]
         for c in nb.cells
         if c.cell_type == "code"
     ]
@@ -110,6 +118,8 @@ def build(source: NotebookNode, old: NotebookNode | None = None) -> NotebookNode
     """Build a notebook; keep `old`'s outputs only if the whole code is what made them."""
     seen: Counter[str] = Counter()
     cells = [nbformat.from_dict({**c, "id": _cell_id(c, seen)}) for c in source.cells]
+    for cell in filter(folded, cells):
+        cell.metadata.update(nbformat.from_dict(FOLD))
     nb = nbformat.v4.new_notebook(cells=cells)
     nb.metadata = nbformat.from_dict(
         {

@@ -183,3 +183,35 @@ def test_two_figures_share_one_picture():
 )
 def test_labels_break_where_room_is_short(label, room, text):
     assert style.two_lines(label, room) == text
+
+
+WORDS = {"en": "Two bars: 3 < 4.", "zh": "两根柱子：3 比 4 小。"}
+ALT = " ｜ ".join(WORDS.values())
+DESCRIBED = {
+    "bars": lambda: plots.bars({"a ｜ 甲": 0.5}, "t ｜ 题", alt=ALT),
+    "curves": lambda: plots.curves({"a ｜ 甲": ([1, 2], [1, 2])}, "t", "x", "y", alt=ALT),
+    "grid": lambda: plots.grid([[0.5]], ["a ｜ 甲"], ["b ｜ 乙"], "t ｜ 题", alt=ALT),
+    "own": lambda: style.figure(alt=ALT)[0],
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_a_notebook_keeps_the_words_of_a_figure_with_it_and_under_it(name, monkeypatch):
+    """Shown as IPython shows the last value of a cell, through its own formatter."""
+    from IPython.core.formatters import DisplayFormatter
+
+    shown = []
+    display = lambda data, raw, metadata=None: shown.append((data, metadata))  # noqa: E731
+    monkeypatch.setattr("IPython.display.display", display)
+    assert DisplayFormatter().format(DESCRIBED[name]()) == ({}, {}), "it displays itself"
+    (picture, metadata), (under, _) = shown
+    assert picture["image/png"].startswith("iVBOR")
+    assert metadata["image/png"]["alt"] == picture["text/plain"] == ALT
+    assert "<details>" in under["text/html"]
+    assert "Two bars: 3 &lt; 4.<br>两根柱子" in under["text/html"]
+
+
+@pytest.mark.parametrize("alt", ["Two bars.", "Two bars. ｜ ", " ｜ 两根柱子"])
+def test_words_in_one_language_are_refused(alt):
+    with pytest.raises(CourseError, match="two languages"):
+        style.figure(alt=alt)

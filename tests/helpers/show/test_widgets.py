@@ -120,8 +120,16 @@ def test_a_figure_is_a_picture_in_both_views(bench):
     assert bench.shown[0]["image/png"].startswith(PNG)
     assert bench.shown[0]["text/plain"] == "rank ｜ 秩 = 1"
     first = bench.turn(0, 2)
-    assert first.startswith(f'<img src="data:image/png;base64,{PNG}')
+    assert first.startswith(f'<img alt="" src="data:image/png;base64,{PNG}')
     assert bench.turn(0, 8) != first
+
+
+def test_a_described_figure_has_its_words_in_both_views(bench, monkeypatch):
+    described = []
+    monkeypatch.setattr(widgets, "show", lambda bundle, alt: described.append(alt))
+    explore(lambda r: plots.bars({"a": r}, "t", alt=f"{r} < 9 ｜ {r} 比 9 小"), r=range(1, 9))
+    assert described == ["1 < 9 ｜ 1 比 9 小"]
+    assert bench.turn(0, 2).startswith('<img alt="2 &lt; 9 ｜ 2 比 9 小" src="data:')
 
 
 def test_html_stays_html(bench):

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tools.nbkit.check import wishes
+
 WORDS = " ".join(["word"] * 121)
 
 
@@ -48,6 +50,7 @@ BROKEN = {
     "solution without python": ("# ```python", "# ```", "no solution"),
     "stub is the solution": ("    ...", "    return a + b", "are the same"),
     "lone check": (' tags=["exercise"]', "", "must follow one tagged exercise"),
+    "folded in one language": ("x, y = 2, 3\n", "# @title Add\nx, y = 2, 3\n", "folded cell"),
     "bootstrap": ("import os\n", "import os  # mine\n", "bootstrap.py"),
 }  # fmt: skip
 
@@ -130,6 +133,28 @@ BROKEN_NOTEBOOK = {
     "stale outputs": (lambda nb: nb["metadata"]["course"].update(code_hash="0"), "changed since"),
     "no outputs": (lambda nb: nb["metadata"].pop("course"), "there are none"),
 }
+
+
+def figure(**metadata):
+    return {"output_type": "display_data", "data": {"image/png": "iVBO"}, "metadata": metadata}
+
+
+@pytest.mark.parametrize(
+    ("made", "wished"),
+    [
+        (figure(), True),
+        (figure(**{"image/png": {"alt": "two bars"}}), True),
+        (figure(**{"image/png": {"alt": "two bars ｜ 两根柱子"}}), False),
+        (stream("no figure"), False),
+    ],
+)
+def test_a_figure_without_words_in_both_languages_is_wished_for(finished, made, wished):
+    change_notebook(finished, output(made))
+    assert finished.problems(draft=False) == []
+    found = wishes(finished.root)
+    assert [("a figure without words" in line and "(cell 4)" in line) for line in found] == (
+        [True] * wished
+    )
 
 
 @pytest.mark.parametrize(("change", "heard"), BROKEN_NOTEBOOK.values(), ids=BROKEN_NOTEBOOK)

@@ -38,6 +38,30 @@ def test_equal_cells_get_different_ids(toy):
     assert len(ids) == len(set(ids))
 
 
+def test_a_cell_with_a_title_is_folded_everywhere_and_pulled_back_as_it_was(toy):
+    toy.edit("x, y = 2, 3\n", "# @title Add ｜ 相加\nx, y = 2, 3\n")
+    toy.build()
+    text = toy.source.read_bytes()
+    cells = {c.source.split("\n")[0]: c for c in src.read_notebook(toy.notebook).cells}
+    assert cells.pop("# @title Add ｜ 相加").metadata == src.FOLD
+    assert not [c for c in cells.values() if "jupyter" in c.metadata]
+    assert toy.problems() == []
+    assert pull(toy.source) is False and toy.source.read_bytes() == text
+    toy.notebook.write_text(toy.notebook.read_text("utf-8").replace("x, y = 2, 3", "x, y = 4, 3"))
+    assert pull(toy.source) is True
+    pulled = toy.source.read_text("utf-8")
+    assert "# @title Add ｜ 相加\nx, y = 4, 3\n" in pulled and "source_hidden" not in pulled
+
+
+def test_the_course_address_does_not_make_outputs_stale(toy):
+    toy.edit("x, y = 2, 3", 'x, y = 2, 3\nREPO = ""')
+    unset = src.code_hash(src.read_source(toy.source))
+    toy.edit('REPO = ""', 'REPO = "https://github.com/ann/a-course"')
+    assert src.code_hash(src.read_source(toy.source)) == unset
+    toy.edit("REPO =", "PLACE =")
+    assert src.code_hash(src.read_source(toy.source)) != unset
+
+
 def test_lessons_are_named_by_number_or_stem(toy):
     for name in ("90", "90_toy", "notebooks/src/90_toy.py"):
         assert src.sources(toy.root, [name]) == [toy.source]
