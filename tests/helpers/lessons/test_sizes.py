@@ -156,6 +156,6 @@ def test_the_courses_own_table_is_in_both_languages():
 @pytest.mark.parametrize("path", sources(root()), ids=lambda path: path.stem)
 def test_a_lesson_uses_its_sizes_and_no_others(path):
     code, rows = code_text(path), sizes.read(root() / sizes.TABLE).get(path.name[:2], [])
-    if "sizes.of(" in code:
-        assert f'sizes.of("{path.name[:2]}", ' in code
-        assert set(re.findall(r"\bsize\.(\w+)", code)) - {"show"} == {row.name for row in rows}
+    asked = re.findall(r'^size = sizes\.of\("(\w+)", ', code, re.MULTILINE)
+    assert asked == [path.name[:2]] * bool(rows)
+    assert set(re.findall(r"\bsize\.(\w+)", code)) - {"show"} == {row.name for row in rows}
