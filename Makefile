@@ -23,7 +23,7 @@ PY := $(ENV)/bin/python
 STAMP := $(ENV)/.finetuning-path-installed
 NB := $(PY) tools/nb.py
 
-.PHONY: help run test lab demo doctor colab-check small notebooks outputs world model claims bench check lock clean
+.PHONY: help run test lab demo doctor colab-check small notebooks outputs badges world model claims bench check lock clean
 
 help:
 	@echo "make run    execute the whole path here, headless ｜ 在本机无界面运行全部课程"
@@ -33,6 +33,7 @@ help:
 	@echo "make test   everything that CI runs ｜ 运行 CI 的全部测试"
 	@echo "make small  fetch a real model of 135 million weights (93 MB) ｜ 取来一个 1.35 亿权重的真实模型（93 MB）"
 	@echo "make notebooks | outputs | check   build, run and write back, check ｜ 构建、写回输出、检查"
+	@echo "make badges ADDRESS=https://github.com/…   links to Colab and Kaggle ｜ 设置课程网址，加上 Colab 和 Kaggle 链接"
 	@echo "make world | model   make the data and the tiny model again ｜ 重新生成数据和小模型"
 	@echo "make claims | bench  print the ledger; measure speed ｜ 打印论断；测速"
 	@echo "make colab-check     run on Colab's versions and on the oldest ｜ 用 Colab 的版本和最低版本各跑一遍"
@@ -76,6 +77,10 @@ outputs: $(STAMP)
 	$(NB) build $(NN)
 	$(NB) run $(NN) --commit
 	$(PY) -m tools.ledger readme
+
+# The repository's address, into the lessons' badges and first cells and the README; none removes it.
+badges: $(STAMP)
+	$(NB) badges $(if $(ADDRESS),--address $(ADDRESS))
 
 check: $(STAMP)
 	$(PY) -m ruff format --check .
