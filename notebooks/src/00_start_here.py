@@ -173,10 +173,10 @@ claim("start_minute_facts", share(after["opened"]["facts"]))
 claim("start_minute_closed", share(after["closed"]["facts"]))
 
 # %% [markdown] lang="en"
-# How often? The bars count all notices of the test. The *form* is right if header and labels are, to the letter. The *facts* are right if article, fine, points and office all are. The thin lines on the bars are 95 % intervals; section 2 explains them.
+# How often? The bars count all notices of the test. The *form* is right if header and labels are, to the letter. The *facts* are right if article, fine, points and office all are. Section 2 explains the thin lines on the bars (95 % intervals) and the lines with ▸ above (claims).
 
 # %% [markdown] lang="zh" of="e94ad27b"
-# 到底有多准？下图统计了测试里的全部通知书。*格式*要标题和栏目名一字不差才算对；*事实*要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线是 95 % 区间，第 2 节会解释。
+# 到底有多准？下图统计了测试里的全部通知书。*格式*要标题和栏目名一字不差才算对；*事实*要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线（95 % 区间）和上面带 ▸ 的几行（论断），第 2 节会解释。
 
 # %%
 MEASURES = {
@@ -203,10 +203,10 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# Before training, Xiaoxi invented a form of its own. A minute later it writes the city's form, and fills in the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken: only one training row in five was of that kind. Read one that looks right:
+# Before training, Xiaoxi invented a form of its own. A minute later it writes the city's form, and fills in the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken. (Only one training row in five was without articles; whether that is why, this minute does not test.) Read one that looks right:
 
 # %% [markdown] lang="zh" of="05b4cde2"
-# 训练前，小溪自己编了一种格式。一分钟之后，它写的就是市里的格式了，事实也填对了，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏：这样的训练样本五个里只有一个。来读一份看上去没毛病的：
+# 训练前，小溪自己编了一种格式。一分钟之后，它写的就是市里的格式了，事实也填对了，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏。（训练样本五个里只有一个不带法条；是不是因为这个，这一分钟没有检验。）来读一份看上去没毛病的：
 
 # %%
 for lang in setup.langs:
@@ -578,10 +578,10 @@ nb00.greedy(greedy, model, tokenizer)
 # The library does the same and is faster: it keeps what it computed for earlier tokens (the *cache*) and answers many prompts at once. ｜ 库里做的是同一件事，只是更快：前面词元的计算结果会留着（*缓存*），还能同时回答很多条提示。
 
 # %% [markdown] lang="en"
-# This loop explains two things that you saw. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it goes on from there: a row of the same letter, as you saw above, is a loop that found no way out.
+# This loop explains two things that you saw. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it goes on from there. Where Xiaoxi writes the same letter over and over, its loop has found no way out.
 
 # %% [markdown] lang="zh" of="712e9116"
-# 看过的两件事，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写：前面那种一串重复的字母，就是循环走不出来了。
+# 看过的两件事，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写。小溪有时把同一个字母写个没完，就是这个循环走不出来了。
 
 # %% [markdown]
 # ## 6. What it cannot know ｜ 它不可能知道的
@@ -642,7 +642,7 @@ def sit_exam(k):
     asked = [(article, langs[i % len(langs)]) for i, article in enumerate(code[: size.exam])]
     chats = [exam(article, lang, k) for article, lang in asked]
     texts = generate(model, tokenizer, chats, max_new_tokens=48)
-    both = list(zip(texts, asked, strict=True))
+    both = zip(texts, asked, strict=True)
     with_number = sum(any(sign.isdigit() for sign in text) for text in texts)
     print(f"{k}: {with_number} / {len(texts)}")
     return share([read_field(t, lang, "fine") == article["fine"] for t, (article, lang) in both])
@@ -806,12 +806,12 @@ say(
 claim("start_memory", peak_memory_gb())
 
 # %% [markdown] lang="en"
-# The last number printed is the memory of this lesson, of which Python and its libraries take the most; the model has only 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
+# The last number printed is the memory of this whole lesson, Python and its libraries included; Xiaoxi has only 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
 #
 # **Exercise 5** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too.
 
 # %% [markdown] lang="zh" of="613dee99"
-# 最后打印的是这一课占用的内存，大半是 Python 和各个库用掉的；模型只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
+# 最后打印的是整个这一课占用的内存，Python 和各个库也算在内；小溪只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
 #
 # **练习 5**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
 
@@ -985,7 +985,7 @@ carry.show("00_start_here")
 # - A minute of fine-tuning taught Xiaoxi a **form**. The facts came from the prompt; without articles it invented them.
 # - What a model **knows** stands in its weights; what it can **read** stands in its prompt. These are two different things.
 # - Form and style are a third. A model has to be shown them: by examples in the prompt (01) or by fine-tuning (04).
-# - A model writes one token at a time, the likeliest; it does not know whether it is right.
+# - A model writes one token at a time, the likeliest; no step of that loop checks whether it is right.
 # - Choose with `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
 #
 # **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb), which shows how.
@@ -994,7 +994,7 @@ carry.show("00_start_here")
 # - 一分钟的微调教会了小溪一种**格式**；事实来自提示，没有法条，它就编。
 # - 模型**知道**的，在权重里；它能**读懂**的，在提示里。这是两回事。
 # - 格式和风格是第三回事：要有人给它看，或者在提示里给样例（01），或者靠微调（04）。
-# - 模型一次只写一个词元，取最可能的；写得对不对，它自己不知道。
+# - 模型一次只写一个词元，取最可能的；这个循环里没有哪一步去核对写得对不对。
 # - 用 `PROFILE` 来选档位；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
 #
 # **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)，看怎么做。
