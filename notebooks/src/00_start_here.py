@@ -175,7 +175,7 @@ claim("start_minute_closed", share(after["closed"]["facts"]))
 # %% [markdown] lang="en"
 # How often? The bars count all notices of the test. The *form* is right if header and labels are, to the letter. The *facts* are right if article, fine, points and office all are. Section 2 explains the thin lines on the bars (95 % intervals) and the lines with ▸ above (claims).
 
-# %% [markdown] lang="zh" of="e94ad27b"
+# %% [markdown] lang="zh" of="65793d33"
 # 到底有多准？下图统计了测试里的全部通知书。*格式*要标题和栏目名一字不差才算对；*事实*要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线（95 % 区间）和上面带 ▸ 的几行（论断），第 2 节会解释。
 
 # %%
@@ -205,7 +205,7 @@ plots.bars(
 # %% [markdown] lang="en"
 # Before training, Xiaoxi invented a form of its own. A minute later it writes the city's form, and fills in the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken. (Only one training row in five was without articles; whether that is why, this minute does not test.) Read one that looks right:
 
-# %% [markdown] lang="zh" of="05b4cde2"
+# %% [markdown] lang="zh" of="95b4167b"
 # 训练前，小溪自己编了一种格式。一分钟之后，它写的就是市里的格式了，事实也填对了，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏。（训练样本五个里只有一个不带法条；是不是因为这个，这一分钟没有检验。）来读一份看上去没毛病的：
 
 # %%
@@ -278,25 +278,25 @@ road("00")
 # 你的数字可能和正文差几个百分点：正文是照着一次运行写的。只要在通常范围之内，就没有问题。
 
 # %% [markdown] lang="en"
-# One setting, `PROFILE` in the second code cell, chooses the model, its data type and the size of every run. With `auto` the course chooses for you; with `MODEL` you bring a model of your own.
+# One setting, `PROFILE` in the second code cell, chooses the model, its data type and the size of every run. `auto` chooses for you; `MODEL` takes your own model.
 #
 # | profile | model | data type | for whom | hardware | a lesson |
 # |---|---|---|---|---|---|
 # | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 2 to 10 min |
-# | `small` | SmolLM2-135M-Instruct, after `make small` (93 MB) | fp32; bf16 or fp16 on a GPU | does it carry over? English alone | two CPU cores, 8 GB; any GPU | up to 20 min* |
+# | `small` | SmolLM2-135M-Instruct, after `make small` (93 MB) | fp32; bf16 or fp16 on a GPU | a real model, English alone | two CPU cores, 8 GB; any GPU | up to 20 min* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16; 4-bit in 05 | Colab, Kaggle | a free T4 GPU | about 30 min* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | your own card | Ampere or newer | about 60 min* |
 # | `smoke` | Xiaoxi, a few steps | fp32 | tests | any | 1 min |
 #
 # *expected, not measured here. The data types (fp32, fp16, bf16) are explained in section 3.
 
-# %% [markdown] lang="zh" of="2348af9a"
+# %% [markdown] lang="zh" of="5441028c"
 # 只有一个开关：第二个代码单元格里的 `PROFILE`。模型、数据类型和每次训练的规模都由它决定。设成 `auto`，课程替你选；用 `MODEL` 可以换上你自己的模型。
 #
 # | 档位 | 模型 | 数据类型 | 适合谁 | 硬件 | 一课用时 |
 # |---|---|---|---|---|---|
 # | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
-# | `small` | SmolLM2-135M-Instruct，先执行 `make small`（93 MB） | fp32；有 GPU 时用 bf16 或 fp16 | 想知道放到真实模型上还成不成立；只有英文 | 双核 CPU，8 GB 内存；或任何 GPU | 最多 20 分钟* |
+# | `small` | SmolLM2-135M-Instruct，先执行 `make small`（93 MB） | fp32；有 GPU 时用 bf16 或 fp16 | 想用真实模型的人；只有英文 | 双核 CPU，8 GB 内存；或任何 GPU | 最多 20 分钟* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 比特 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
 # | `smoke` | 小溪，只训练几步 | fp32 | 测试 | 不限 | 1 分钟 |
@@ -580,7 +580,7 @@ nb00.greedy(greedy, model, tokenizer)
 # %% [markdown] lang="en"
 # This loop explains two things that you saw. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it goes on from there. Where Xiaoxi writes the same letter over and over, its loop has found no way out.
 
-# %% [markdown] lang="zh" of="712e9116"
+# %% [markdown] lang="zh" of="0c6e02d2"
 # 看过的两件事，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写。小溪有时把同一个字母写个没完，就是这个循环走不出来了。
 
 # %% [markdown]
@@ -810,7 +810,7 @@ claim("start_memory", peak_memory_gb())
 #
 # **Exercise 5** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too.
 
-# %% [markdown] lang="zh" of="613dee99"
+# %% [markdown] lang="zh" of="d3e11be8"
 # 最后打印的是整个这一课占用的内存，Python 和各个库也算在内；小溪只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
 #
 # **练习 5**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
@@ -983,21 +983,21 @@ carry.show("00_start_here")
 
 # %% [markdown] lang="en"
 # - A minute of fine-tuning taught Xiaoxi a **form**. The facts came from the prompt; without articles it invented them.
-# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. These are two different things.
+# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. They are two things.
 # - Form and style are a third. A model has to be shown them: by examples in the prompt (01) or by fine-tuning (04).
 # - A model writes one token at a time, the likeliest; no step of that loop checks whether it is right.
 # - Choose with `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
 #
-# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb), which shows how.
+# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb).
 
-# %% [markdown] lang="zh" of="928ffab2"
+# %% [markdown] lang="zh" of="1422fc64"
 # - 一分钟的微调教会了小溪一种**格式**；事实来自提示，没有法条，它就编。
 # - 模型**知道**的，在权重里；它能**读懂**的，在提示里。这是两回事。
 # - 格式和风格是第三回事：要有人给它看，或者在提示里给样例（01），或者靠微调（04）。
 # - 模型一次只写一个词元，取最可能的；这个循环里没有哪一步去核对写得对不对。
 # - 用 `PROFILE` 来选档位；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
 #
-# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)，看怎么做。
+# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)。
 
 # %%
 from helpers.exercise import progress
