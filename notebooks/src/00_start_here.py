@@ -456,7 +456,7 @@ def characters_per_token(tokenizer, text):
 
 
 # %% tags=["check"]
-nb00.characters_per_token(characters_per_token, tokenizer)
+nb00.characters_per_token(characters_per_token)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution ｜ 参考答案</summary>
@@ -539,12 +539,12 @@ print("end tokens ｜ 结束符：", [tokenizer.decode([token]) for token in end
 # %% [markdown] lang="en"
 # There is a row of scores for each token of the prompt; only the **last** row says what comes after the prompt. To write an answer, take the likeliest token, put it behind the rest, and ask again, until the model chooses an **end token**. Always taking the likeliest is called *greedy*. All answers of this course are made so: the same prompt gives the same answer each time.
 #
-# **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `model(torch.tensor([ids], device=model.device)).logits` are the scores. The check compares your answers with those of `model.generate`, the library's own loop.
+# **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `model(torch.tensor([ids], device=model.device)).logits` are the scores. The check compares your answers with those of `model.generate`, the library's own loop, on Xiaoxi.
 
-# %% [markdown] lang="zh" of="baa23e0e"
+# %% [markdown] lang="zh" of="dafb765c"
 # 提示里的每个词元都有一行分数；提示之后该接什么，只看**最后**一行。要写出答案，就取分数最高的词元，接在后面，再问一次，直到模型选中**结束符**。每次都取最高的，叫*贪心*解码。这门课的回答都是这样得来的：同样的提示，每次的回答都一样。
 #
-# **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。分数是 `model(torch.tensor([ids], device=model.device)).logits`。检查会拿你的回答和库里自带的循环 `model.generate` 比对。
+# **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。分数是 `model(torch.tensor([ids], device=model.device)).logits`。检查会在小溪上，拿你的回答和库里自带的循环 `model.generate` 比对。
 
 
 # %% tags=["exercise"]
@@ -554,12 +554,15 @@ def greedy(model, ids, ends, max_new_tokens):
 
 
 # %% tags=["check"]
-nb00.greedy(greedy, model, tokenizer)
+nb00.greedy(greedy)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution ｜ 参考答案</summary>
 #
 # ```python
+# import torch
+#
+#
 # @torch.no_grad()
 # def greedy(model, ids, ends, max_new_tokens):
 #     """Return the new tokens: the likeliest each time, up to an end token or max_new_tokens."""
@@ -746,7 +749,7 @@ widgets.explore(
 known = [...]
 
 # %% tags=["check"]
-nb00.closed_book(known)
+nb00.known(known)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution ｜ 参考答案</summary>

@@ -19,9 +19,10 @@ def course(toy):
     """Return the toy course with a bootstrap cell that holds an address, a README and outputs."""
     import nbformat
 
-    cell = 'import os\nfrom pathlib import Path\n\nREPO = ""\n'
-    (toy.root / "notebooks" / "bootstrap.py").write_text(cell, encoding="utf-8")
-    toy.edit("import os\nfrom pathlib import Path\n", cell)
+    cell = toy.root / "notebooks" / "bootstrap.py"
+    text = cell.read_text(encoding="utf-8")
+    cell.write_text(f'REPO = ""\n{text}', encoding="utf-8")
+    toy.edit(text, f'REPO = ""\n{text}')
     toy.edit("# ![badge](https://example.org/badge.svg)\n#\n", "")
     (toy.root / "README.md").write_text(README, encoding="utf-8")
     toy.build()
