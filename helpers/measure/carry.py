@@ -142,6 +142,9 @@ def _rates(rows: Sequence[Row]) -> list[float]:
 LORA, FULL = {"method": "lora"}, {"method": "full"}
 # the claim's id -> its value on SmolLM2-135M, in the unit of the ledger
 READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
+    "start_minute_form": _tuned("form_open", **FULL),
+    "start_minute_facts": _tuned("facts_open", **FULL),
+    "start_minute_closed": _tuned("facts_closed", **FULL),
     "start_notice_form": _base("form_closed"),
     "tree_rag_facts": _base("facts_open"),
     "tree_rag_form": _base("form_open"),
@@ -156,6 +159,12 @@ READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
         at_best(rows, "facts_seen_closed", method="full", epochs=20)
     ),
     "tree_both": _tuned("all_open", **LORA),
+    "data_split_by_row": lambda rows: _percent(
+        at_best(rows, "facts_seen_closed", method="full", epochs=20)
+    ),
+    "data_split_by_article": lambda rows: _percent(
+        at_best(rows, "facts_closed", method="full", epochs=20)
+    ),
     "lora_rate_ratio": _rates,
     "lora_rank_of_seeds": _same_rate("all_open", LORA, {**LORA, "r": 1}),
     "lora_zoo_full": _difference("all_open", FULL, LORA),
