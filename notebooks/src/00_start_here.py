@@ -161,8 +161,9 @@ losses = fit(
 )  # fmt: skip
 seconds = time.perf_counter() - started
 say(f"{len(losses)} steps, {seconds:.0f} s", f"{len(losses)} 步，用时 {seconds:.0f} 秒")
-say(f"loss: {losses[0]:.2f} at first, {losses[-1]:.2f} at last",
-    f"损失：最初 {losses[0]:.2f}，最后 {losses[-1]:.2f}")  # fmt: skip
+last = sum(losses[-10:]) / len(losses[-10:])
+say(f"loss: {losses[0]:.2f} at first, {last:.2f} in the last ten steps",
+    f"损失：最初 {losses[0]:.2f}，最后十步平均 {last:.2f}")  # fmt: skip
 
 # %%
 texts_after, after = write_all(tuned)
@@ -471,9 +472,10 @@ nb00.characters_per_token(characters_per_token)
 
 # %%
 for lang in setup.langs:
-    article = "\n".join(row[lang]["text"] for row in world("code"))
-    count = len(tokenizer(article, add_special_tokens=False)["input_ids"])
-    print(f"{lang}: {len(article):,} characters, {count:,} tokens, {len(article) / count:.1f} each")
+    articles = [row[lang]["text"] for row in world("code")]
+    length = sum(map(len, articles))
+    count = sum(map(len, tokenizer(articles, add_special_tokens=False)["input_ids"]))
+    print(f"{lang}: {length:,} characters, {count:,} tokens, {length / count:.1f} each")
 
 # %% [markdown] lang="en"
 # In Lingxi's code an English token holds several characters and a Chinese token hardly more than one. But a Chinese character says more than an English letter: compare the two numbers of tokens, which stand for the same 96 articles.
@@ -499,10 +501,10 @@ general = select(world("general", setup.langs), use="measure")[:: size.skills_st
 marks = forgetting(model, tokenizer, general, max_new_tokens=48)
 claim("start_skills", share([right for task in marks.values() for right in task]))
 told = [
-    ", ".join(
+    sign.join(
         f"{NAMES[task].split(' ｜ ')[i]} {100 * share(marks[task]).value:.0f} %" for task in marks
     )
-    for i in (0, 1)
+    for i, sign in enumerate((", ", "、"))
 ]
 plots.bars(
     {NAMES[task]: share(marks[task]) for task in NAMES if task in marks},
@@ -515,35 +517,42 @@ plots.bars(
 # ## 5. One token at a time ｜ 一次一个词元
 
 # %% [markdown] lang="en"
-# How does such an answer come about? A model does one thing only: given some tokens, it returns a score for **every** token of its vocabulary, for how well that token would go on. These scores are called *logits*; `softmax` turns them into probabilities. **Predict first**: which tokens are likely at the start of the answer to `36 + 47 = ?`
+# How does such an answer come about? A model does one thing only: given some tokens, it returns a score for **every** token of its vocabulary, for how well that token would go on. These scores are called *logits*; `softmax` turns them into probabilities. **Predict first**: how sure is Xiaoxi of the first token of its answer to `36 + 47 = ?`, and to `Translate: economics`, a word that it never met?
 
-# %% [markdown] lang="zh" of="9c0a58de"
-# 这样的回答是怎么来的？模型其实只会做一件事：给它一串词元，它就给词表里的**每一个**词元打分，分数表示接这个词元有多合适。这些分数叫 *logits*；用 `softmax` 可以换算成概率。**先猜一猜**：`36 + 47 = ?` 的答案，开头最可能是哪些词元？
+# %% [markdown] lang="zh" of="711f88ab"
+# 这样的回答是怎么来的？模型其实只会做一件事：给它一串词元，它就给词表里的**每一个**词元打分，分数表示接这个词元有多合适。这些分数叫 *logits*；用 `softmax` 可以换算成概率。**先猜一猜**：回答 `36 + 47 = ?` 的第一个词元，小溪有多大把握？`Translate: economics` 这个它没见过的词呢？
 
 # %%
 import torch
 
 from helpers.model.generate import chat_prompt, end_tokens
 
-question = [{"role": "user", "content": "36 + 47 = ?"}]
-ids = tokenizer(chat_prompt(tokenizer, question), add_special_tokens=False)["input_ids"]
-with torch.no_grad():
-    logits = model(torch.tensor([ids], device=model.device)).logits  # (1, tokens, vocabulary)
-print("logits:", tuple(logits.shape))
-chances, best = logits[0, -1].float().softmax(-1).topk(4)
-for chance, token in zip(chances.tolist(), best.tolist(), strict=True):
-    print(f"{chance:7.2%}  {tokenizer.decode([token])!r}")
+for question in ("36 + 47 = ?", "Translate: economics"):
+    prompt = chat_prompt(tokenizer, [{"role": "user", "content": question}])
+    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        logits = model(torch.tensor([ids], device=model.device)).logits  # (1, tokens, vocabulary)
+    chances, best = logits[0, -1].float().softmax(-1).topk(4)
+    print(question, " logits:", tuple(logits.shape))
+    for chance, token in zip(chances.tolist(), best.tolist(), strict=True):
+        print(f"{chance:8.1%}  {tokenizer.decode([token])!r}")
 ends = end_tokens(model, tokenizer)
 print("end tokens ｜ 结束符：", [tokenizer.decode([token]) for token in ends])
 
 # %% [markdown] lang="en"
-# There is a row of scores for each token of the prompt; only the **last** row says what comes after the prompt. To write an answer, take the likeliest token, put it behind the rest, and ask again, until the model chooses an **end token**. Always taking the likeliest is called *greedy*. All answers of this course are made so: the same prompt gives the same answer each time.
+# Of the sum's first digit Xiaoxi is sure. Of the unknown word it is not: several pieces share the probability, and it writes the likeliest all the same.
 #
+# There is a row of scores for each token of the prompt; only the **last** row says what comes after the prompt. To write an answer, take the likeliest token, put it behind the rest, and ask again, until the model chooses an **end token**. Always taking the likeliest is called *greedy*. All answers of this course are made so: the same prompt gives the same answer each time.
+
+# %% [markdown] lang="zh" of="807c0205"
+# 那道加法的第一位数字，小溪很有把握。没见过的词就没把握了：好几个词元分掉了概率，它还是照样写下最可能的那个。
+#
+# 提示里的每个词元都有一行分数；提示之后该接什么，只看**最后**一行。要写出答案，就取分数最高的词元，接在后面，再问一次，直到模型选中**结束符**。每次都取最高的，叫*贪心*解码。这门课的回答都是这样得来的：同样的提示，每次的回答都一样。
+
+# %% [markdown] lang="en"
 # **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `model(torch.tensor([ids], device=model.device)).logits` are the scores. The check compares your answers with those of `model.generate`, the library's own loop, on Xiaoxi.
 
-# %% [markdown] lang="zh" of="dafb765c"
-# 提示里的每个词元都有一行分数；提示之后该接什么，只看**最后**一行。要写出答案，就取分数最高的词元，接在后面，再问一次，直到模型选中**结束符**。每次都取最高的，叫*贪心*解码。这门课的回答都是这样得来的：同样的提示，每次的回答都一样。
-#
+# %% [markdown] lang="zh" of="1f64b47a"
 # **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。分数是 `model(torch.tensor([ids], device=model.device)).logits`。检查会在小溪上，拿你的回答和库里自带的循环 `model.generate` 比对。
 
 
@@ -673,7 +682,7 @@ claim("start_notice_form", form)
 from collections import Counter
 
 commonest = Counter(article["fine"] for article in code).most_common(1)[0][1]
-told = ", ".join(f"{100 * result.value:.0f} %" for result in results.values())
+told = [sign.join(f"{100 * r.value:.0f} %" for r in results.values()) for sign in (", ", "、")]
 fig = plots.bars(
     {
         "closed book ｜ 闭卷": results[0],
@@ -684,9 +693,9 @@ fig = plots.bars(
     },
     "Knows no Lingxi fine, reads well, was never shown the form ｜ 不知道灵溪的罚款，读得好，没见过格式",
     ylabel="right, % ｜ 正确，%",
-    alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told}; notices in the "
+    alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told[0]}; notices in the "
     f"official form: {100 * form.value:.0f} %. ｜ 柱状图。提示里有 0、1、3、8 条法条时说对罚款的比例："
-    f"{told}；通知书格式正确的比例：{100 * form.value:.0f} %。",
+    f"{told[1]}；通知书格式正确的比例：{100 * form.value:.0f} %。",
 )
 # the line stops before the last bar, which is about the form and not about fines
 fig.axes[0].hlines(100 * commonest / len(code), -0.5, 3.5, color="#333333", linestyle="--")
@@ -1211,13 +1220,15 @@ row, _ = make_row(random.Random(0))
 attention_map(pupil, row, [SIGNS[n] for n in row])
 
 # %% [markdown] lang="en"
-# On the left the dark squares lie right under the diagonal. On the right they lie only where a piece is copied, each piece a slanting line, far to the left: there the head looks at what followed last time. So two heads of that kind are there. That the wait is a wait for *them* is still a guess.
-#
+# On the left the dark squares lie right under the diagonal. On the right look at the lower half, where pieces are copied: each piece is a slanting line far to the left, because the head looks at what followed last time. (In the upper half nothing is repeated, and the head looks here and there.) So two heads of that kind are there. That the wait is a wait for *them* is still a guess.
+
+# %% [markdown] lang="zh" of="5534877b"
+# 左图的深色格子紧挨着对角线下方。右图请看下半部分，也就是抄写的地方：每抄一段就是一条斜线，远远地落在左边，那正是上次出现时后面的符号。（上半部分没有重复的符号，这个头东看看西看看。）可见这两种头确实都有。至于等的是不是*它们*，这还只是猜测。
+
+# %% [markdown] lang="en"
 # We test it. A second pupil gets the first head as a gift (`look_back` sets some numbers so that one head looks at the sign before). A third pupil gets the gift too, and three times the learning rate. **Predict first**: when do their cliffs come, if they come at all?
 
-# %% [markdown] lang="zh" of="139f26a2"
-# 左图的深色格子紧挨着对角线下方。右图只有在抄写的地方才有，每抄一段就是一条斜线，远远地落在左边：那正是上次出现时后面的符号。可见这两种头确实都有。至于等的是不是*它们*，这还只是猜测。
-#
+# %% [markdown] lang="zh" of="54472551"
 # 来检验一下。给第二个学生送上第一个注意力头（`look_back` 设定几个数，让一个头盯住前一个符号）。第三个学生也有这份礼物，但学习率是三倍。**先猜一猜**：它们的悬崖会来得更早、更晚，还是不来？
 
 
