@@ -24,7 +24,7 @@ PY := $(ENV)/bin/python
 STAMP := $(ENV)/.finetuning-path-installed
 NB := $(PY) tools/nb.py
 
-.PHONY: help run test lab demo doctor colab-check small test-small gpu-check notebooks outputs world model claims bench check lock clean
+.PHONY: help run test lab demo doctor colab-check small test-small gpu-check notebooks outputs badges world model claims bench check lock clean
 
 help:
 	@echo "make run    execute the whole path here, headless ｜ 在本机无界面运行全部课程"
@@ -35,6 +35,7 @@ help:
 	@echo "make small  fetch a real model of 135 million weights (93 MB) ｜ 取来一个 1.35 亿权重的真实模型（93 MB）"
 	@echo "make test-small | gpu-check  every lesson with that model, in a few steps; on this GPU, as on a T4 too ｜ 用它跑每一课：只走几步；在本机 GPU 上，也按 T4 跑"
 	@echo "make notebooks | outputs | check   build, run and write back, check ｜ 构建、写回输出、检查"
+	@echo "make badges ADDRESS=https://github.com/…   links to Colab and Kaggle ｜ 设置课程网址，加上 Colab 和 Kaggle 链接"
 	@echo "make world | model   make the data and the tiny model again ｜ 重新生成数据和小模型"
 	@echo "make claims | bench  print the ledger; measure speed ｜ 打印论断；测速"
 	@echo "make colab-check     run on Colab's versions and on the oldest ｜ 用 Colab 的版本和最低版本各跑一遍"
@@ -87,6 +88,10 @@ outputs: $(STAMP)
 	$(NB) build $(NN)
 	$(NB) run $(NN) --commit
 	$(PY) -m tools.ledger readme
+
+# The repository's address, into the lessons' badges and first cells and the README; none removes it.
+badges: $(STAMP)
+	$(NB) badges $(if $(ADDRESS),--address $(ADDRESS))
 
 check: $(STAMP)
 	$(PY) -m ruff format --check .

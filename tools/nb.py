@@ -49,6 +49,24 @@ def new_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def badges_command(args: argparse.Namespace) -> int:
+    """Write the course's address wherever it belongs, or tell it."""
+    from tools.nbkit import address
+
+    changed = address.stamp(args.root, args.address) if args.address else []
+    for path in changed:
+        print(f"  {path.relative_to(args.root).as_posix()}")
+    told = address.read(args.root)
+    if told:
+        say(f"✅ the course's address is {told}", f"课程的网址是 {told}")
+    else:
+        say(
+            "no address is set, so there are no badges: make badges ADDRESS=https://github.com/…",
+            "还没有设置网址，所以没有徽章：make badges ADDRESS=https://github.com/…",
+        )
+    return 0
+
+
 def run_command(args: argparse.Namespace) -> int:
     """Run notebooks headless, report, and with --commit write the outputs back."""
     from tools.nbkit.report import write_report
@@ -266,6 +284,9 @@ def parser() -> argparse.ArgumentParser:
     check = add("check", check_command, "hold lessons to the rules ｜ 检查课程")
     check.add_argument("--draft", action="store_true", help="without outputs ｜ 不查输出")
     check.add_argument("--fix-hashes", action="store_true", help="accept the Chinese ｜ 接受中文")
+    badges = commands.add_parser("badges", help="set the course's address ｜ 设置课程的网址")
+    badges.set_defaults(function=badges_command)
+    badges.add_argument("--address", help="https://github.com/OWNER/NAME, or none ｜ 或 none")
     add("pull", pull_command, "notebook → source ｜ 把 notebook 里的修改取回源文件")
     language = add("one-language", language_command, "a copy in one language ｜ 单语副本")
     language.add_argument("--lang", choices=["en", "zh"], required=True)

@@ -2,7 +2,10 @@
 
 from types import SimpleNamespace
 
+from helpers.env import XIAOXI
 from helpers.exercise import exercise, near
+from helpers.model.generate import chat_prompt, end_tokens, generate
+from helpers.model.load import load
 
 
 @exercise("00.1", "The rule behind auto", "auto 背后的规则")
@@ -41,7 +44,8 @@ def pick_profile(answer):
 
 
 @exercise("00.2", "How much a token holds", "一个词元装多少字")
-def characters_per_token(answer, tokenizer):
+def characters_per_token(answer):
+    _, tokenizer = load(XIAOXI)
     text = "The fine is 200 yuan, antidisestablishmentarianism."
     chinese = "在灵溪停车，罚款二百元。"
     count = len(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -120,7 +124,7 @@ class Counter:
 
 
 @exercise("00.3", "Answering, one token at a time", "一次一个词元地作答")
-def greedy(answer, model, tokenizer):
+def greedy(answer):
     prompt = [7, 3]
     try:
         got = answer(Counter(), prompt, [9], 12)
@@ -185,13 +189,12 @@ def greedy(answer, model, tokenizer):
         "there may be several end tokens: stop at any of them (`token in ends`)",
         "结束符可能不止一个：遇到其中任何一个都要停（`token in ends`）",
     )
-    yield from _like_the_library(answer, model, tokenizer)
+    yield from _like_the_library(answer)
 
 
-def _like_the_library(answer, model, tokenizer):
-    """Hold the learner's loop against transformers' own, on the lesson's model."""
-    from helpers.model.generate import chat_prompt, end_tokens, generate
-
+def _like_the_library(answer):
+    """Hold the learner's loop against transformers' own, on Xiaoxi."""
+    model, tokenizer = load(XIAOXI)
     for question in ("36 + 47 = ?", "Translate: bridge"):
         chat = [{"role": "user", "content": question}]
         ids = tokenizer(chat_prompt(tokenizer, chat), add_special_tokens=False)["input_ids"]
@@ -206,7 +209,7 @@ def _like_the_library(answer, model, tokenizer):
 
 
 @exercise("00.4", "What can be known closed book", "闭卷能知道什么")
-def closed_book(answer):
+def known(answer):
     letters = {str(letter).strip().upper() for letter in answer}
     yield letters <= set("ABCDEF"), "letters from A to F", "只能用 A 到 F"
     yield (

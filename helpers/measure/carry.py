@@ -142,6 +142,9 @@ def _rates(rows: Sequence[Row]) -> list[float]:
 LORA, FULL = {"method": "lora"}, {"method": "full"}
 # the claim's id -> its value on SmolLM2-135M, in the unit of the ledger
 READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
+    "start_minute_form": _tuned("form_open", **FULL),
+    "start_minute_facts": _tuned("facts_open", **FULL),
+    "start_minute_closed": _tuned("facts_closed", **FULL),
     "start_notice_form": _base("form_closed"),
     "tree_rag_facts": _base("facts_open"),
     "tree_rag_form": _base("form_open"),

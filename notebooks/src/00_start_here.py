@@ -161,8 +161,9 @@ losses = fit(
 )  # fmt: skip
 seconds = time.perf_counter() - started
 say(f"{len(losses)} steps, {seconds:.0f} s", f"{len(losses)} 步，用时 {seconds:.0f} 秒")
-say(f"loss: {losses[0]:.2f} at first, {losses[-1]:.2f} at last",
-    f"损失：最初 {losses[0]:.2f}，最后 {losses[-1]:.2f}")  # fmt: skip
+last = sum(losses[-10:]) / len(losses[-10:])
+say(f"loss: {losses[0]:.2f} at first, {last:.2f} in the last ten steps",
+    f"损失：最初 {losses[0]:.2f}，最后十步平均 {last:.2f}")  # fmt: skip
 
 # %%
 texts_after, after = write_all(tuned)
@@ -173,10 +174,10 @@ claim("start_minute_facts", share(after["opened"]["facts"]))
 claim("start_minute_closed", share(after["closed"]["facts"]))
 
 # %% [markdown] lang="en"
-# How often? The bars count all notices of the test. The *form* is right if header and labels are, to the letter. The *facts* are right if article, fine, points and office all are. The thin lines on the bars are 95 % intervals; section 2 explains them.
+# How often? The bars count all notices of the test. The *form* is right if header and labels are, to the letter. The *facts* are right if article, fine, points and office all are. Section 2 explains the thin lines on the bars (95 % intervals) and the lines with ▸ above (claims).
 
-# %% [markdown] lang="zh" of="e94ad27b"
-# 到底有多准？下图统计了测试里的全部通知书。*格式*要标题和栏目名一字不差才算对；*事实*要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线是 95 % 区间，第 2 节会解释。
+# %% [markdown] lang="zh" of="65793d33"
+# 到底有多准？下图统计了测试里的全部通知书。*格式*要标题和栏目名一字不差才算对；*事实*要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线（95 % 区间）和上面带 ▸ 的几行（论断），第 2 节会解释。
 
 # %%
 MEASURES = {
@@ -203,10 +204,10 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# Before training, Xiaoxi invented a form of its own. A minute later it writes the city's form, and fills in the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken: only one training row in five was of that kind. Read one that looks right:
+# Before training, Xiaoxi invented a form of its own. A minute later it writes the city's form, and fills in the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken. (Only one training row in five was without articles; whether that is why, this minute does not test.) Read one that looks right:
 
-# %% [markdown] lang="zh" of="05b4cde2"
-# 训练前，小溪自己编了一种格式。一分钟之后，它写的就是市里的格式了，事实也填对了，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏：这样的训练样本五个里只有一个。来读一份看上去没毛病的：
+# %% [markdown] lang="zh" of="95b4167b"
+# 训练前，小溪自己编了一种格式。一分钟之后，它写的就是市里的格式了，事实也填对了，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏。（训练样本五个里只有一个不带法条；是不是因为这个，这一分钟没有检验。）来读一份看上去没毛病的：
 
 # %%
 for lang in setup.langs:
@@ -278,25 +279,25 @@ road("00")
 # 你的数字可能和正文差几个百分点：正文是照着一次运行写的。只要在通常范围之内，就没有问题。
 
 # %% [markdown] lang="en"
-# One setting, `PROFILE` in the second code cell, chooses the model, its data type and the size of every run. With `auto` the course chooses for you; with `MODEL` you bring a model of your own.
+# One setting, `PROFILE` in the second code cell, chooses the model, its data type and the size of every run. `auto` chooses for you; `MODEL` takes your own model.
 #
 # | profile | model | data type | for whom | hardware | a lesson |
 # |---|---|---|---|---|---|
 # | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 2 to 10 min |
-# | `small` | SmolLM2-135M-Instruct, after `make small` (93 MB) | fp32; bf16 or fp16 on a GPU | does it carry over? English alone | two CPU cores, 8 GB; any GPU | up to 20 min* |
+# | `small` | SmolLM2-135M-Instruct, after `make small` (93 MB) | fp32; bf16 or fp16 on a GPU | a real model, English alone | two CPU cores, 8 GB; any GPU | up to 20 min* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16; 4-bit in 05 | Colab, Kaggle | a free T4 GPU | about 30 min* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | your own card | Ampere or newer | about 60 min* |
 # | `smoke` | Xiaoxi, a few steps | fp32 | tests | any | 1 min |
 #
 # *expected, not measured here. The data types (fp32, fp16, bf16) are explained in section 3.
 
-# %% [markdown] lang="zh" of="2348af9a"
+# %% [markdown] lang="zh" of="5441028c"
 # 只有一个开关：第二个代码单元格里的 `PROFILE`。模型、数据类型和每次训练的规模都由它决定。设成 `auto`，课程替你选；用 `MODEL` 可以换上你自己的模型。
 #
 # | 档位 | 模型 | 数据类型 | 适合谁 | 硬件 | 一课用时 |
 # |---|---|---|---|---|---|
 # | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
-# | `small` | SmolLM2-135M-Instruct，先执行 `make small`（93 MB） | fp32；有 GPU 时用 bf16 或 fp16 | 想知道放到真实模型上还成不成立；只有英文 | 双核 CPU，8 GB 内存；或任何 GPU | 最多 20 分钟* |
+# | `small` | SmolLM2-135M-Instruct，先执行 `make small`（93 MB） | fp32；有 GPU 时用 bf16 或 fp16 | 想用真实模型的人；只有英文 | 双核 CPU，8 GB 内存；或任何 GPU | 最多 20 分钟* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 比特 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
 # | `smoke` | 小溪，只训练几步 | fp32 | 测试 | 不限 | 1 分钟 |
@@ -456,7 +457,7 @@ def characters_per_token(tokenizer, text):
 
 
 # %% tags=["check"]
-nb00.characters_per_token(characters_per_token, tokenizer)
+nb00.characters_per_token(characters_per_token)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution ｜ 参考答案</summary>
@@ -471,9 +472,10 @@ nb00.characters_per_token(characters_per_token, tokenizer)
 
 # %%
 for lang in setup.langs:
-    article = "\n".join(row[lang]["text"] for row in world("code"))
-    count = len(tokenizer(article, add_special_tokens=False)["input_ids"])
-    print(f"{lang}: {len(article):,} characters, {count:,} tokens, {len(article) / count:.1f} each")
+    articles = [row[lang]["text"] for row in world("code")]
+    length = sum(map(len, articles))
+    count = sum(map(len, tokenizer(articles, add_special_tokens=False)["input_ids"]))
+    print(f"{lang}: {length:,} characters, {count:,} tokens, {length / count:.1f} each")
 
 # %% [markdown] lang="en"
 # In Lingxi's code an English token holds several characters and a Chinese token hardly more than one. But a Chinese character says more than an English letter: compare the two numbers of tokens, which stand for the same 96 articles.
@@ -499,10 +501,10 @@ general = select(world("general", setup.langs), use="measure")[:: size.skills_st
 marks = forgetting(model, tokenizer, general, max_new_tokens=48)
 claim("start_skills", share([right for task in marks.values() for right in task]))
 told = [
-    ", ".join(
+    sign.join(
         f"{NAMES[task].split(' ｜ ')[i]} {100 * share(marks[task]).value:.0f} %" for task in marks
     )
-    for i in (0, 1)
+    for i, sign in enumerate((", ", "、"))
 ]
 plots.bars(
     {NAMES[task]: share(marks[task]) for task in NAMES if task in marks},
@@ -515,36 +517,43 @@ plots.bars(
 # ## 5. One token at a time ｜ 一次一个词元
 
 # %% [markdown] lang="en"
-# How does such an answer come about? A model does one thing only: given some tokens, it returns a score for **every** token of its vocabulary, for how well that token would go on. These scores are called *logits*; `softmax` turns them into probabilities. **Predict first**: which tokens are likely at the start of the answer to `36 + 47 = ?`
+# How does such an answer come about? A model does one thing only: given some tokens, it returns a score for **every** token of its vocabulary, for how well that token would go on. These scores are called *logits*; `softmax` turns them into probabilities. **Predict first**: how sure is Xiaoxi of the first token of its answer to `36 + 47 = ?`, and to `Translate: economics`, a word that it never met?
 
-# %% [markdown] lang="zh" of="9c0a58de"
-# 这样的回答是怎么来的？模型其实只会做一件事：给它一串词元，它就给词表里的**每一个**词元打分，分数表示接这个词元有多合适。这些分数叫 *logits*；用 `softmax` 可以换算成概率。**先猜一猜**：`36 + 47 = ?` 的答案，开头最可能是哪些词元？
+# %% [markdown] lang="zh" of="711f88ab"
+# 这样的回答是怎么来的？模型其实只会做一件事：给它一串词元，它就给词表里的**每一个**词元打分，分数表示接这个词元有多合适。这些分数叫 *logits*；用 `softmax` 可以换算成概率。**先猜一猜**：回答 `36 + 47 = ?` 的第一个词元，小溪有多大把握？`Translate: economics` 这个它没见过的词呢？
 
 # %%
 import torch
 
 from helpers.model.generate import chat_prompt, end_tokens
 
-question = [{"role": "user", "content": "36 + 47 = ?"}]
-ids = tokenizer(chat_prompt(tokenizer, question), add_special_tokens=False)["input_ids"]
-with torch.no_grad():
-    logits = model(torch.tensor([ids], device=model.device)).logits  # (1, tokens, vocabulary)
-print("logits:", tuple(logits.shape))
-chances, best = logits[0, -1].float().softmax(-1).topk(4)
-for chance, token in zip(chances.tolist(), best.tolist(), strict=True):
-    print(f"{chance:7.2%}  {tokenizer.decode([token])!r}")
+for question in ("36 + 47 = ?", "Translate: economics"):
+    prompt = chat_prompt(tokenizer, [{"role": "user", "content": question}])
+    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        logits = model(torch.tensor([ids], device=model.device)).logits  # (1, tokens, vocabulary)
+    chances, best = logits[0, -1].float().softmax(-1).topk(4)
+    print(question, " logits:", tuple(logits.shape))
+    for chance, token in zip(chances.tolist(), best.tolist(), strict=True):
+        print(f"{chance:8.1%}  {tokenizer.decode([token])!r}")
 ends = end_tokens(model, tokenizer)
 print("end tokens ｜ 结束符：", [tokenizer.decode([token]) for token in ends])
 
 # %% [markdown] lang="en"
+# Of the sum's first digit Xiaoxi is sure. Of the unknown word it is not: several pieces share the probability, and it writes the likeliest all the same.
+#
 # There is a row of scores for each token of the prompt; only the **last** row says what comes after the prompt. To write an answer, take the likeliest token, put it behind the rest, and ask again, until the model chooses an **end token**. Always taking the likeliest is called *greedy*. All answers of this course are made so: the same prompt gives the same answer each time.
-#
-# **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `model(torch.tensor([ids], device=model.device)).logits` are the scores. The check compares your answers with those of `model.generate`, the library's own loop.
 
-# %% [markdown] lang="zh" of="baa23e0e"
-# 提示里的每个词元都有一行分数；提示之后该接什么，只看**最后**一行。要写出答案，就取分数最高的词元，接在后面，再问一次，直到模型选中**结束符**。每次都取最高的，叫*贪心*解码。这门课的回答都是这样得来的：同样的提示，每次的回答都一样。
+# %% [markdown] lang="zh" of="807c0205"
+# 那道加法的第一位数字，小溪很有把握。没见过的词就没把握了：好几个词元分掉了概率，它还是照样写下最可能的那个。
 #
-# **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。分数是 `model(torch.tensor([ids], device=model.device)).logits`。检查会拿你的回答和库里自带的循环 `model.generate` 比对。
+# 提示里的每个词元都有一行分数；提示之后该接什么，只看**最后**一行。要写出答案，就取分数最高的词元，接在后面，再问一次，直到模型选中**结束符**。每次都取最高的，叫*贪心*解码。这门课的回答都是这样得来的：同样的提示，每次的回答都一样。
+
+# %% [markdown] lang="en"
+# **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `model(torch.tensor([ids], device=model.device)).logits` are the scores. The check compares your answers with those of `model.generate`, the library's own loop, on Xiaoxi.
+
+# %% [markdown] lang="zh" of="1f64b47a"
+# **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。分数是 `model(torch.tensor([ids], device=model.device)).logits`。检查会在小溪上，拿你的回答和库里自带的循环 `model.generate` 比对。
 
 
 # %% tags=["exercise"]
@@ -554,12 +563,15 @@ def greedy(model, ids, ends, max_new_tokens):
 
 
 # %% tags=["check"]
-nb00.greedy(greedy, model, tokenizer)
+nb00.greedy(greedy)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution ｜ 参考答案</summary>
 #
 # ```python
+# import torch
+#
+#
 # @torch.no_grad()
 # def greedy(model, ids, ends, max_new_tokens):
 #     """Return the new tokens: the likeliest each time, up to an end token or max_new_tokens."""
@@ -578,10 +590,10 @@ nb00.greedy(greedy, model, tokenizer)
 # The library does the same and is faster: it keeps what it computed for earlier tokens (the *cache*) and answers many prompts at once. ｜ 库里做的是同一件事，只是更快：前面词元的计算结果会留着（*缓存*），还能同时回答很多条提示。
 
 # %% [markdown] lang="en"
-# This loop explains two things that you saw. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it goes on from there: a row of the same letter, as you saw above, is a loop that found no way out.
+# This loop explains two things that you saw. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it goes on from there. Where Xiaoxi writes the same letter over and over, its loop has found no way out.
 
-# %% [markdown] lang="zh" of="712e9116"
-# 看过的两件事，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写：前面那种一串重复的字母，就是循环走不出来了。
+# %% [markdown] lang="zh" of="0c6e02d2"
+# 看过的两件事，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写。小溪有时把同一个字母写个没完，就是这个循环走不出来了。
 
 # %% [markdown]
 # ## 6. What it cannot know ｜ 它不可能知道的
@@ -642,7 +654,7 @@ def sit_exam(k):
     asked = [(article, langs[i % len(langs)]) for i, article in enumerate(code[: size.exam])]
     chats = [exam(article, lang, k) for article, lang in asked]
     texts = generate(model, tokenizer, chats, max_new_tokens=48)
-    both = list(zip(texts, asked, strict=True))
+    both = zip(texts, asked, strict=True)
     with_number = sum(any(sign.isdigit() for sign in text) for text in texts)
     print(f"{k}: {with_number} / {len(texts)}")
     return share([read_field(t, lang, "fine") == article["fine"] for t, (article, lang) in both])
@@ -670,7 +682,7 @@ claim("start_notice_form", form)
 from collections import Counter
 
 commonest = Counter(article["fine"] for article in code).most_common(1)[0][1]
-told = ", ".join(f"{100 * result.value:.0f} %" for result in results.values())
+told = [sign.join(f"{100 * r.value:.0f} %" for r in results.values()) for sign in (", ", "、")]
 fig = plots.bars(
     {
         "closed book ｜ 闭卷": results[0],
@@ -681,9 +693,9 @@ fig = plots.bars(
     },
     "Knows no Lingxi fine, reads well, was never shown the form ｜ 不知道灵溪的罚款，读得好，没见过格式",
     ylabel="right, % ｜ 正确，%",
-    alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told}; notices in the "
+    alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told[0]}; notices in the "
     f"official form: {100 * form.value:.0f} %. ｜ 柱状图。提示里有 0、1、3、8 条法条时说对罚款的比例："
-    f"{told}；通知书格式正确的比例：{100 * form.value:.0f} %。",
+    f"{told[1]}；通知书格式正确的比例：{100 * form.value:.0f} %。",
 )
 # the line stops before the last bar, which is about the form and not about fines
 fig.axes[0].hlines(100 * commonest / len(code), -0.5, 3.5, color="#333333", linestyle="--")
@@ -746,7 +758,7 @@ widgets.explore(
 known = [...]
 
 # %% tags=["check"]
-nb00.closed_book(known)
+nb00.known(known)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution ｜ 参考答案</summary>
@@ -806,12 +818,12 @@ say(
 claim("start_memory", peak_memory_gb())
 
 # %% [markdown] lang="en"
-# The last number printed is the memory of this lesson, of which Python and its libraries take the most; the model has only 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
+# The last number printed is the memory of this whole lesson, Python and its libraries included; Xiaoxi has only 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
 #
 # **Exercise 5** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too.
 
-# %% [markdown] lang="zh" of="613dee99"
-# 最后打印的是这一课占用的内存，大半是 Python 和各个库用掉的；模型只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
+# %% [markdown] lang="zh" of="d3e11be8"
+# 最后打印的是整个这一课占用的内存，Python 和各个库也算在内；小溪只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
 #
 # **练习 5**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
 
@@ -983,21 +995,21 @@ carry.show("00_start_here")
 
 # %% [markdown] lang="en"
 # - A minute of fine-tuning taught Xiaoxi a **form**. The facts came from the prompt; without articles it invented them.
-# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. These are two different things.
+# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. They are two things.
 # - Form and style are a third. A model has to be shown them: by examples in the prompt (01) or by fine-tuning (04).
-# - A model writes one token at a time, the likeliest; it does not know whether it is right.
+# - A model writes one token at a time, the likeliest; no step of that loop checks whether it is right.
 # - Choose with `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
 #
-# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb), which shows how.
+# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb).
 
-# %% [markdown] lang="zh" of="928ffab2"
+# %% [markdown] lang="zh" of="1422fc64"
 # - 一分钟的微调教会了小溪一种**格式**；事实来自提示，没有法条，它就编。
 # - 模型**知道**的，在权重里；它能**读懂**的，在提示里。这是两回事。
 # - 格式和风格是第三回事：要有人给它看，或者在提示里给样例（01），或者靠微调（04）。
-# - 模型一次只写一个词元，取最可能的；写得对不对，它自己不知道。
+# - 模型一次只写一个词元，取最可能的；这个循环里没有哪一步去核对写得对不对。
 # - 用 `PROFILE` 来选档位；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
 #
-# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)，看怎么做。
+# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)。
 
 # %%
 from helpers.exercise import progress
@@ -1208,13 +1220,15 @@ row, _ = make_row(random.Random(0))
 attention_map(pupil, row, [SIGNS[n] for n in row])
 
 # %% [markdown] lang="en"
-# On the left the dark squares lie right under the diagonal. On the right they lie only where a piece is copied, each piece a slanting line, far to the left: there the head looks at what followed last time. So two heads of that kind are there. That the wait is a wait for *them* is still a guess.
-#
+# On the left the dark squares lie right under the diagonal. On the right look at the lower half, where pieces are copied: each piece is a slanting line far to the left, because the head looks at what followed last time. (In the upper half nothing is repeated, and the head looks here and there.) So two heads of that kind are there. That the wait is a wait for *them* is still a guess.
+
+# %% [markdown] lang="zh" of="5534877b"
+# 左图的深色格子紧挨着对角线下方。右图请看下半部分，也就是抄写的地方：每抄一段就是一条斜线，远远地落在左边，那正是上次出现时后面的符号。（上半部分没有重复的符号，这个头东看看西看看。）可见这两种头确实都有。至于等的是不是*它们*，这还只是猜测。
+
+# %% [markdown] lang="en"
 # We test it. A second pupil gets the first head as a gift (`look_back` sets some numbers so that one head looks at the sign before). A third pupil gets the gift too, and three times the learning rate. **Predict first**: when do their cliffs come, if they come at all?
 
-# %% [markdown] lang="zh" of="139f26a2"
-# 左图的深色格子紧挨着对角线下方。右图只有在抄写的地方才有，每抄一段就是一条斜线，远远地落在左边：那正是上次出现时后面的符号。可见这两种头确实都有。至于等的是不是*它们*，这还只是猜测。
-#
+# %% [markdown] lang="zh" of="54472551"
 # 来检验一下。给第二个学生送上第一个注意力头（`look_back` 设定几个数，让一个头盯住前一个符号）。第三个学生也有这份礼物，但学习率是三倍。**先猜一猜**：它们的悬崖会来得更早、更晚，还是不来？
 
 

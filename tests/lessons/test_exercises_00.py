@@ -5,9 +5,7 @@ from math import log, log2, log10
 import pytest
 import torch
 
-from helpers.env import XIAOXI
 from helpers.lessons import nb00
-from helpers.model.load import load
 
 
 def fail(check, answer, hint: str) -> None:
@@ -108,11 +106,6 @@ def test_weights_gb(answer, hint):
     fail(nb00.weights_gb, answer, hint)
 
 
-@pytest.fixture(scope="module")
-def xiaoxi():
-    return load(XIAOXI)
-
-
 def tokens_of(tokenizer, text):
     return tokenizer(text)["input_ids"]
 
@@ -130,8 +123,8 @@ def tokens_of(tokenizer, text):
         (lambda t, text: 1.0, "characters in"),
     ],
 )
-def test_characters_per_token(answer, hint, xiaoxi):
-    result = nb00.characters_per_token(answer, xiaoxi[1])
+def test_characters_per_token(answer, hint):
+    result = nb00.characters_per_token(answer)
     assert result.ok is False and hint in result.en and result.zh, result
 
 
@@ -200,14 +193,14 @@ def deaf_to_the_question(model, ids, ends, max_new_tokens):
         (lambda model, ids, ends, n: model.nothing, "your code stopped at"),
     ],
 )
-def test_greedy(answer, hint, xiaoxi):
+def test_greedy(answer, hint):
     torch.manual_seed(0)
-    result = nb00.greedy(answer, *xiaoxi)
+    result = nb00.greedy(answer)
     assert result.ok is False and hint in result.en and result.zh, result
 
 
-def test_greedy_right_answers_pass(xiaoxi):
-    assert nb00.greedy(loop(), *xiaoxi).ok is True
+def test_greedy_right_answers_pass():
+    assert nb00.greedy(loop()).ok is True
 
 
 @pytest.mark.parametrize(
@@ -222,13 +215,13 @@ def test_greedy_right_answers_pass(xiaoxi):
         (["B", "G"], "letters from A to F"),
     ],
 )
-def test_closed_book(answer, hint):
-    fail(nb00.closed_book, answer, hint)
+def test_known(answer, hint):
+    fail(nb00.known, answer, hint)
 
 
 @pytest.mark.parametrize("answer", [list("BCE"), ["e", "b", "c"], ("E", "C", "B")])
-def test_closed_book_right_answers_pass(answer):
-    assert nb00.closed_book(answer).ok is True
+def test_known_right_answers_pass(answer):
+    assert nb00.known(answer).ok is True
 
 
 @pytest.mark.parametrize(
@@ -261,6 +254,6 @@ def test_right_answers_pass(check, answer):
     assert check(answer).ok is True
 
 
-def test_characters_per_token_right_answer_passes(xiaoxi):
+def test_characters_per_token_right_answer_passes():
     right = lambda t, text: len(text) / len(tokens_of(t, text))  # noqa: E731
-    assert nb00.characters_per_token(right, xiaoxi[1]).ok is True
+    assert nb00.characters_per_token(right).ok is True

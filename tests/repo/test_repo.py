@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tools.ledger import pages
-from tools.nbkit import check, report, source
+from tools.nbkit import address, check, outputs, report, source
 from tools.nbkit.path import put_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,6 +170,20 @@ def test_tables_of_claims_are_those_that_make_claims_writes():
     assert read(pages.PAGE) == pages.all_claims(ROOT, claims, made), "run: make claims"
 
 
+@pytest.mark.parametrize("page", ["README.md", "notebooks/src/00_start_here.py"])
+def test_the_notices_shown_first_are_those_of_the_recorded_run(page):
+    recorded = "\n".join(
+        outputs.texts(output)
+        for cell in source.read_notebook(ROOT / "notebooks" / "00_start_here.ipynb").cells
+        for output in cell.get("outputs", [])
+    )
+    notices = re.findall(r"[|] (`[^|]*<br>[^|]*`) (?=[|])", read(page))
+    assert len(notices) == 4
+    for notice in notices:
+        lines = "\n".join(line.strip("`") for line in notice.split("<br>"))
+        assert f"：\n{lines}\n" in recorded, notice
+
+
 def test_ci_runs_make_test():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111, "executable"
@@ -187,6 +201,11 @@ def test_licences():
 def test_every_lesson_has_a_number_of_its_own():
     numbers = [p.stem[:2] for p in source.sources(ROOT)]
     assert numbers and len(numbers) == len(set(numbers))
+
+
+def test_the_address_is_the_same_everywhere_or_nowhere():
+    for path, text in address.planned(ROOT, address.read(ROOT)).items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: make badges ADDRESS=…"
 
 
 def test_lessons_pass_every_rule():

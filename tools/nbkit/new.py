@@ -11,6 +11,7 @@ from string import Template
 from helpers.base import CourseError
 from helpers.lessons.sizes import TABLE, read
 from helpers.measure.ledger import VERDICTS
+from tools.nbkit import address
 from tools.nbkit.check import fix_hashes
 from tools.nbkit.source import build, notebook_path, read_source, sources, to_text
 from tools.nbkit.twins import CJK
@@ -26,12 +27,6 @@ SIZE = {
     "name": "test", "en": "incidents tested", "zh": "测试的事件",
     "smoke": "6", "tiny": "30", "small": "20", "t4": "30", "gpu": "30",
 }  # fmt: skip
-BADGES = (
-    "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-    "(https://colab.research.google.com/github/{place}) "
-    "[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]"
-    "(https://kaggle.com/kernels/welcome?src=https://github.com/{place})"
-)
 
 
 def new(root: Path, number: str, slug: str, title: str) -> list[Path]:
@@ -46,7 +41,7 @@ def new(root: Path, number: str, slug: str, title: str) -> list[Path]:
     refuse(root, number, [*texts, notebook_path(source)], claim)
     bootstrap = (root / "notebooks" / "bootstrap.py").read_text(encoding="utf-8").strip("\n")
     values = {"number": number, "stem": stem, "title": title, "claim": claim}
-    values |= {"bootstrap": bootstrap, "badges": badges(bootstrap, stem)}
+    values |= {"bootstrap": bootstrap, "badges": address.badge_line(address.read(root), stem)}
     for path, name in texts.items():
         filled = Template((TEMPLATE / name).read_text(encoding="utf-8")).substitute(values)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,18 +104,6 @@ def refuse(root: Path, number: str, paths: list[Path], claim: str) -> None:
             zh=f"什么都没有写：第 {number} 课的规模已经有了；请先删除",
             where=TABLE.as_posix(),
         )
-
-
-def badges(bootstrap: str, stem: str) -> str:
-    """Write the badges that open a lesson from the repository that the bootstrap cell names."""
-    found = re.search(r'REPO = "https://github\.com/(.+?)"', bootstrap)
-    if not found:
-        raise CourseError(
-            en='no line REPO = "https://github.com/…"; put it back',
-            zh='缺少 REPO = "https://github.com/…" 这一行；请补上',
-            where="notebooks/bootstrap.py",
-        )
-    return BADGES.format(place=f"{found[1]}/blob/main/notebooks/{stem}.ipynb")
 
 
 def first_claim(claim: str, stem: str) -> dict[str, str]:

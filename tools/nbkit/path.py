@@ -10,7 +10,7 @@ from helpers.lessons.roadmap import BAR, Lesson, lessons
 START, END = "<!-- path:start -->", "<!-- path:end -->"
 HEADER = [
     "| lesson ｜ 课程 | what you do there ｜ 你会做什么 "
-    "| minutes on two CPU cores ｜ 双核 CPU 用时（分钟） |",
+    "| ready? minutes on two CPU cores ｜ 状态，双核 CPU 用时 |",
     "|---|---|---|",
 ]
 
@@ -31,8 +31,11 @@ def put_path(text: str, root: Path, made: dict[str, dict]) -> str:
 
 def row(number: str, lesson: Lesson, facts: dict | None) -> str:
     """Write the row of one lesson; what is not written yet is announced."""
-    name, minutes = f"{number} {lesson.title}", "coming ｜ 即将推出"
+    name, state = f"{number} {lesson.title}", "coming ｜ 即将推出"
     if lesson.source:
         name = f"[{name}](notebooks/{lesson.source.stem}.ipynb)"
-        minutes = f"{facts['minutes']:.1f}" if facts else "—"
-    return f"| {name} | {lesson.promise.replace(BAR, '<br>')} | {minutes} |"
+        state = "ready ｜ 可学"
+        if facts:
+            minutes = f"{facts['minutes']:.1f}"
+            state = f"ready, {minutes} min ｜ 可学，{minutes} 分钟"
+    return f"| {name} | {lesson.promise.replace(BAR, '<br>')} | {state} |"

@@ -1,7 +1,6 @@
 """`nb.py new`: what it makes passes the rules at once; what it cannot make it refuses whole."""
 
 import csv
-import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 from helpers.lessons import sizes
 from helpers.measure.ledger import VERDICTS, ledger
 from tools import nb
-from tools.nbkit import source
+from tools.nbkit import address, source
 from tools.nbkit.check import check
 from tools.nbkit.new import add_row
 
@@ -92,16 +91,14 @@ def test_its_answers_pass_their_tests(course):
     assert done.returncode == 0 and "5 passed" in done.stdout, done.stdout
 
 
-def test_its_badges_lead_to_the_repository_of_the_bootstrap_cell(course):
-    page = course / "notebooks" / "bootstrap.py"
-    text = page.read_text(encoding="utf-8")
-    page.write_text(
-        re.sub(r'REPO = "[^"]+"', 'REPO = "https://github.com/ann/a-course"', text),
-        encoding="utf-8",
-    )
+def test_its_badges_lead_to_the_address_that_is_set_and_else_there_are_none(course):
     assert new(course) == 0
-    first = source.read_source(course / MADE[0]).cells[0].source
-    assert first.count("ann/a-course/blob/main/notebooks/91_toy.ipynb") == 2
+    assert "badge" not in source.read_source(course / MADE[0]).cells[0].source
+    address.stamp(course, "https://github.com/ann/a-course")
+    assert new(course, number="92", slug="other") == 0
+    first = source.read_source(course / "notebooks" / "src" / "92_other.py").cells[0].source
+    assert first.count("ann/a-course/blob/main/notebooks/92_other.ipynb") == 2
+    assert check(course, draft=True) == []
 
 
 @pytest.mark.parametrize("title", ["A toy ｜ 玩具课", "A toy | 玩具课", "A toy｜玩具课"])

@@ -11,10 +11,11 @@ PAGE = f"above\n{START}\n| stale |\n{END}\nbelow\n"
 def test_a_lesson_stands_in_the_table_with_its_promise_and_its_minutes(toy):
     page = put_path(PAGE, toy.root, {"90": {"minutes": 1.26}})
     link = "[90 A toy ｜ 玩具课](notebooks/90_toy.ipynb)"
-    assert f"| {link} | You add two numbers.<br>你来把两个数相加。 | 1.3 |" in page
+    said = "You add two numbers.<br>你来把两个数相加。"
+    assert f"| {link} | {said} | ready, 1.3 min ｜ 可学，1.3 分钟 |" in page
     assert page.startswith("above\n") and page.endswith(f"{END}\nbelow\n") and "stale" not in page
     assert put_path(page, toy.root, {"90": {"minutes": 1.26}}) == page
-    assert "相加。 | — |" in put_path(PAGE, toy.root, {}), "not run yet"
+    assert "相加。 | ready ｜ 可学 |" in put_path(PAGE, toy.root, {}), "not run yet"
 
 
 def test_lessons_to_come_are_announced_before_it(toy):
