@@ -21,6 +21,8 @@ PROFILES = {
     "gpu": "Qwen/Qwen2.5-7B-Instruct",
 }
 OLDEST_GPU = (7, 5)  # a P100 (6.0) fails at its first operation under today's PyTorch
+T4, T4_GIB = (7, 5), 14.56  # its compute capability, and the memory that PyTorch finds on it
+AS_T4 = "AS_T4"  # of the environment: "1" makes a newer GPU compute as a T4 (float16, 14.56 GiB)
 BF16_GPU = (8, 0)  # Ampere; torch.cuda.is_bf16_supported() says True on a T4 too, by emulation
 
 # why this device and dtype; {gpu} is the compute capability, {profile} the profile's name
@@ -47,6 +49,10 @@ REASONS = {
     "float16": (
         "compute capability {gpu} is below 8.0: bfloat16 would be emulated and slow, so float16",
         "计算能力 {gpu} 低于 8.0：bfloat16 只能靠模拟，很慢，所以用 float16",
+    ),
+    "as_t4": (
+        "AS_T4=1: this GPU computes as a T4 does, in float16 and in 14.56 GiB",
+        "AS_T4=1：这块 GPU 按 T4 的方式计算：float16，显存只用 14.56 GiB",
     ),
     "bfloat16": (
         "compute capability {gpu} is 8.0 or more: bfloat16 is native and needs no loss scaling",
@@ -113,16 +119,34 @@ def resolve(profile: str = "auto", model: str | None = None) -> Setup:
         usable = capability is not None and capability >= OLDEST_GPU
         profile = ("gpu" if capability >= BF16_GPU else "t4") if usable else "tiny"
     device, dtype, en, zh = choose_dtype(profile, capability)
+    if device == "cuda" and as_t4():
+        en, zh = REASONS["as_t4"]
     place = platform_name()
     model = str(model or PROFILES[profile])
     return Setup(profile, model, device, dtype, en, zh, place == "colab", place == "kaggle")
 
 
 def gpu_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first CUDA GPU, or None without one."""
+    """Return the compute capability of the first CUDA GPU, or None without one.
+
+    Under AS_T4=1 a newer GPU says that it is a T4's, and gives this process no more memory than a
+    T4 has: what does not fit raises torch's own error. What CUDA itself takes is not counted.
+    """
     import torch
 
-    return torch.cuda.get_device_capability(0) if torch.cuda.is_available() else None
+    if not torch.cuda.is_available():
+        return None
+    capability = torch.cuda.get_device_capability(0)
+    if not as_t4() or capability <= T4:
+        return capability
+    whole = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, T4_GIB * 2**30 / whole))
+    return T4
+
+
+def as_t4() -> bool:
+    """Tell whether the environment wants any GPU to compute as a T4 does (AS_T4=1)."""
+    return os.environ.get(AS_T4) == "1"
 
 
 def choose_dtype(profile: str, capability: tuple[int, int] | None) -> tuple[str, str, str, str]:
@@ -160,10 +184,14 @@ def threads() -> int:
     """
     import torch
 
+    torch.set_num_threads(thread_count())
+    return thread_count()
+
+
+def thread_count() -> int:
+    """Return how many threads torch is to use: OMP_NUM_THREADS, else one for each open core."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    count = int(asked) if asked.isdigit() and int(asked) else cores()
-    torch.set_num_threads(count)
-    return count
+    return int(asked) if asked.isdigit() and int(asked) else cores()
 
 
 def set_seed(seed: int) -> None:

@@ -156,6 +156,12 @@ READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
         at_best(rows, "facts_seen_closed", method="full", epochs=20)
     ),
     "tree_both": _tuned("all_open", **LORA),
+    "data_split_by_row": lambda rows: _percent(
+        at_best(rows, "facts_seen_closed", method="full", epochs=20)
+    ),
+    "data_split_by_article": lambda rows: _percent(
+        at_best(rows, "facts_closed", method="full", epochs=20)
+    ),
     "lora_rate_ratio": _rates,
     "lora_rank_of_seeds": _same_rate("all_open", LORA, {**LORA, "r": 1}),
     "lora_zoo_full": _difference("all_open", FULL, LORA),

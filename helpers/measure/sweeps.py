@@ -44,6 +44,7 @@ NAMES = {
     "form": "form ｜ 格式",
     "facts": "facts ｜ 法条四项",
     "general": "general skills ｜ 通用能力",
+    "forgetting": "forgotten ｜ 遗忘",
     "seconds": "seconds ｜ 秒",
 }
 

@@ -3,27 +3,32 @@
 #
 # You teach a model to write official notices, and you measure what it learned, what it did not, and what it forgot. ｜ 你将教会模型写公文，并测出它学会了什么、没学会什么、又忘掉了什么。
 
-# %% [markdown] lang="en"
-# | | |
-# |---|---|
-# | **You will** | train with a loop of your own, then with TRL and LoRA |
-# | | measure form, terms and facts before and after, with intervals |
-# | | stop, resume, save and load a training run |
-# | | recognise six broken runs by their symptoms |
-# | **Before** | notebook 00; helpful: 02 and 03 |
-# | **`tiny`** | 5 minutes, 1.2 GB of memory, any laptop |
-# | **`t4`, `gpu`** | not measured yet |
+# %% [markdown]
+# **Where this lesson ends**: the same model, the same report, before training and after. ｜ **这一课的结果**：同一个模型，同一份报告，训练之前和之后。
+#
+# ```text
+# == FILE ==                                              [LINGXI TRAFFIC NOTICE]
+# Number plate: LX6460                                    Plate: LX6460
+# What was done - playing loud music at the roundabout    Conduct: playing loud music at the roundabout
+# Breach - amplified revelry at the gyratory              Offence: amplified revelry at the gyratory
+# Source:: No. 55                                         Basis: Article 55
+# Price: 250 yuan                                         Fine: 250 yuan
+# Marks - 10 points                                       Points: 10
+# Unit - Patrol Office                                    Office: Patrol Office
+# ```
+#
+# One run under `tiny`; this incident and its article were never trained on, the prompt shows the article. ｜ `tiny` 档位的一次运行；这起事件和它适用的法条都没有练过，法条写在提示里。
 
-# %% [markdown] lang="zh" of="5e2e50df"
+# %% [markdown]
 # | | |
 # |---|---|
-# | **你将** | 先用自己写的循环训练，再用 TRL 和 LoRA 训练 |
-# | | 在训练前后测量格式、术语和事实，并给出区间 |
-# | | 中断、恢复、保存、加载一次训练 |
-# | | 凭症状认出六种训坏了的情形 |
-# | **先学** | notebook 00；最好也看过 02 和 03 |
-# | **`tiny`** | 5 分钟，1.2 GB 内存，任何笔记本电脑 |
-# | **`t4`、`gpu`** | 尚未实测 |
+# | **You will ｜ 你将** | write the loss and the training loop yourself, then train with TRL, LoRA and replay ｜ 自己写出损失和训练循环，再用 TRL、LoRA 和重放来训练 |
+# | | measure what was learned and what was forgotten, before and after, with intervals ｜ 在训练前后测量学会了什么、忘了什么，并给出区间 |
+# | | stop, resume, save and load a training run ｜ 中断、恢复、保存、加载一次训练 |
+# | | recognise six broken runs by their symptoms ｜ 凭症状认出六种训坏了的情形 |
+# | **Before ｜ 先学** | notebook 00; helpful: 02 and 03 ｜ notebook 00；最好也看过 02 和 03 |
+# | **`tiny`** | about 5 minutes, 1.2 GB of memory, any laptop ｜ 约 5 分钟，1.2 GB 内存，任何笔记本电脑 |
+# | **`small` `t4` `gpu`** | larger models; not measured yet ｜ 更大的模型；尚未实测 |
 
 # %% tags=["bootstrap"]
 # @title Set up (run me) ｜ 准备（先运行这一格）
@@ -56,27 +61,39 @@ from helpers import platforms  # noqa: E402
 platforms.prepare()
 
 # %% tags=["parameters"]
-PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
+PROFILE = "auto"  # auto, tiny, small, t4, gpu or smoke
 MODEL = None  # a hub id or a folder, in place of the profile's model
 SEED = 0
 DATA = None  # the path of a file of your own (notebook 03, section 8)
 
 # %%
+import torch
+from peft import LoraConfig, get_peft_model
+from torch.nn.functional import cross_entropy
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+# %%
+# @title What the lesson needs besides ｜ 这一课另外要用的
+import copy
 import random
 from dataclasses import replace
 from math import isfinite
 from shutil import rmtree
 
-import torch
-from peft import LoraConfig, get_peft_model
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PrinterCallback, TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from transformers import PrinterCallback
 
 from helpers.base import root, say
 from helpers.env import PROFILES, resolve, set_seed, threads
 from helpers.exercise import progress
-from helpers.lessons import nb04
+from helpers.lessons import nb04, sizes
+from helpers.lingxi.files import select, world
+from helpers.lingxi.rows import make_notice
+from helpers.lingxi.score import exact_answers, forgetting, score_notices
+from helpers.measure import claims, sweeps
+from helpers.measure.claims import claim
+from helpers.measure.stats import share, share_difference
 from helpers.model.adapters import load_adapter, save_adapter
 from helpers.model.checkpoint import last_whole_checkpoint
 from helpers.model.dataset import to_dataset, training_set
@@ -84,24 +101,19 @@ from helpers.model.generate import chat_prompt, generate
 from helpers.model.load import load, parameter_counts
 from helpers.model.loss import answer_losses, encode
 from helpers.model.train import score_labels_only
-from helpers.lingxi.files import select, world
-from helpers.lingxi.rows import make_notice
-from helpers.lingxi.score import forgetting, score_notices
-from helpers.measure import claims, sweeps
-from helpers.measure.claims import claim
-from helpers.measure.stats import share, share_difference
-from helpers.show import plots, style, tokens, widgets
+from helpers.show import plots, style, tables, tokens, widgets
 
 # %%
 setup = resolve(PROFILE, MODEL)
-small = setup._replace(dtype="float32")  # what is trained whole
+size = sizes.of("04", setup)
+whole = setup._replace(dtype="float32")  # for the small runs that train all weights
 if setup.profile == "gpu" and MODEL is None:  # 7B in float32, with its optimizer: 120 GB
-    small = small._replace(model=PROFILES["t4"])
-full_lr, lora_lr, rows_a_step = (2e-3, 7e-3, 8) if setup.use_cpu else (2e-5, 2e-4, 4)
+    whole = whole._replace(model=PROFILES["t4"])
 claims.start("04_sft", setup.profile, SEED)
 threads()
 set_seed(SEED)
 style.style()
+size.show()
 
 # %% [markdown]
 # ## 1. Why: the clerk who knows no form ｜ 为什么：不懂公文格式的办事员
@@ -111,44 +123,44 @@ style.style()
 #
 # Xiaoxi, the course's small model of 1.4 million weights, went to a kind of primary school: it can read, copy and add. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer that we want. In the picture of notebook 00, this is its medical school.
 #
-# The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0). Yours may differ from them by a few points: the text was written from one run; within the usual range all is well.
+# The text describes runs of Xiaoxi under `tiny`. The numbers stand in the outputs, and yours may differ from them by a few points.
 
-# %% [markdown] lang="zh" of="1e0b346b"
+# %% [markdown] lang="zh" of="f18a903e"
 # 送来一份事件报告，写的是大白话；虚构的灵溪市要据此出一份**正式通知书**：格式固定、用语正式、数字无误。
 #
 # 小溪（课程自带的小模型，144 万个权重）读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督微调**（SFT）就是给它看一对对的“提示和标准答案”，也就是 notebook 00 里说的医学院。
 #
-# 文中的数字都是小溪的（`tiny` 档位，种子 0），取自一次运行。你的数字可能与文中差几个百分点，落在通常范围内就没有问题。
+# 文中讲的是小溪在 `tiny` 档位下的运行。数字都在输出里，你得到的可能与之相差几个百分点。
 
 # %%
 print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
 model, tokenizer = load(setup)
-train_rows = select(world("train"), task="notice")[: 16 if setup.smoke else None]
-for lang in ("en", "zh"):
+train_rows = select(world("train", langs=setup.langs), task="notice")[: size.rows]
+for lang in setup.langs:
     for message in select(train_rows, lang=lang, context=False)[0]["messages"]:
         print(f"--- {message['role']}\n{message['content']}\n")
 
 # %% [markdown] lang="en"
-# **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Two of the open-book prompts follow, one in Chinese and one in English:
+# **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Other incidents under unseen articles are set aside to watch the training with; we chose this lesson's settings on them, never on the test. Two of the open-book prompts follow:
 
-# %% [markdown] lang="zh" of="b19303b9"
-# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件；`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。下面是两道开卷题，一道中文，一道英文：
+# %% [markdown] lang="zh" of="24d6f765"
+# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件；`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。另外留出一些没练过的法条下的事件，训练时用来观察；这一课的设置就是在它们上面挑的，从不用测试题。下面是两道开卷题：
 
 # %%
-n_test = 8 if setup.smoke else 120
-unseen = select(world("eval"), task="notice", split="unseen")
-closed = select(unseen, context=False)[:n_test]
-stems = {row["id"][:9]: row for row in unseen if len(row["context"]) == 3}
-opened = [stems[row["id"][:9]] for row in closed]
-valid = select(unseen, context=False)[n_test:][
-    : n_test // 3
-]  # to watch while training, never to test
-sizes = len(train_rows), len(closed)
+unseen = select(world("eval", langs=setup.langs), task="notice", split="unseen")
+alone = select(unseen, context=False)
+three = {row["id"][:9]: row for row in unseen if len(row["context"]) == 3}
+closed, watched = alone[: size.test], alone[size.test :][: size.valid]
+opened = [three[row["id"][:9]] for row in closed]
+valid = [
+    row for one in watched for row in (one, three[one["id"][:9]])
+]  # both kinds, as in training
+counts = len(train_rows), len(closed), len(watched)
 say(
-    "{} rows to train on, {} incidents".format(*sizes),
-    "{} 行用于训练，{} 个事件用于测试".format(*sizes),
+    "{} rows to train on, {} incidents to test, {} to watch".format(*counts),
+    "{} 行用于训练，{} 个事件用于测试，{} 个用于观察".format(*counts),
 )
-looked_at = (0, 3)  # an incident in Chinese, one in English
+looked_at = (0, 3)
 for n in looked_at:
     print(opened[n]["messages"][0]["content"], end="\n\n")
 
@@ -160,11 +172,10 @@ for n in looked_at:
 
 
 # %%
-def answer(model, rows):
-    """Let the model answer the last question of each row."""
-    return generate(
-        model, tokenizer, [row["messages"][:-1] for row in rows], max_new_tokens=96, batch_size=60
-    )
+def answer(model, rows, new=96):
+    """Let the model answer the last question of each row in at most `new` tokens."""
+    asked = [row["messages"][:-1] for row in rows]
+    return generate(model, tokenizer, asked, max_new_tokens=new, batch_size=size.answer_batch)
 
 
 texts = {"before": answer(model, opened)}
@@ -174,35 +185,38 @@ for n in looked_at:
 # %% [markdown] lang="en"
 # It writes something like a notice, with a header and field names of its own. Its school taught it that documents have a form, but it never saw this form.
 #
-# Each notice gets five marks, each right or wrong as a whole: `form` (header, field names and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything, the plate included).
+# Each notice gets five marks, each right or wrong as a whole: `form` (header, field names and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything, the plate included). All marks but `form` look for the right value wherever it stands, whatever the field is called.
 #
-# The brackets hold 95 % intervals: the range that most probably holds the true share (Wilson's formula, good also near 0 or 100 %). They cover the choice of incidents alone. Another seed or machine may move a share further (`term` without articles: 45 to 60 % so far).
+# The brackets hold 95 % intervals: the range that most probably holds the true share (Wilson's formula). They cover the choice of incidents alone; another seed may move a share further.
 
-# %% [markdown] lang="zh" of="a2583bfb"
+# %% [markdown] lang="zh" of="2ff8cbed"
 # 它写得像一份通知书，标题和栏目名却是自己编的：小学教过它文书有格式，可这一种它从没见过。
 #
-# 每份通知书打五个分，每一项要么全对，要么算错：`form`（标题、栏目名和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确，车牌也算）。
+# 每份通知书打五个分，每一项要么全对，要么算错：`form`（标题、栏目名和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确，车牌也算）。除了 `form`，各项只看有没有写出正确的值，不管写在哪里、栏目叫什么。
 #
-# 方括号里是 95 % 区间，即真实比例最可能落在的范围，用 Wilson 公式计算；比例接近 0 或 100 % 时，这个公式也适用。它只管测试事件的抽取；换个种子、换台机器，比例还可能差得更多（不给法条时的 `term`，到目前为止从 45 % 到 60 % 都有）。
+# 方括号里是 95 % 区间，即真实比例最可能落在的范围，用 Wilson 公式计算。它只管测试事件的抽取；换个种子，比例还可能差得更多。
 
 
 # %%
+MARKS = ("form", "conduct", "term", "facts", "all")
+
+
 def marks(texts, rows):
     """Score notices; return name -> share with its 95 % interval."""
     scores = score_notices(texts, rows)
-    return {name: share(scores[name]) for name in ("form", "conduct", "term", "facts", "all")}
+    return {name: share(scores[name]) for name in MARKS}
 
 
 before = {"closed": marks(answer(model, closed), closed), "opened": marks(texts["before"], opened)}
 for name, value in before["opened"].items():
-    print(f"{name:6} {value}")
+    print(f"{name:8} {value}")
 claim("sft_form_before", before["closed"]["form"])
 
 # %% [markdown] lang="en"
-# Look again at the English answer printed above. All four facts in it are right, yet `facts` counts it as wrong: it writes "No. 55", and our program recognises an article only as "Article 55". So the 3 % for `facts` is too low as a measure of reading. A part of the rise after training comes from the form, which makes the numbers recognisable. Words are marked more leniently: where the field names are missing, the conduct or the term may stand anywhere in the answer.
+# Look at the answers printed above beside these marks: no notice is in form, yet most of what they say can be right. The base can read an article that stands in its prompt. So a rise of `form` is what training must bring, and a rise of `facts` has to be measured against this start.
 
-# %% [markdown] lang="zh" of="3c6148e4"
-# 再看一眼上面那份英文回答：四项事实全对，`facts` 却判它错，因为它写的是“No. 55”，而我们的程序只认“Article 55”。所以，拿 `facts` 的 3 % 来衡量阅读能力，是低估了。训练之后的上升，有一部分来自格式：格式对了，数字才认得出来。文字的评分则更宽：没写栏目名时，违法事实和术语出现在回答的任何地方都算。
+# %% [markdown] lang="zh" of="09c07928"
+# 把上面打印的回答和这些分数对照着看：没有一份格式正确，可内容大多能写对。法条写在提示里，基座就读得懂。所以训练要带来的是 `form` 的上升；`facts` 的上升，要与这个起点相比。
 
 # %% [markdown]
 # ## 2. What counts in the loss ｜ 哪些词元计入损失
@@ -233,8 +247,10 @@ def show_mask(row):
     return tokens.token_colours([tokenizer.decode([i]) for i in ids], mask, ids)
 
 
-shortest = sorted(range(len(train_rows)), key=lambda i: len(str(train_rows[i]["messages"])))
-widgets.explore(show_mask, names={"row": "row ｜ 行"}, row=shortest[:12])
+brief = sorted(range(len(train_rows)), key=lambda i: len(str(train_rows[i]["messages"])))
+both = [next(i for i in brief if train_rows[i]["lang"] == lang) for lang in setup.langs]
+choices = list(dict.fromkeys([*both, *brief[:12]]))  # an English row first, then a Chinese one
+widgets.explore(show_mask, names={"row": "row ｜ 行"}, row=choices)
 
 # %% [markdown] lang="en"
 # **Exercise 1** (easy, 3 minutes). Write `labels`: it returns the token ids where the mask is 1, and `-100` elsewhere.
@@ -264,51 +280,132 @@ nb04.labels(labels)
 # </details>
 
 # %% [markdown]
-# ## 3. The smallest example: a loop of your own ｜ 最小的例子：自己写的循环
+# ## 3. The heart: you write the loss and the loop ｜ 核心：亲手写出损失和循环
 
 # %% [markdown] lang="en"
-# What a trainer does for you fits into six plain lines:
+# The model reads a row once and gives **logits** at every position: a score for each token of the vocabulary, and so a prediction of the *next* token. At the position of `Fine`, it predicts the colon. So outputs and labels have to be shifted by one before they are compared:
 #
-# ```python
-# for ids, target in batches(rows, size, rng):  # both (batch, tokens)
-#     logits = model(ids).logits  # (batch, tokens, vocabulary)
-#     loss = cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
-#     loss.backward()
-#     optimizer.step()
-#     optimizer.zero_grad()
-# ```
+# | position | 0 | 1 | 2 | 3 |
+# |---|---|---|---|---|
+# | token read | `Fine` | `:` | `250` | `yuan` |
+# | output predicts | `:` | `250` | `yuan` | `?` |
 #
-# The output at one position (logits: a score for each possible next token) predicts the *next* token, so outputs and labels are shifted by one. Then `backward` finds a gradient for each weight, and `step` moves the weights.
-#
-# The two functions below do the same and add four things. Rows of like length share a batch and are padded to one length. Too long a step is cut short. The learning rate falls to zero. And, to be fast on a CPU, they compute logits **only where a label is**. (`get_base_model` finds the model inside the wrapper of section 4.)
+# The last output has no label, and the first label has no output. `torch.nn.functional.cross_entropy(scores, targets)` takes scores (n, vocabulary) and targets (n), and returns the mean loss over all targets that are not `-100`. So `flatten(0, 1)` makes one long list of a batch.
 
-# %% [markdown] lang="zh" of="8c3c9ac5"
-# 训练器替你做的事，写成最朴素的样子，只要六行：
+# %% [markdown] lang="zh" of="06d3cd9c"
+# 一行读一遍，模型就在每个位置给出 **logits**：词表里每个词元一个分数，也就是对*下一个*词元的预测。在 `Fine` 的位置，它预测的是冒号。所以输出和标签要先错开一位，才能比较：
+#
+# | 位置 | 0 | 1 | 2 | 3 |
+# |---|---|---|---|---|
+# | 读到的词元 | `Fine` | `:` | `250` | `yuan` |
+# | 输出所预测的 | `:` | `250` | `yuan` | `?` |
+#
+# 最后一个输出没有标签，第一个标签没有输出。`torch.nn.functional.cross_entropy(scores, targets)` 接收分数（形状为 n × 词表大小）和目标（n 个），返回所有不等于 `-100` 的目标上的平均损失。所以要用 `flatten(0, 1)` 把一批数据接成一长串。
+
+# %% [markdown] lang="en"
+# **Exercise 2** (medium, 10 minutes, the heart of the lesson). Write `shifted_loss`. It gets `logits` (batch, tokens, vocabulary) and `target` (batch, tokens), in which prompt and padding are `-100`, and returns the mean loss as a tensor. The check compares it with the loss that `transformers` computes itself.
+
+# %% [markdown] lang="zh" of="3a622ce6"
+# **练习 2**（中等，10 分钟，本课的核心）。写出 `shifted_loss`：给它 `logits`（批，词元，词表）和 `target`（批，词元；提示和填充处为 `-100`），返回平均损失（张量）。检查时，会与 `transformers` 自己算出的损失对比。
+
+
+# %% tags=["exercise"]
+def shifted_loss(logits, target):
+    """Return the mean loss of predicting each next token whose label is not -100."""
+    ...
+
+
+# %% tags=["check"]
+nb04.shifted_loss(shifted_loss)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
 #
 # ```python
-# for ids, target in batches(rows, size, rng):  # both (batch, tokens)
-#     logits = model(ids).logits  # (batch, tokens, vocabulary)
-#     loss = cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
-#     loss.backward()
-#     optimizer.step()
-#     optimizer.zero_grad()
+# def shifted_loss(logits, target):
+#     """Return the mean loss of predicting each next token whose label is not -100."""
+#     from torch.nn.functional import cross_entropy
+#
+#     return cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
 # ```
 #
-# 每个位置的输出（logits，给每个可能的下一个词元打的分）预测的是*下一个*词元，所以输出和标签要错开一位。然后 `backward` 给每个权重算出梯度，`step` 让权重走一步。
+# </details>
+
+# %% [markdown] lang="en"
+# **Exercise 3** (medium, 10 minutes). Write `train`, the loop itself. For each batch of `(ids, target)`: let the model score the ids (`model(ids).logits`), take the loss with `loss_of(logits, target)`, let `backward` find a gradient for each weight, let the optimizer `step`, and set the gradients back to zero. Return the list of losses, as numbers.
+
+# %% [markdown] lang="zh" of="1456580d"
+# **练习 3**（中等，10 分钟）。写出 `train`，也就是循环本身。对每一批 `(ids, target)`：让模型给 ids 打分（`model(ids).logits`），用 `loss_of(logits, target)` 求损失，用 `backward` 给每个权重算出梯度，让优化器走一步（`step`），再把梯度清零。返回损失的列表，其中都是数。
+
+
+# %% tags=["exercise"]
+def train(model, batches, optimizer, loss_of):
+    """Train on each batch of (ids, target) once; return the losses."""
+    ...
+
+
+# %% tags=["check"]
+nb04.train(train)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
 #
-# 下面两个函数做的是同一件事，另外加了四样：长度相近的行分到同一批，并填充到一样长；步子太大就截短；学习率逐渐降到零；为了在 CPU 上快，logits **只在有标签的位置**算。（`get_base_model` 用来取出第 4 节那层外壳里的模型。）
+# ```python
+# def train(model, batches, optimizer, loss_of):
+#     """Train on each batch of (ids, target) once; return the losses."""
+#     losses = []
+#     for ids, target in batches:
+#         loss = loss_of(model(ids).logits, target)
+#         loss.backward()
+#         optimizer.step()
+#         optimizer.zero_grad()
+#         losses.append(loss.item())
+#     return losses
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# Here are both in twelve plain lines, one row at a time, on the real model. Beside each loss stands the one that `transformers` computes when it is given the labels. **Predict first**: will the loss fall with each row, although every row is a new one?
+
+# %% [markdown] lang="zh" of="eb26f34f"
+# 下面把两者合成十二行最朴素的代码，每次一行数据，用的是真正的模型。每个损失旁边，是把标签交给 `transformers`、由它算出的损失。**先猜一猜**：每次都是没见过的新数据，损失还会一行比一行低吗？
+
+# %%
+plain, _ = load(whole)
+optimizer = torch.optim.AdamW(plain.parameters(), lr=size.full_lr)
+for row in train_rows[: size.plain]:
+    ids, mask = (torch.tensor([x], device=setup.device) for x in encode(tokenizer, row["messages"]))
+    target = ids.where(mask.bool(), -100)  # (1, tokens)
+    logits = plain(ids).logits  # (1, tokens, vocabulary)
+    loss = cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
+    own = plain(ids, labels=target).loss
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    print(f"{loss:.4f}   transformers: {own:.4f}")
+
+# %% [markdown] lang="en"
+# The two agree. The loss falls, though not at every row: the rows share their form, and some are harder than others.
+#
+# This loop is right but slow. The next three functions do the same work faster. `batches` puts rows of like length together and pads them to one length. `label_loss` computes logits **only where a label is**: most tokens are prompt, and the scores of a whole vocabulary at each of them would be thrown away. `fit` also cuts steps that are too long and lets the rate fall to zero. (`get_base_model` finds the model inside the wrapper of section 4.)
+
+# %% [markdown] lang="zh" of="e00fe267"
+# 两者一致。损失在降，但不是每一行都降：各行格式相同，难易却不一样。
+#
+# 这个循环是对的，只是慢。下面三个函数做的是同一件事，但更快。`batches` 把长度相近的行放在一起，填充到一样长。`label_loss` **只在有标签的位置**算 logits：大多数词元是提示，在那里给整个词表打分，算了也是扔掉。`fit` 还把太大的步子截短，并让学习率逐渐降到零。（`get_base_model` 用来取出第 4 节那层外壳里的模型。）
 
 
 # %%
-def batches(rows, size, rng):
+def batches(rows, n, rng):
     """Yield batches (ids, labels), each (batch, tokens), of encoded rows of like length."""
     rows = sorted(rows, key=lambda row: len(row[0]))
-    groups = [rows[i : i + size] for i in range(0, len(rows), size)]
-    for n in torch.randperm(len(groups), generator=rng).tolist():
-        ids = [torch.tensor(row) for row, _ in groups[n]]
+    groups = [rows[i : i + n] for i in range(0, len(rows), n)]
+    for g in torch.randperm(len(groups), generator=rng).tolist():
+        ids = [torch.tensor(row) for row, _ in groups[g]]
         target = [
             row.where(torch.tensor(mask).bool(), -100)
-            for row, (_, mask) in zip(ids, groups[n], strict=True)
+            for row, (_, mask) in zip(ids, groups[g], strict=True)
         ]
         ids = pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id)
         target = pad_sequence(target, batch_first=True, padding_value=-100)
@@ -316,82 +413,71 @@ def batches(rows, size, rng):
 
 
 # %%
-def fit(model, rows, lr, num_epochs, batch_size=rows_a_step, make=batches, after_epoch=None):
+def label_loss(model, ids, target):
+    """Return the mean loss, with logits only where a label is; ids, target (batch, tokens)."""
+    core = model.get_base_model() if hasattr(model, "get_base_model") else model  # inside PEFT's
+    # no attention mask: padding stands on the right, and no token looks right
+    hidden = core.model(ids, use_cache=False).last_hidden_state[:, :-1]  # (batch, tokens - 1, emb)
+    counts = target[:, 1:] != -100
+    logits = core.lm_head(hidden[counts])  # (labels, vocabulary)
+    return cross_entropy(logits.float(), target[:, 1:][counts])
+
+
+# %%
+def fit(model, rows, lr, num_epochs, make=batches, n=size.batch):
     """Train the weights that want a gradient; return the loss of each step."""
     rng, losses = torch.Generator().manual_seed(SEED), []
     rows = [encode(tokenizer, row["messages"]) for row in rows]  # (ids, mask) each
-    steps = num_epochs * -(-len(rows) // batch_size)  # rounded up
+    steps = num_epochs * -(-len(rows) // n)  # rounded up
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=lr, fused=True)  # one kernel for all weights
-    core = model.get_base_model() if hasattr(model, "get_base_model") else model  # inside PEFT's
     model.train()
     for _ in range(num_epochs):
-        for ids, target in make(rows, batch_size, rng):
-            # no attention mask: padding stands on the right, and no token looks right
-            hidden = core.model(ids, use_cache=False).last_hidden_state  # (batch, tokens, emb)
-            counts = target[:, 1:] != -100
-            logits = core.lm_head(hidden[:, :-1][counts])  # (labels, vocabulary)
-            loss = torch.nn.functional.cross_entropy(logits.float(), target[:, 1:][counts])
+        for ids, target in make(rows, n, rng):
+            loss = label_loss(model, ids, target)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)  # no step may be too long
             optimizer.param_groups[0]["lr"] = lr * (1 - len(losses) / steps)
             optimizer.step()
             optimizer.zero_grad()
             losses.append(loss.item())
-        if after_epoch:
-            after_epoch()
+    model.eval()
     return losses
 
 
-# %% [markdown] lang="en"
-# Try it on sixteen rows. We train all weights until the model knows the rows by heart, that is, until it **overfits**. If a model cannot overfit sixteen rows, something is broken. This test costs little, so make it before every long run. Expected: a loss below 0.1 nats.
+# %%
+first = train_rows[: size.drill_rows]
+some = [encode(tokenizer, row["messages"]) for row in first]
+ids, target = next(batches(some, size.batch, torch.Generator().manual_seed(SEED)))
+with torch.no_grad():
+    fast, own = label_loss(plain, ids, target).item(), plain(ids, labels=target).loss.item()
+kept = (target[:, 1:] != -100).sum().item()
+print(f"{fast:.5f}   transformers: {own:.5f}")
+say(
+    f"a batch of {ids.numel()} tokens has {kept} labels: so many logits instead of {ids.numel()}",
+    f"一批 {ids.numel()} 个词元里有 {kept} 个标签：只算这么多个位置的 logits",
+)
+del plain
 
-# %% [markdown] lang="zh" of="510a225d"
-# 先拿十六行来试：所有权重都参与训练，练到背得出来，也就是**过拟合**。如果模型连十六行都过拟合不了，就一定有哪里坏了。这项检查花不了多少时间，每次长时间训练之前都该做。预期：损失低于 0.1 奈特。
+# %% [markdown] lang="en"
+# The first test of any set-up costs little: can it learn a few rows by heart, that is, **overfit** them? We train all weights on sixteen rows. If a model cannot do that, something is broken. Make this test before every long run. Expected: a loss below 0.1 nats.
+
+# %% [markdown] lang="zh" of="dea1a120"
+# 不管怎么训练，都该先做一项花不了多少时间的检查：它能不能把几行数据背下来，也就是**过拟合**？我们拿十六行来训练所有权重。如果连这都做不到，就一定有哪里坏了。每次长时间训练之前都该这样查一下。预期：损失低于 0.1 奈特。
 
 # %%
-first, drilled = train_rows[:16], load(small)[0]
-losses = fit(drilled, first, lr=full_lr, num_epochs=2 if setup.smoke else 15)
+drilled, _ = load(whole)
+losses = fit(drilled, first, lr=size.full_lr, num_epochs=size.drill_epochs)
 print(f"loss {losses[0]:.2f} → {losses[-1]:.3f}")
-print(answer(drilled.eval(), first[:1])[0])
+print(answer(drilled, first[:1])[0])
 del drilled  # a GPU's memory is needed for others
 claim("sft_overfit_16", losses[-1])
 
-# %% [markdown] lang="en"
-# **Exercise 2** (easy, 5 minutes). The notes that this course grew from give a recipe: batches of 4 rows; gradients accumulated over 4 batches before each step; 3 epochs (an epoch is one pass over all rows); `warmup_steps=100` (in these first steps the rate climbs from zero). Write `optimizer_steps`. Round up both: a last batch that is not full counts, and so does a last step with fewer batches. Then think: what does such a warm-up mean for our 480 rows? (The solution says it.)
-
-# %% [markdown] lang="zh" of="b3db6140"
-# **练习 2**（容易，5 分钟）。讲义（本课程的前身）给的配方：每批 4 行，梯度累积 4 批才走一步，3 轮（每轮把所有行过一遍），`warmup_steps=100`（预热：最初的 100 步里，学习率从零慢慢升上去）。写出 `optimizer_steps`，两处都向上取整：最后不满的一批照算，最后不足 4 批也照走一步。再想一想：对我们这 480 行，这样的预热意味着什么？（参考答案里有说明。）
-
-
-# %% tags=["exercise"]
-def optimizer_steps(n_rows, batch_size, accumulation, num_epochs):
-    """Return how often the optimizer steps; a last batch that is not full counts."""
-    ...
-
-
-# %% tags=["check"]
-nb04.optimizer_steps(optimizer_steps)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Solution ｜ 参考答案</summary>
-#
-# ```python
-# def optimizer_steps(n_rows, batch_size, accumulation, num_epochs):
-#     """Return how often the optimizer steps; a last batch that is not full counts."""
-#     batches = -(-n_rows // batch_size)
-#     return num_epochs * -(-batches // accumulation)
-# ```
-#
-# </details>
-#
-# 480 rows give 90 steps: the rate would still be climbing when the training ends. A share of the steps is safer: `warmup_steps=0.05`. ｜ 480 行只有 90 步：训练结束时，学习率还在往上升。按步数的比例来写更稳妥：`warmup_steps=0.05`。
-
 # %% [markdown]
-# ## 4. The real run: TRL and LoRA ｜ 正式训练：TRL 与 LoRA
+# ## 4. The real run: TRL, LoRA and replay ｜ 正式训练：TRL、LoRA 与重放
 
 # %% [markdown] lang="en"
-# TRL is Hugging Face's library for training language models. It has changed since the notes were written, so each of these lines needs a new form:
+# TRL is Hugging Face's library for training language models. It has changed since the course notes were written, so each of these lines needs a new form:
 #
 # | in the notes | today |
 # |---|---|
@@ -403,7 +489,7 @@ nb04.optimizer_steps(optimizer_steps)
 #
 # We try two of the old lines:
 
-# %% [markdown] lang="zh" of="eeb70c55"
+# %% [markdown] lang="zh" of="a6c689ef"
 # TRL 是 Hugging Face 的语言模型训练库。讲义写成之后 TRL 变了，下面每一行如今都该改：
 #
 # | 讲义 | 现在 |
@@ -434,68 +520,84 @@ for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
 # **先猜一猜**：参与训练的权重占多大比例？讲义一处说约 0.1 %，一处说“不到 1 %”。
 
 # %%
-model, tokenizer = load(setup)
 lora = LoraConfig(
-    r=32,  # the rank of the two thin matrices
-    lora_alpha=96,  # their product is scaled by alpha / r = 3
+    r=size.r,  # the rank: 16 here and for Qwen
+    lora_alpha=size.alpha,  # 32: the product of the thin matrices is scaled by alpha / r = 2
     target_modules="all-linear",  # the notes: only q_proj and v_proj
     task_type="CAUSAL_LM",
 )
-adapted = get_peft_model(model, lora)
-trainable, total = parameter_counts(adapted)
+trainable, total = parameter_counts(get_peft_model(model, lora))
 say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {trainable:,} 个")
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
-# The share is 21 % because Xiaoxi is small and our rank is high: the number of LoRA's weights grows with a layer's width, the layer itself with the square of its width. This does not contradict the notes, which speak of large models. On a 7B model the same `r=32` is about 1 %; their own setting, a low rank on `q_proj` and `v_proj`, is 0.03 % there. Notebook 02 does the counting.
+# The share is high because Xiaoxi is small: LoRA grows with a layer's width, the layer itself with its square. On a 7B model the same `r=16` is about 0.5 %, and the notes' own setting, a low rank on `q_proj` and `v_proj`, 0.03 %. Notebook 02 does the counting.
+#
+# **Replay.** What a model learns can overwrite what it knew before: **catastrophic forgetting**. The remedy is to keep some of the old skills in the training data: **replay**. Our run mixes general rows (translation, sums, lists, copying, reading) with the notices, about one to four. This is the best case: they come from the same generator as the questions that will test these skills, though no question is in both.
 
-# %% [markdown] lang="zh" of="782da3f4"
-# 比例有 21 %，是因为小溪小、我们用的秩又大：LoRA 的权重数随层宽线性增长，而层本身按平方增长。这并不说明讲义错了，讲义说的是大模型。同样的 `r=32`，放到 7B 模型上只占约 1 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里只占 0.03 %。怎么数，见 notebook 02。
+# %% [markdown] lang="zh" of="e9af4347"
+# 比例高，是因为小溪小：LoRA 的权重数随层宽线性增长，而层本身按平方增长。同样的 `r=16`，放到 7B 模型上约占 0.5 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里只占 0.03 %。怎么数，见 notebook 02。
+#
+# **重放**。新学的东西可能盖掉原来会的，这叫**灾难性遗忘**。对策是在训练数据里保留一些旧本领，即**重放**（replay）。我们的训练在通知书里混入通用数据（翻译、加减、列表、抄写、阅读），大约一比四。这是最有利的情形：它们和后面考这些本领的题出自同一个生成程序，虽然题目没有一道相同。
+
+# %%
+general = world("general", langs=setup.langs)
+measure = select(general, use="measure")[: size.skills]  # to test what was forgotten
+kept_rows = select(general, use="replay")[: size.replay]
+valid_general, replay = kept_rows[: size.held], kept_rows[size.held :]  # to watch, to train on
+say(
+    f"{len(train_rows)} notices + {len(replay)} general rows to train on",
+    f"训练：{len(train_rows)} 份通知书 + {len(replay)} 行通用数据",
+)
+row = replay[0]["messages"]
+print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 
 # %% [markdown] lang="en"
-# **From Xiaoxi to your model.** Our settings suit Xiaoxi. A larger model usually wants lower rates, so do not copy ours.
+# **From Xiaoxi to your model.** The shape of this recipe is what a practitioner would recognise. Its rate is not: a small model takes a far higher one, so do not copy ours.
 #
-# | | Xiaoxi, here | SmolLM2-135M, in trials | 0.5B to 7B, to start from |
-# |---|---|---|---|
-# | rate, LoRA | 7e-3 | 3e-3 | 2e-4 |
-# | rate, all weights | 2e-3 | 3e-4 | 2e-5 |
-# | LoRA's rank | 32 | 8 | 8 to 32 |
-# | LoRA's `alpha / r` | 3 | 2 | 1 to 2 |
-# | epochs | 8 (LoRA), 4 (all weights) | 3 | 1 to 3 |
-# | rows a step | 8 | 16 | 16 to 64 |
-# | warm-up | none | not compared | 3 to 10 % of the steps |
+# | | Xiaoxi, here | SmolLM2-135M | 0.5B and 1.5B | 7B |
+# |---|---|---|---|---|
+# | rate, LoRA | 5e-3 | 3e-3 | 2e-4 | 1e-4 to 2e-4 |
+# | rate, all weights | 2e-3 | 3e-4 | 2e-5 | 1e-5 |
+# | `r`, `alpha` | 16, 32 | 8, 16 | 16, 32 | 16, 32 |
+# | rows a step | 16 = 8 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 to 64 |
+# | warm-up | 5 % | 5 % | 3 to 10 % | 3 to 10 % |
+# | epochs | 7 | 3 | 1 to 3 | 1 to 3 |
+# | precision | float32 | float32 | float16 on a T4, else bfloat16 | bfloat16; 4 bits in notebook 05 |
 #
-# The middle column has the best rates of those tried with 240 English notices. Neither these trials nor our search for Xiaoxi's settings were kept as records. The last column is common practice, not measured here: TRL's default for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
+# The two right columns are common practice, not measured here: TRL's default rate for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
 
-# %% [markdown] lang="zh" of="e291ff3d"
-# **从小溪到你的模型**。这些设置适合小溪。模型越大，学习率通常要越低，不要照抄我们的。
+# %% [markdown] lang="zh" of="a3abd317"
+# **从小溪到你的模型**。这份配方的样子，是做这一行的人都认得的，但学习率不是：模型小，学习率就高得多，不要照抄我们的。
 #
-# | | 小溪（本课） | SmolLM2-135M（试验） | 0.5B 到 7B（从这里起步） |
-# |---|---|---|---|
-# | 学习率，LoRA | 7e-3 | 3e-3 | 2e-4 |
-# | 学习率，全参数 | 2e-3 | 3e-4 | 2e-5 |
-# | LoRA 的秩 | 32 | 8 | 8 到 32 |
-# | LoRA 的 `alpha / r` | 3 | 2 | 1 到 2 |
-# | 轮数 | 8（LoRA）、4（全参数） | 3 | 1 到 3 |
-# | 每步行数 | 8 | 16 | 16 到 64 |
-# | 预热 | 无 | 没有比较 | 总步数的 3 % 到 10 % |
+# | | 小溪（本课） | SmolLM2-135M | 0.5B 和 1.5B | 7B |
+# |---|---|---|---|---|
+# | 学习率，LoRA | 5e-3 | 3e-3 | 2e-4 | 1e-4 到 2e-4 |
+# | 学习率，全参数 | 2e-3 | 3e-4 | 2e-5 | 1e-5 |
+# | `r`、`alpha` | 16、32 | 8、16 | 16、32 | 16、32 |
+# | 每步行数 | 16 = 8 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 到 64 |
+# | 预热 | 5 % | 5 % | 3 % 到 10 % | 3 % 到 10 % |
+# | 轮数 | 7 | 3 | 1 到 3 | 1 到 3 |
+# | 精度 | float32 | float32 | T4 上用 float16，否则 bfloat16 | bfloat16；notebook 05 用 4 比特 |
 #
-# 中间一列的学习率，是用 240 份英文通知书试过的里面最好的。这些试验，还有我们为小溪挑选设置的过程，都没有留下记录。最后一列是通行做法，本课程没有实测：TRL 对全参数的默认值是 2e-5，它的文档建议 LoRA 用大约十倍的学习率。
+# 右边两列是通行做法，本课程没有实测：TRL 对全参数的默认学习率是 2e-5，它的文档建议 LoRA 用大约十倍。
 
 # %%
 config = SFTConfig(
     output_dir=str(root() / "build" / "runs" / "sft"),
     assistant_only_loss=True,  # the loss mask of section 2
-    learning_rate=lora_lr,
-    num_train_epochs=1 if setup.smoke else 8,
-    per_device_train_batch_size=rows_a_step,
-    per_device_eval_batch_size=16,
+    learning_rate=size.lr,  # Xiaoxi 5e-3, Qwen 2e-4
+    lr_scheduler_type="cosine",  # down to zero along half a wave …
+    warmup_steps=0.05,  # … after the first 5 % of the steps, in which it climbs
+    num_train_epochs=size.epochs,
+    per_device_train_batch_size=size.batch,
+    gradient_accumulation_steps=size.accumulate,  # so many batches make one step of 16 rows
     max_length=1024,  # a longer row is cut
     train_sampling_strategy="group_by_length",  # less padding
-    lr_scheduler_type="linear",
     eval_strategy="epoch",
+    per_device_eval_batch_size=16,
     save_strategy="no",
-    logging_steps=1 if setup.smoke else 5,
+    logging_steps=size.log_steps,
     bf16=setup.bf16,  # False on a CPU and on a T4
     fp16=setup.fp16,
     use_cpu=setup.use_cpu,
@@ -503,81 +605,212 @@ config = SFTConfig(
     optim="adamw_torch_fused",
     dataloader_pin_memory=not setup.use_cpu,
     disable_tqdm=True,
-    report_to="none",
+    report_to="none",  # "tensorboard" or "trackio", once installed, keep the curves on your disk
     seed=SEED,
 )
 
 # %% [markdown] lang="en"
 # What this configuration leaves out, and your own run may need:
 #
-# - **Warm-up**: `warmup_steps=0.05` lets the rate climb during the first 5 % of the steps.
-# - **Accumulation**: `gradient_accumulation_steps=4` makes one step of four batches.
-# - **Packing**: `packing=True` puts several rows into one sequence (notebook 03).
-# - **Other rows**: prompt–completion rows need no mask in the template; `completion_only_loss` governs them.
-# - **Curves**: `report_to="tensorboard"` or `"trackio"` keeps them on your machine, once that package is installed.
-# - **Answers**: none of these curves shows them, so generate a few during a long run.
+# - **Packing**: `packing=True` puts several rows into one sequence and wastes no padding (notebook 03).
+# - **Other rows**: rows with the fields `prompt` and `completion` need no marks in the template; there `completion_only_loss` (on by default) is the mask.
+# - **A dashboard**: with `report_to="tensorboard"`, `tensorboard --logdir build/runs` draws the curves in your browser.
 #
-# One line below is not for copying. `score_labels_only()` replaces a private function of TRL to save time on a CPU; the next release may break it.
+# No curve shows answers. So a **callback** lets the model write a few notices after each epoch.
+#
+# One line below is not for copying: `score_labels_only()` replaces a private function of TRL, `_use_triton`, to save time on a CPU.
 
-# %% [markdown] lang="zh" of="83b41ccb"
+# %% [markdown] lang="zh" of="90ea69df"
 # 这份配置没有用到、而你自己训练时可能需要的：
 #
-# - **预热**：`warmup_steps=0.05` 让学习率在最初 5 % 的步里升上去。
-# - **梯度累积**：`gradient_accumulation_steps=4` 用四批合成一步。
-# - **打包**：`packing=True` 把几行拼进一条序列（见 notebook 03）。
-# - **别的数据格式**：prompt–completion 的数据不需要模板里的标记，由 `completion_only_loss` 管。
-# - **曲线**：`report_to="tensorboard"` 或 `"trackio"` 把曲线存在你自己的机器上（要先装好相应的软件包）。
-# - **答案**：曲线里看不到答案，长时间训练时，中途要生成几份来读。
+# - **打包**：`packing=True` 把几行拼进一条序列，不浪费填充（见 notebook 03）。
+# - **别的数据格式**：用 `prompt` 和 `completion` 两个字段的数据，不需要模板里的标记；那里的掩码就是 `completion_only_loss`（默认打开）。
+# - **看板**：设 `report_to="tensorboard"`，再执行 `tensorboard --logdir build/runs`，就能在浏览器里看曲线。
 #
-# 下面有一行不要照抄：`score_labels_only()` 换掉了 TRL 的一个私有函数，为的是在 CPU 上省时间；TRL 一更新，它就可能失效。
+# 曲线里看不到答案。所以用一个**回调**（callback），每一轮结束时让模型写几份通知书。
+#
+# 下面有一行不要照抄：`score_labels_only()` 换掉了 TRL 的一个私有函数 `_use_triton`，为的是在 CPU 上省时间。
+
+
+# %%
+class Watch(TrainerCallback):
+    """After each epoch let the model answer a few rows that it is not trained on."""
+
+    def __init__(self, notices, general):
+        self.notices, self.general, self.seen, self.texts = notices, general, [], []
+
+    def on_epoch_end(self, args, state, control, model, **rest):
+        """Note the step, the share of notices in form and the share of exact general answers."""
+        self.texts.append(answer(model, self.notices))
+        form = score_notices(self.texts[-1], self.notices)["form"]
+        right = exact_answers(answer(model, self.general, new=48), self.general)
+        self.seen.append((state.global_step, sum(form) / len(form), sum(right) / len(right)))
+
 
 # %%
 score_labels_only()  # as our loop does; without a GPU TRL would score every position
-trainer = SFTTrainer(
-    model=adapted,
-    args=config,
-    train_dataset=to_dataset(train_rows),
-    eval_dataset=to_dataset(valid),
-    processing_class=tokenizer,
-)
-for weight in trainer.model.parameters():  # a T4's GradScaler wants float32 (notebook 05)
-    if weight.requires_grad:
-        weight.data = weight.data.float()
-trainer.remove_callback(PrinterCallback)  # the curve below says it better
-outcome = trainer.train()
-print(f"{outcome.metrics['train_runtime']:.0f} s, loss {outcome.training_loss:.3f}")
+
+
+def trainer_for(rows, eval_rows=None, callbacks=(), **changes):
+    """Return a trainer of a new adapter on rows, by `config` with some changes."""
+    set_seed(SEED)
+    evals = {name: to_dataset(rows) for name, rows in (eval_rows or {}).items()}
+    trainer = SFTTrainer(
+        model=get_peft_model(load(setup)[0], lora),
+        args=replace(config, **changes),
+        train_dataset=to_dataset(rows),
+        eval_dataset=evals or None,
+        processing_class=tokenizer,
+        callbacks=list(callbacks),
+    )
+    if setup.fp16:  # a T4's GradScaler wants the trained weights in float32 (notebook 05)
+        for weight in trainer.model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
+    trainer.remove_callback(PrinterCallback)  # the curves below say it better
+    return trainer
+
 
 # %%
-log = trainer.state.log_history
-seen = [(row["step"], row["loss"]) for row in log if "loss" in row]
-held = [(row["step"], row["eval_loss"]) for row in log if "eval_loss" in row]
-plots.curves(
-    {
-        "training ｜ 训练": tuple(zip(*seen, strict=True)),
-        "unseen articles ｜ 没练过的法条": tuple(zip(*held, strict=True)),
-    },
-    "The loss falls; on unseen articles it rises at the end ｜ 损失下降；没练过的法条上，最后略有回升",
-    "step ｜ 步",
-    "loss (nats per token) ｜ 损失（奈特/词元）",
+evals = {"notices": valid, "general": valid_general}
+watch = Watch([row for row in valid if row["context"]][: size.shown], valid_general)
+trainer = trainer_for(train_rows + replay, evals, [watch])
+outcome = trainer.train()
+adapted = trainer.model.eval()
+print(f"{outcome.metrics['train_runtime']:.0f} s, loss {outcome.training_loss:.3f}")
+for epoch, written in enumerate(watch.texts, 1):
+    say(
+        f"after epoch {epoch}, the first notice that it writes",
+        f"第 {epoch} 轮之后写的第一份通知书",
+    )
+    print(written[0], end="\n\n")
+
+
+# %%
+def logged(trainer, name):
+    """Return the steps and values of one measure in a trainer's log."""
+    pairs = [(row["step"], row[name]) for row in trainer.state.log_history if name in row]
+    return tuple(zip(*pairs, strict=True))
+
+
+losses = {
+    "training ｜ 训练": logged(trainer, "loss"),
+    "notices, unseen ｜ 没练过的通知书": logged(trainer, "eval_notices_loss"),
+    "general rows ｜ 通用数据": logged(trainer, "eval_general_loss"),
+}
+steps, form, right = zip(*watch.seen, strict=True)
+answers = {
+    "notices in form ｜ 格式正确的通知书": (steps, [100 * share for share in form]),
+    "general, exact ｜ 通用题全对": (steps, [100 * share for share in right]),
+}
+rates = {"": logged(trainer, "learning_rate")}
+fig, axes = style.figure(columns=3, width=11, height=3.4)
+plots.curves(losses, "Losses ｜ 损失", "step ｜ 步", "nats per token ｜ 奈特/词元", ax=axes[0])
+plots.curves(answers, "Answers ｜ 回答", "step ｜ 步", "%", ax=axes[1])
+plots.curves(rates, "Learning rate ｜ 学习率", "step ｜ 步", "", ax=axes[2])
+style.describe(
+    fig,
+    "Three panels over the steps of the main run: losses of training, unseen notices and general "
+    f"rows; notices in form, at the end {100 * form[-1]:.0f} %, and exact general answers, "
+    f"{100 * right[-1]:.0f} %; the learning rate, which climbs, then falls to zero."
+    " ｜ 三幅图，横轴是正式训练的步数：训练、没练过的通知书、通用数据的损失；格式正确的通知书"
+    f"（最后 {100 * form[-1]:.0f} %）和全对的通用题（{100 * right[-1]:.0f} %）；"
+    "学习率，先升，再降到零。",
 )
 
 # %% [markdown] lang="en"
-# The saw-tooth is no sign of an unstable run. It comes from `group_by_length`, which sorts each group of 120 rows, the longest first. Long rows show articles, so their numbers can be read; short rows show none, so their numbers must be guessed, and the loss is higher. One tooth is one group of 15 steps.
+# *Left.* The saw-tooth is no sign of an unstable run. It comes from `group_by_length`, which sorts rows within large groups, the longest first. Long rows show articles, so their numbers can be read; short ones show none, so their numbers must be guessed, and the loss is higher. For the same reason the loss on unseen notices cannot reach zero: half of them show no article.
 #
-# The two curves cannot be compared. Training mixes both kinds of rows; the unseen rows show no article, so fine and points can only be guessed, and their loss cannot reach zero. It is lowest at epoch 5 or 6 and then rises a little. The model that we keep, after epoch 8, is past that minimum: we chose the recipe by its answers, not by this loss (section 5).
+# *Middle.* Few answers, so a rough picture, but the only one of the three that says what the model writes.
+#
+# *Right.* The **warm-up**: in the first steps AdamW knows little about the size of the gradients, so the rate starts near zero and climbs. Then it falls along a cosine, so that the last steps are small.
 
-# %% [markdown] lang="zh" of="c6840318"
-# 锯齿并不表示训练不稳定，它来自 `group_by_length`：每 120 行一组，组内按长度排序，最长的在前。长的行给了法条，数字读得到；短的行没给，数字只能猜，损失就高。一个齿就是一组，15 步。
+# %% [markdown] lang="zh" of="4fbfd0f4"
+# *左图*：锯齿并不表示训练不稳定，它来自 `group_by_length`：每一大组内按长度排序，最长的在前。长的行给了法条，数字读得到；短的行没给，数字只能猜，损失就高。没练过的通知书上，损失降不到零，也是这个道理：其中一半没给法条。
 #
-# 两条曲线不能相比：训练里两种行都有；另一条曲线上全是没练过的法条，提示里又不给法条，罚款和记分只能靠蒙，损失降不到零。这条曲线在第 5、6 轮最低，之后略有回升。我们留下的是第 8 轮之后的模型，已经过了最低点：配方是看答案选的，不是看这个损失选的（见第 5 节）。
+# *中图*：题目少，只能看个大概；但三幅图里，只有它说得出模型写了什么。
+#
+# *右图*：这就是**预热**。最初几步，AdamW 还不清楚梯度有多大，所以学习率从接近零开始往上升。之后沿余弦曲线下降，好让最后几步迈得小。
 
 # %% [markdown] lang="en"
-# We now use three tests. Two of them you know: unseen articles without (`closed`) and with three articles in the prompt (`opened`). The third has new incidents under the 64 articles that were **practised**, also without articles in the prompt (`familiar`).
+# **Accumulation.** Two batches of eight rows make one step of sixteen: the first batch's gradient waits for the second's. This saves memory and should change nothing else. **Predict first**: is the loss of sixteen rows the mean of the losses of its two halves? We train three steps both ways and compare the losses.
+
+# %% [markdown] lang="zh" of="ac89f531"
+# **梯度累积**。两批各八行，合成十六行的一步：第一批的梯度等着第二批的。这样省内存，别的应当不变。**先猜一猜**：十六行的损失，是不是两半损失的平均数？我们用两种方式各训练三步，比较损失。
+
+# %%
+short = select(train_rows, context=False)
+ways = {(2 * size.batch, 1): None, (size.batch, 2): None}
+for n, times in ways:
+    changes = {"per_device_train_batch_size": n, "gradient_accumulation_steps": times}
+    changes |= {"max_steps": 3, "logging_steps": 1, "eval_strategy": "no"}
+    run = trainer_for(short, **changes, train_sampling_strategy="random")
+    run.train()
+    ways[n, times] = logged(run, "loss")[1]
+    print(f"{n} × {times}:", *(f"{loss:.6f}" for loss in ways[n, times]))
+claim("sft_accumulation", max(abs(a - b) for a, b in zip(*ways.values(), strict=True)))
+
+# %%
+with torch.no_grad():
+    made = [encode(tokenizer, row["messages"]) for row in short[: 2 * size.batch]]
+    ids, target = next(batches(made, 2 * size.batch, torch.Generator()))
+    one = label_loss(adapted, ids, target).item()
+    halves = [
+        (label_loss(adapted, i, t).item(), (t != -100).sum().item())
+        for i, t in zip(ids.chunk(2), target.chunk(2), strict=True)
+    ]
+mean = sum(loss for loss, _ in halves) / 2
+weighted = sum(loss * n for loss, n in halves) / sum(n for _, n in halves)
+say(f"both at once {one:.6f}", f"一次算完 {one:.6f}")
+say(f"mean of the halves {mean:.6f}", f"两半的平均 {mean:.6f}")
+say(f"weighted by their labels {weighted:.6f}", f"按标签数加权 {weighted:.6f}")
+
+# %% [markdown] lang="en"
+# The two runs have the same losses but for rounding. The second cell shows what a loop of your own can get wrong: the halves have different numbers of labels, so the plain mean of their losses is not the loss of both. TRL counts the labels of all batches of a step first; do the same.
+
+# %% [markdown] lang="zh" of="b7f1e5f0"
+# 除去舍入误差，两次训练的损失相同。第二个单元格说明，自己写循环时容易错在哪里：两半的标签数不同，所以两个损失的平均数并不等于合起来的损失。TRL 会先数好一步里各批的标签总数；你也该这样做。
+
+# %% [markdown] lang="en"
+# **Exercise 4** (easy, 5 minutes). The notes give a recipe: batches of 4 rows; gradients accumulated over 4 batches before each step; 3 epochs (an epoch is one pass over all rows); `warmup_steps=100`. Write `optimizer_steps`. Round up both: a last batch that is not full counts, and so does a last step with fewer batches. Then think: what does such a warm-up mean for our 480 notices? (The solution says it.)
+
+# %% [markdown] lang="zh" of="ecd9fd7d"
+# **练习 4**（容易，5 分钟）。讲义给的配方：每批 4 行，梯度累积 4 批才走一步，3 轮（每轮把所有行过一遍），`warmup_steps=100`。写出 `optimizer_steps`，两处都向上取整：最后不满的一批照算，最后不足 4 批也照走一步。再想一想：对我们这 480 份通知书，这样的预热意味着什么？（参考答案里有说明。）
+
+
+# %% tags=["exercise"]
+def optimizer_steps(n_rows, batch_size, accumulation, num_epochs):
+    """Return how often the optimizer steps; a last batch that is not full counts."""
+    ...
+
+
+# %% tags=["check"]
+nb04.optimizer_steps(optimizer_steps)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def optimizer_steps(n_rows, batch_size, accumulation, num_epochs):
+#     """Return how often the optimizer steps; a last batch that is not full counts."""
+#     batches = -(-n_rows // batch_size)
+#     return num_epochs * -(-batches // accumulation)
+# ```
+#
+# </details>
+#
+# 480 rows give 90 steps: the rate would still be climbing when the training ends. A share of the steps is safer: `warmup_steps=0.05`. ｜ 480 行只有 90 步：训练结束时，学习率还在往上升。按步数的比例来写更稳妥：`warmup_steps=0.05`。
+
+# %% [markdown]
+# ### What it learned ｜ 它学会了什么
+
+# %% [markdown] lang="en"
+# We now use three tests. Two of them you know: unseen articles without (`closed`) and with three articles in the prompt (`opened`). The third has new incidents under articles that were **practised**, also without articles in the prompt (`familiar`).
 #
 # **Predict first**: which of `form`, `conduct`, `term` and `facts` will be high in each test?
 
-# %% [markdown] lang="zh" of="7139132f"
-# 这回有三种测试。两种你已经见过：没练过的法条，提示里不给法条（`closed`）或给三条（`opened`）。第三种是**练过**的 64 条法条下的新事件，也不给法条（`familiar`）。
+# %% [markdown] lang="zh" of="d893e703"
+# 这回有三种测试。两种你已经见过：没练过的法条，提示里不给法条（`closed`）或给三条（`opened`）。第三种是**练过**的法条下的新事件，也不给法条（`familiar`）。
 #
 # **先猜一猜**：`form`、`conduct`、`term`、`facts` 这几项，在三种测试里各有哪些会高？
 
@@ -585,14 +818,16 @@ plots.curves(
 rng, practised = random.Random(SEED), select(world("code"), split="seen")
 familiar = [
     make_notice(rng, lang, page, [], f"LX{rng.randrange(10_000):04d}")
-    for page in practised[: 4 if setup.smoke else None]
-    for lang in ("en", "zh")
+    for page in practised[: size.familiar]
+    for lang in setup.langs
 ]
 tests = {"closed": closed, "familiar": familiar, "opened": opened}
+texts |= {name: answer(adapted, rows) for name, rows in tests.items()}
+after = {name: marks(texts[name], rows) for name, rows in tests.items()}
+for n in looked_at:
+    print(texts["opened"][n], end="\n\n")
 
 # %%
-texts |= {name: answer(adapted.eval(), rows) for name, rows in tests.items()}
-after = {name: marks(texts[name], rows) for name, rows in tests.items()}
 names = {
     "form": "form ｜ 格式",
     "conduct": "conduct ｜ 违法事实",
@@ -600,42 +835,53 @@ names = {
     "facts": "facts ｜ 法条四项",
     "all": "all right ｜ 全对",
 }
-fig = plots.bars(
-    {
-        names[name]: {
-            "before, with articles ｜ 训练前，给法条": before["opened"][name],
-            "after, no article ｜ 训练后，不给法条": after["closed"][name],
-            "after, no article, but practised ｜ 训练后，不给法条，但练过": after["familiar"][name],
-            "after, with articles ｜ 训练后，给法条": after["opened"][name],
-        }
-        for name in names
-    },
-    "Form came with training; facts took training and the text ｜ 格式来自训练；事实要训练加文本",
+shown = {
+    "before, with articles ｜ 训练前，给法条": before["opened"],
+    "after, no article ｜ 训练后，不给法条": after["closed"],
+    "after, no article, but practised ｜ 训练后，不给法条，但练过": after["familiar"],
+    "after, with articles ｜ 训练后，给法条": after["opened"],
+}
+bars = {names[n]: {title: marks[n] for title, marks in shown.items()} for n in names}
+said = "; ".join(f"{name}: {100 * after['opened'][name].value:.0f} %" for name in names)
+plots.bars(
+    bars,
+    "Notices before and after training ｜ 训练前后的通知书",
+    alt=f"Bars of five marks before and after training, with three tests; after, with articles, "
+    f"{said} ｜ 五项得分在训练前后的柱形图，训练后分三种测试；训练后给法条时：{said}",
 )
-claim("sft_form_after", after["closed"]["form"])
-claim("sft_form_familiar", after["familiar"]["form"])
-claim("sft_term_after", after["closed"]["term"])
-claim("sft_term_familiar", after["familiar"]["term"])
-claim("sft_term_opened", after["opened"]["term"])
-claim("sft_facts_closed", after["closed"]["facts"])
-claim("sft_facts_opened", after["opened"]["facts"])
-fig
+
+# %%
+claims.table(
+    {
+        "sft_form_after": after["closed"]["form"],
+        "sft_form_familiar": after["familiar"]["form"],
+        "sft_term_after": after["closed"]["term"],
+        "sft_term_familiar": after["familiar"]["term"],
+        "sft_term_opened": after["opened"]["term"],
+        "sft_facts_closed": after["closed"]["facts"],
+        "sft_facts_opened": after["opened"]["facts"],
+    }
+)
 
 # %% [markdown] lang="en"
-# In the run printed here, the **form** came with training: from 0 to 91 % without an article, and to 99 % with three. The **conduct** can be taken from the report. **Terms**: given the articles, the base already copied them, though without the form its answers are marked more leniently. Now 98 % of the practised terms are right from memory, and 60 % of the unseen ones, whose words all occur in practised terms.
+# The **form** came with training: before it, no notice had it. The **conduct** can be taken from the report.
 #
-# **Facts** of unseen articles needed the article in the prompt. With it and the trained form, 83 % of the notices have all four right. (The base's 3 % understates its reading.) Without an article, 17 % are right for practised articles, and none for unseen ones. Notebook 08 goes on from here.
+# **Facts** of unseen articles cannot be known: without the article in the prompt, no answer has all four, and they look as sure as right ones. With the articles most answers have them, as they had before training. So training did not bring the facts; it brought the form in which they stand. Notebook 08 goes on from here.
+#
+# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, they are copied. TERM TEXT.
 
-# %% [markdown] lang="zh" of="dcf6e279"
-# 在这里打印的运行中，**格式**是训练带来的：从 0 升到不给法条 91 %、给三条 99 %。**违法事实**看报告就写得出。**术语**，有法条时基座本来就抄得出，不过它的回答没有格式，评分也更宽。如今练过的法条有 98 % 凭记忆写对，没练过的也有 60 %，这些术语的用词都在练过的术语里出现过。
+# %% [markdown] lang="zh" of="6c094935"
+# **格式**是训练带来的：训练之前，没有一份格式正确。**违法事实**看报告就写得出。
 #
-# 没练过的法条，**事实**要靠提示里的法条：有法条，又有练过的格式，83 % 的通知书四项全对。（基座的 3 % 低估了它的阅读能力。）不给法条，练过的法条有 17 % 写对，没练过的一份也没有。notebook 08 由此展开。
+# 没练过的法条，**事实**无从知道：提示里没有那条法条，就没有一份四项全对，可看上去和对的一样言之凿凿。给了法条，大多数都对，训练之前也是如此。所以，事实不是训练带来的；训练带来的，是承载它们的格式。notebook 08 由此展开。
+#
+# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行。术语文字。
 
 # %% [markdown] lang="en"
-# Look at single notices too: a mean hides in what way an answer is wrong. The report on top is incident 0, in Chinese; incident 3 is in English.
+# Look at single notices too: a mean hides in what way an answer is wrong. **What to look for**: a notice in perfect form whose numbers belong to another article of the prompt. The eye passes over such a mistake; `facts` catches it.
 
-# %% [markdown] lang="zh" of="0f12a32a"
-# 通知书也要一份一份地读：平均数看不出答案错在哪里。最上面显示的是 0 号事件，中文；3 号事件是英文的。
+# %% [markdown] lang="zh" of="5d57c427"
+# 通知书也要一份一份地读：平均数看不出答案错在哪里。**留意这一种**：格式完美，数字却取自提示里的另一条法条。这样的错一眼看去发现不了，`facts` 抓得出来。
 
 
 # %%
@@ -643,23 +889,19 @@ def compare(incident):
     """Show one incident's notices beside each other."""
     report = closed[incident]["messages"][0]["content"].splitlines()[-1]
     parts = [report, "", "REFERENCE ｜ 标准答案", closed[incident]["messages"][-1]["content"]]
-    shown = {
+    titles = {
         "before": "before, with articles ｜ 训练前，给法条",
         "closed": "after, no article ｜ 训练后，不给法条",
         "opened": "after, with articles ｜ 训练后，给法条",
     }
-    for name, title in shown.items():
+    for name, title in titles.items():
         parts += ["", f"--- {title}", texts[name][incident]]
     return "\n".join(parts)
 
 
-widgets.explore(compare, names={"incident": "incident ｜ 事件"}, incident=range(len(closed)))
-
-# %% [markdown] lang="en"
-# In the run printed here, the last notice of incident 0 takes article, fine, points and office from Article 31, and the offence from Article 79. The prompt shows both, but Article 35 applies. The form looks perfect, so the eye passes over the mistake; the marks `facts` and `term` both catch it.
-
-# %% [markdown] lang="zh" of="394f5aa0"
-# 在这里打印的运行中，0 号事件的最后一份通知书，条号、罚款、记分、机关都取自第 31 条，违法行为取自第 79 条。这两条提示里都有，可适用的是第 35 条。格式完美，一眼看去发现不了；`facts` 和 `term` 两项都把它抓了出来。
+facts = score_notices(texts["opened"], opened)["facts"]
+order = sorted(range(len(closed)), key=lambda n: facts[n])  # wrong ones first
+widgets.explore(compare, names={"incident": "incident ｜ 事件"}, incident=order)
 
 # %% [markdown]
 # ### Save, load, take home ｜ 保存、加载、带走
@@ -692,10 +934,10 @@ say(f"{kilobytes:.0f} KB; loaded again: {en} answers", f"{kilobytes:.0f} KB；�
 # ```
 
 # %% [markdown] lang="en"
-# **Your own data.** Set `DATA` at the top to the path of your file. The simplest has one JSON object a line, such as `{"instruction": "…", "output": "…"}` (notebook 03 names the other kinds). Run the notebook again: the same trainer learns your rows and saves an adapter. Bad lines are named and left out. If memory runs out, halve `per_device_train_batch_size` and double `gradient_accumulation_steps`: each step stays nearly the same and needs less memory.
+# **Your own data.** Set `DATA` at the top to the path of your file. The simplest has one JSON object a line, such as `{"instruction": "…", "output": "…"}` (notebook 03 names the other kinds). Run the notebook again: the same recipe learns your rows and saves an adapter. Bad lines are named and left out. If memory runs out, halve `per_device_train_batch_size` and double `gradient_accumulation_steps`: you have seen that the step stays the same.
 
-# %% [markdown] lang="zh" of="04cc0191"
-# **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，最简单的是每行一个 JSON 对象，例如 `{"instruction": "…", "output": "…"}`（其他种类见 notebook 03），再运行一遍：同一个训练器就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。内存不够？`per_device_train_batch_size` 减半，`gradient_accumulation_steps` 加倍：每一步的效果几乎一样，内存更省。
+# %% [markdown] lang="zh" of="85ed22f5"
+# **你自己的数据**。把顶部的 `DATA` 设为你的文件路径，最简单的是每行一个 JSON 对象，例如 `{"instruction": "…", "output": "…"}`（其他种类见 notebook 03），再运行一遍：同一份配方就会学你的数据，并另存一个适配器。有问题的行会逐一指出，并跳过。内存不够？`per_device_train_batch_size` 减半，`gradient_accumulation_steps` 加倍：前面已经看到，这一步不会变。
 
 # %%
 if DATA:
@@ -704,6 +946,9 @@ if DATA:
     mine = get_peft_model(load(setup)[0], lora)
     data = {"train_dataset": own, "processing_class": tokenizer}
     run = SFTTrainer(model=mine, args=replace(config, eval_strategy="no"), **data)
+    if setup.fp16:
+        for weight in filter(lambda weight: weight.requires_grad, mine.parameters()):
+            weight.data = weight.data.float()
     fits = len(run.train_dataset)  # TRL drops the rows whose answer lies beyond max_length
     say(f"{fits} of {len(own)} rows fit", f"{len(own)} 行里有 {fits} 行放得下")
     run.remove_callback(PrinterCallback)
@@ -712,56 +957,188 @@ if DATA:
     print(answer(mine.eval(), [own[0]])[0])
 
 # %% [markdown]
-# ## 5. All weights, or LoRA ｜ 全参数，还是 LoRA
+# ## 5. What it forgot, and what replay kept ｜ 它忘了什么，重放保住了什么
 
 # %% [markdown] lang="en"
-# The notes say that **full fine-tuning**, which trains all weights, has the best result and the highest cost. We test the result here; notebook 02 has the cost. The rows are the same, and the loop is ours of section 3, with half the epochs and a lower rate. Both recipes were the best of a few that we tried on new incidents under practised articles, a search that was not kept as a record. Test incidents were never used for tuning.
+# We measure forgetting with questions of primary school that are in no training row: translation, sums, lists, copying, reading. *General skills* is the share of answers that are exact to the letter.
 #
-# **Predict first**: which of the two writes more notices that are all right, and by how much?
+# To see what replay did we need a **control**: the same run without the general rows, all else equal. (So it has fewer steps.) And a third measurement: the trained model with its adapter **switched off**.
+#
+# **Predict first**: of the questions that the base answers rightly, how many will each of the three still answer?
 
-# %% [markdown] lang="zh" of="a93b7df5"
-# 讲义说**全参数微调**（训练所有权重）“效果最好但成本最高”。这里检验效果（成本见 notebook 02）：同样的数据，用第 3 节的循环，轮数减半，学习率也低一些。两套配方都是试了几种以后挑的：比的是练过的法条下的新事件，从不用测试题。这个挑选过程没有留下记录。
+# %% [markdown] lang="zh" of="03f79572"
+# 遗忘用小学题来测，这些题不在任何训练数据里：翻译、加减、列表、抄写、阅读。*通用能力*指一字不差的答案所占的比例。
 #
-# **先猜一猜**：哪一种全对的通知书更多？多多少？
+# 要看重放起了什么作用，得有一个**对照**：去掉通用数据，其余都不变，再训练一次。（因此步数少一些。）另外再测一种：训练好的模型，**关掉**适配器。
+#
+# **先猜一猜**：基座答得对的题，这三者各还能答对多少？
 
 # %%
-if small.model != setup.model:
-    say("a smaller model here: don't compare with LoRA", "这里用较小的模型，不能与 LoRA 相比")
-full, _ = load(small)
-set_seed(SEED)
-full_losses = fit(full, train_rows, lr=full_lr, num_epochs=1 if setup.smoke else 4)
-texts["full"] = answer(full.eval(), opened)
-full_marks = marks(texts["full"], opened)
-fig = plots.grid(
-    [[after["opened"][n] for n in names], [full_marks[n] for n in names]],
-    ["LoRA, 8 epochs ｜ LoRA，8 轮", "all weights, 4 epochs ｜ 全参数，4 轮"],
-    list(names.values()),
-    "With three articles in the prompt (%) ｜ 提示含三条法条（%）",
+control = trainer_for(train_rows, eval_strategy="no")
+control.train()
+without = control.model.eval()
+texts["without"] = answer(without, opened)
+kept = {
+    "base ｜ 基座": forgetting(load(setup)[0], tokenizer, measure, max_new_tokens=48),
+    "with replay ｜ 有重放": forgetting(adapted, tokenizer, measure, max_new_tokens=48),
+    "without replay ｜ 无重放": forgetting(without, tokenizer, measure, max_new_tokens=48),
+}
+with adapted.disable_adapter():
+    kept["adapter off ｜ 关掉适配器"] = forgetting(adapted, tokenizer, measure, max_new_tokens=48)
+
+# %%
+pooled = {name: [ok for task in tasks.values() for ok in task] for name, tasks in kept.items()}
+base, mixed, plain_run, off = pooled.values()
+say(f"adapter off, the same as the base: {off == base}", f"关掉适配器，与基座相同：{off == base}")
+skills = {name: share(right) for name, right in pooled.items()}
+said = "; ".join(f"{name}: {100 * value.value:.0f} %" for name, value in skills.items())
+plots.bars(
+    skills,
+    "General skills after learning notices ｜ 学会通知书之后的通用能力",
+    alt=f"Bars of exact general answers. {said} ｜ 通用题全对的比例，柱形图。{said}",
 )
-lora_all, full_all = (score_notices(texts[way], opened)["all"] for way in ("opened", "full"))
-claim("sft_full_minus_lora", share_difference(lora_all, full_all))
-fig
+
+# %%
+say("two answers without replay", "没有重放时的两个回答")
+for row, said in zip(measure[:2], answer(without, measure[:2], new=48), strict=True):
+    question, right = (message["content"] for message in row["messages"][-2:])
+    print(f"{question}\n→ {said}\n(right ｜ 正确：{right})\n")
+all_with, all_without = (score_notices(texts[way], opened)["all"] for way in ("opened", "without"))
+say(
+    f"all right: with replay {share(all_with)}, without {share(all_without)}",
+    "全对：有重放、无重放",
+)
+claims.table(
+    {
+        "sft_forgotten": share_difference(base, plain_run),
+        "sft_replay": share_difference(plain_run, mixed),
+        "sft_replay_price": share_difference(all_without, all_with),
+    }
+)
+
+# %%
+tasks = {
+    "translate": "translate ｜ 翻译",
+    "sum": "sums ｜ 加减",
+    "list": "lists ｜ 列表",
+    "copy": "copy ｜ 抄写",
+    "read": "read ｜ 阅读",
+}
+rows = [
+    [name, *(share(marks[task]) if task in marks else "–" for task in tasks)]
+    for name, marks in kept.items()
+]
+tables.table(["exact answers ｜ 全对的回答", *tasks.values()], rows)
 
 # %% [markdown] lang="en"
-# In the run printed here, full fine-tuning has 81 % all right, LoRA 80 %. The interval of the difference, −8 to 9 points, contains zero, so these 120 incidents cannot tell the two apart.
+# Without replay, learning notices wiped out most of primary school. With it, most is kept. Does replay cost notices? See the last claim: where its interval holds zero, the test cannot tell. The table by task is a rough picture: few questions stand behind each cell.
 #
-# The budgets were not equal, however. Here LoRA had rank 32, `alpha / r` = 3 (how strongly the adapter's change counts), a rate of 7e-3 and eight epochs; full fine-tuning had 2e-3 and four. In the recorded runs of notebook 02, both had two epochs and LoRA had rank 8. With `alpha` = 16 it trailed by 32 points; with `alpha` = 64 most of that gap was gone (12 points). So name budget and settings with any such comparison.
+# Switched off, the adapter leaves the model exactly as it was, since LoRA never touches the base weights.
+#
+# **The best case.** Our replay rows come from the generator of the test. For a real model you do not have such rows: you take a public instruction set, or let the base model answer some prompts and keep its answers. Expect less than here.
 
-# %% [markdown] lang="zh" of="24f77b5b"
-# 在这里打印的运行中，全参数微调全对的占 81 %，LoRA 占 80 %。差值的区间是 −8 到 9 个百分点，包含零，所以这 120 个事件分不出两者高下。
+# %% [markdown] lang="zh" of="0f7800e1"
+# 没有重放，小学的功课大半被通知书冲掉了；有了重放，大半保住了。重放会不会让通知书写得差一些？看最后一条论断：区间若含零，就说明这套测试分不出来。按题型列出的表只能看个大概：每一格的题目很少。
 #
-# 不过两边的训练量并不相等。这里的 LoRA 用秩 32、`alpha / r` = 3（适配器的改动放大多少）、学习率 7e-3、八轮；全参数微调用 2e-3、四轮。在 notebook 02 的训练记录里，两边都是两轮，LoRA 用秩 8：`alpha` = 16 时落后 32 个百分点；调到 `alpha` = 64，差距就大半没了（12 个百分点）。所以，凡是这样的比较，都要写明训练量和设置。
+# 适配器一关掉，模型就和原来分毫不差，因为 LoRA 从不改动基座的权重。
+#
+# **最有利的情形**。我们的重放数据和测试题出自同一个生成程序。真实模型没有这样的数据：要么取一份公开的指令数据集，要么让基座模型自己回答一些提示，把答案留下来。效果多半不如这里。
+
+# %% [markdown]
+# ### The trade-off: learned against forgotten ｜ 权衡：学会的与忘掉的
+
+# %% [markdown] lang="en"
+# The notes say that full fine-tuning has the best result, and that a small rate forgets less. Two runs cannot test that: each has one rate. The course keeps records of many real runs of Xiaoxi (`data/sweeps`), over rates, ranks and methods: two epochs on 320 notices, **no replay**, five random seeds each. In the figure each small mark is one run. The higher, the more notices were all right; the further right, the more was forgotten. The two stars are this lesson's runs: they had more rows and epochs, and another test.
+#
+# **Predict first**: where on this map do you want to be, and is any mark there?
+
+# %% [markdown] lang="zh" of="226ef1d1"
+# 讲义说，全参数微调效果最好；还说，学习率小，忘得就少。这靠两次训练检验不了，因为每次只有一个学习率。课程里存着小溪的许多次真实训练记录（`data/sweeps`），学习率、秩、方法各不相同：320 份通知书练两轮，**没有重放**，各五个随机种子。图中每个小记号是一次训练。越高，全对的通知书越多；越靠右，忘掉的越多。两颗星是这一课的两次训练：数据和轮数都更多，测试题也不同。
+#
+# **先猜一猜**：在这张图上，你想落在哪里？那里有没有记号？
+
+# %%
+grids = ("rate", "rank", "scale", "where", "zoo")
+recorded = list({sweeps.key(row): row for grid in grids for row in sweeps.read(grid)}.values())
+kinds = {
+    "all weights ｜ 全参数": [row for row in recorded if row["method"] == "full"],
+    "LoRA and its kin ｜ LoRA 及同类": [
+        row for row in recorded if row["method"] in ("lora", "rslora", "dora", "qlora")
+    ],
+}
+stars = {
+    "this lesson, with replay ｜ 本课，有重放": (mixed, all_with),
+    "this lesson, without ｜ 本课，无重放": (plain_run, all_without),
+}
+# %%
+fig, ax = style.figure(height=4.2)
+for (name, runs), marker in zip(kinds.items(), "os", strict=True):
+    points = [(100 * row["forgetting"], 100 * row["all"]) for row in runs]
+    ax.plot(*zip(*points, strict=True), marker, markersize=4, alpha=0.6, label=name)
+for (name, (skill, right)), colour in zip(stars.items(), ("#009E73", "#D55E00"), strict=True):
+    x, y = 100 * (share(base).value - share(skill).value), 100 * share(right).value
+    ax.plot(x, y, "*", markersize=15, color=colour, markeredgecolor="#222222", label=name)
+ax.set_xlabel("forgotten (points of general skills) ｜ 忘掉的（通用能力，百分点）")
+ax.set_ylabel("notices all right, % ｜ 全对的通知书，%")
+fig.legend(loc="outside lower center", ncols=2)
+fig.suptitle(
+    "Learned against forgotten, one mark a run ｜ 学会的与忘掉的，每个记号是一次训练", size=11
+)
+style.describe(
+    fig,
+    "Scatter of recorded runs: notices all right against general skills forgotten. Both kinds rise "
+    "to the right; the star with replay lies furthest to the upper left. ｜ 训练记录的散点图："
+    "纵轴是全对的通知书，横轴是忘掉的通用能力。两类都是越往右越高；有重放的那颗星最靠左上。",
+)
+
+# %%
+lines = []
+for name, runs in kinds.items():
+    for least in (0.3, 0.5, 0.6):
+        good = [100 * row["forgetting"] for row in runs if row["all"] >= least]
+        forgot = f"{min(good):.0f} … {max(good):.0f}" if good else "–"
+        lines.append([name, f"{100 * least:.0f} %", str(len(good)), forgot])
+header = ["method ｜ 方法", "all right, at least ｜ 全对至少", "runs ｜ 次数", "forgotten ｜ 忘掉"]
+tables.table(header, lines)
+
+
+# %%
+
+
+def best_setting(rows):
+    """Return the mean share of all right, in %, at the setting where it is highest."""
+    means = {}
+    for row in rows:
+        setting = tuple(row[name] for name in sweeps.SETTINGS if name != "seed")
+        means.setdefault(setting, []).append(100 * row["all"])
+    return max(sum(shares) / len(shares) for shares in means.values())
+
+
+full_best, lora_best = (best_setting(rows) for rows in kinds.values())
+claim("sft_full_minus_lora", full_best - lora_best)
+general_at = sweeps.by(select(sweeps.read("rate"), method="full"), "lr", "general")
+claim("sft_small_rate", 100 * (general_at[1e-3].value - general_at[3e-3].value))
+
+# %% [markdown] lang="en"
+# Without replay, one pays for notices with old skills: the marks rise to the right. Read the table across, at an equal share of right notices: there the runs of all weights that did well on Xiaoxi forgot **no more** than those of LoRA, and often less. So "LoRA forgets less" is not shown here; published work on large models finds that LoRA learns less and forgets less. At its best setting each method reaches about the same share of right notices.
+#
+# A smaller rate does forget less, and learns less: it moves a run along the cloud. Replay moves it **off** the cloud, up and to the left. That is why it stands in this lesson's recipe.
+
+# %% [markdown] lang="zh" of="5b48def9"
+# 没有重放，学通知书就要拿旧本领去换：记号越往右越高。横着比这张表，也就是在写对的通知书一样多的地方比：在小溪上，成绩好的全参数训练，忘掉的**并不比** LoRA 多，常常还更少。所以“LoRA 忘得少”在这里没有得到证明；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
+#
+# 学习率小，确实忘得少，学得也少：只是沿着这片云移动。重放则让它**离开**这片云，往左上走。所以这一课的配方里有它。
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
 
 # %% [markdown] lang="en"
-# The notes advise a rate of 1e-5 to 5e-5 and 3 to 5 epochs. The right rate depends on the model and on what is trained, so we measure. We train the same LoRA for one epoch on 120 rows without articles, at five rates that lie far apart. This is a first look, with one seed.
+# The notes advise a rate of 1e-5 to 5e-5 and 3 to 5 epochs. The right rate depends on the model and on what is trained, so we measure. We train the same LoRA for one epoch on a few rows without articles, at five rates that lie far apart. This is a first look, with one seed.
 #
 # **Predict first**: at which rate is the loss lowest, and what happens at the right end?
 
-# %% [markdown] lang="zh" of="ff7642ed"
-# 讲义建议学习率 1e-5 到 5e-5，训练 3 到 5 轮。合适的学习率取决于模型，也取决于练什么，所以要测：同样的 LoRA，拿 120 行不带法条的练一轮，试五个相隔很远的学习率。只用一个种子，先看个大概。
+# %% [markdown] lang="zh" of="9cb43fc6"
+# 讲义建议学习率 1e-5 到 5e-5，训练 3 到 5 轮。合适的学习率取决于模型，也取决于练什么，所以要测：同样的 LoRA，拿少量不带法条的数据练一轮，试五个相隔很远的学习率。只用一个种子，先看个大概。
 #
 # **先猜一猜**：哪个学习率的损失最低？最右端会怎样？
 
@@ -773,230 +1150,146 @@ def held_loss(model, rows):
     return sum(loss for loss, _ in both) / sum(tokens for _, tokens in both)
 
 
-short = select(train_rows, context=False)
-rates = [2e-5, 1e-2] if setup.smoke else [2e-5, 1e-3, 1e-2, 5e-2, 1.0]
-rates = rates if setup.use_cpu else [2e-6, 2e-5, 2e-4, 2e-3, 5e-2]
-losses = []
-for lr in rates:
+untrained, tried = held_loss(load(setup)[0], watched), {}
+for lr in size.rates:
     set_seed(SEED)
     trial = get_peft_model(load(setup)[0], lora)
-    fit(trial, short[:120], lr=lr, num_epochs=1)
-    losses.append(held_loss(trial, valid))
-    note = (
-        "" if isfinite(losses[-1]) else " (not a number: training broke down ｜ 不是数：训练崩溃)"
-    )
-    print(f"lr {lr:g}: {losses[-1]:.3f}{note}")
+    fit(trial, short[: size.trial_rows], lr=lr, num_epochs=1)
+    tried[lr] = held_loss(trial, watched)
+    note = "" if isfinite(tried[lr]) else " (not a number: training broke down ｜ 不是数：训练崩溃)"
+    print(f"lr {lr:g}: {tried[lr]:.3f}{note}")
 
 # %%
+finite = {lr: loss for lr, loss in tried.items() if isfinite(loss)}
+lowest = min(finite, key=finite.get)
+claim("sft_rate_of_seeds", tried[size.rates[0]] - tried[lowest])
 fig = plots.curves(
-    {"LoRA, one epoch ｜ LoRA，一轮": (rates, losses)},
+    {"LoRA, one epoch ｜ LoRA，一轮": (list(tried), list(tried.values()))},
     "One epoch at five rates (dotted: before training) ｜ 五个学习率，各练一轮（虚线：训练前）",
     "learning rate ｜ 学习率",
     "loss on unseen articles ｜ 没练过的法条上的损失",
     logx=True,
 )
-claim("sft_rate_of_seeds", losses[0] - min(losses))
-fig.axes[0].axhline(held_loss(load(setup)[0], valid), color="#666666", linestyle=":")
-fig
+fig.axes[0].axhline(untrained, color="#666666", linestyle=":")
+style.describe(
+    fig,
+    f"Loss against learning rate; lowest at {lowest:g} with {tried[lowest]:.2f}, before training "
+    f"{untrained:.2f} ｜ 损失随学习率的变化；最低在 {lowest:g}，为 {tried[lowest]:.2f}，"
+    f"训练前为 {untrained:.2f}",
+)
 
 # %% [markdown] lang="en"
-# At 2e-5 one epoch hardly moves the loss (the dotted line is the loss before training). The lowest of the five is at 1e-2, hundreds of times higher. At 0.05 the loss is above the dotted line: training has done harm. At 1 it is `nan`, not a number: training broke down, and the figure cannot show it.
+# At the lowest rate one epoch hardly moves the loss (the dotted line is the loss before training). The best of the five is hundreds of times higher. Further to the right training does harm: the loss ends above the dotted line, or it is `nan`, not a number, and the figure cannot show it.
 #
-# This does not refute the notes. They advise on full fine-tuning of much larger models; LoRA takes a higher rate there too. On SmolLM2-135M the best rates of those we tried were 3e-4 for all weights and 3e-3 for LoRA (section 4; not recorded). For your own model, a loop like this one finds the region; a finer grid with several seeds finds the rate.
+# This does not refute the notes. They advise on full fine-tuning of much larger models; LoRA takes a higher rate there too (section 4). For your own model, a loop like this one finds the region; a finer grid with several seeds finds the rate.
 
-# %% [markdown] lang="zh" of="94418b43"
-# 用 2e-5 练一轮，损失几乎没动（虚线是训练前的损失）。五个里面最低的是 1e-2，高了几百倍。到 0.05，损失比虚线还高：越练越坏。到 1，损失是 `nan`（不是数）：训练崩溃了，图上画不出来。
+# %% [markdown] lang="zh" of="5c6ec211"
+# 用最低的学习率练一轮，损失几乎没动（虚线是训练前的损失）。五个里面最好的，比它高几百倍。再往右，越练越坏：损失高过虚线，或者成了 `nan`（不是数），图上画不出来。
 #
-# 这并不说明讲义错了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要用更高的学习率。在 SmolLM2-135M 上，我们试过的里面最好的是：全参数 3e-4，LoRA 3e-3（见第 4 节，没有留下记录）。换成你的模型，像这样循环一遍，就找得到大致范围；再用更密的几档、多几个种子，就能定下来。
+# 这并不说明讲义错了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要用更高的学习率（见第 4 节）。换成你的模型，像这样循环一遍，就找得到大致范围；再用更密的几档、多几个种子，就能定下来。
 
 # %% [markdown] lang="en"
-# Now the **epochs**. We train all weights on 48 rows, many times over, and watch the loss on these rows and on rows of unseen articles. **Predict first**: how will the two curves part?
+# **Exercise 5** (medium, 10 minutes). All weights want another rate than LoRA. Find one for Xiaoxi: `rate`, at which one epoch over 96 short rows brings the loss on unseen articles below 1.5 nats. `nb04.loss_at(1e-4)` makes one such training and returns that loss; it takes a few seconds. Plan your trials: by what factor should the first ones differ?
 
-# %% [markdown] lang="zh" of="be7f9a63"
-# 再看**轮数**：训练全部权重，把 48 行反复练很多遍，边练边看两个损失：一个在这 48 行上，一个在没练过的法条上。**先猜一猜**：两条曲线会怎样分开？
+# %% [markdown] lang="zh" of="e6736bc3"
+# **练习 5**（中等，10 分钟）。训练全部权重时，合适的学习率与 LoRA 的不同。请为小溪找一个 `rate`：用 96 行短数据练一轮，没练过的法条上的损失要降到 1.5 奈特以下。`nb04.loss_at(1e-4)` 就做一次这样的训练，返回这个损失，只要几秒钟。先想好怎么试：最初几次，学习率应当相差几倍？
+
+# %% tags=["exercise"]
+rate = ...
+
+# %% tags=["check"]
+nb04.rate(rate)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# rate = 2e-3
+# ```
+#
+# </details>
+#
+# Begin with steps of a factor of ten, 1e-5 to 1e-1: five trainings show the region. Then halve the gap. ｜ 先以十倍为一档，从 1e-5 试到 1e-1：五次就能看出范围。再在中间细分。
+
+# %% [markdown] lang="en"
+# Now the **epochs**. We train an adapter on few rows, many times over, and watch the loss on these rows and on unseen articles. **Predict first**: how will the two curves part?
+#
+# The notes advise watching the **validation loss**, the loss on rows kept out of training. With `load_best_model_at_end=True` the trainer saves the model after each epoch and goes back to the one where that loss was lowest. Does this give better answers? We let both models answer: the one of the best epoch and the one of the last.
+
+# %% [markdown] lang="zh" of="6862fb21"
+# 再看**轮数**：拿少量数据反复训练一个适配器，边练边看两个损失：一个在这些数据上，一个在没练过的法条上。**先猜一猜**：两条曲线会怎样分开？
+#
+# 讲义建议监控**验证集损失**，也就是留出来不参与训练的数据上的损失。设了 `load_best_model_at_end=True`，训练器每一轮之后都保存模型，最后退回这个损失最低的那一轮。这样答案会更好吗？我们让两个模型都来回答：一个取最好的一轮，一个取最后一轮。
+
 
 # %%
-few, overfitted = short[:48], load(small)[0]
-on_train, on_held = [], []
+class Last(TrainerCallback):
+    """Answer with the model of the last epoch, before the best one is loaded."""
+
+    def on_save(self, args, state, control, model, **rest):
+        """Keep the answers at the last step."""
+        if state.global_step == state.max_steps:
+            self.texts = answer(model, closed[: size.asked])
 
 
-def watch():
-    """Note the loss on the rows trained on and on others; go on training."""
-    on_train.append(held_loss(overfitted, few))
-    on_held.append(held_loss(overfitted, valid))
-    overfitted.train()
+few, last = short[: size.few], Last()
+run = trainer_for(
+    few,
+    {"few": few, "unseen": watched},
+    [last],
+    output_dir=str(root() / "build" / "runs" / "best"),
+    num_train_epochs=size.few_epochs,
+    gradient_accumulation_steps=1,
+    save_strategy="epoch",
+    save_total_limit=2,  # the best and the last
+    load_best_model_at_end=True,
+    metric_for_best_model="eval_unseen_loss",
+)
+rmtree(run.args.output_dir, ignore_errors=True)
+run.train()
+texts["best"] = answer(run.model.eval(), closed[: size.asked])
 
-
-set_seed(SEED)
-fit(overfitted, few, lr=full_lr, num_epochs=2 if setup.smoke else 15, after_epoch=watch)
+# %%
+both = {"few": logged(run, "eval_few_loss"), "unseen": logged(run, "eval_unseen_loss")}
+on_held = both["unseen"][1]
+best_epoch = on_held.index(min(on_held)) + 1
+say(
+    f"unseen: {on_held[0]:.2f} after the first epoch, {min(on_held):.2f} after epoch {best_epoch}, "
+    f"{on_held[-1]:.2f} at the end",
+    f"没练过的：第一轮之后 {on_held[0]:.2f}，第 {best_epoch} 轮之后最低 {min(on_held):.2f}，"
+    f"最后 {on_held[-1]:.2f}",
+)
+claim("sft_overfitting", on_held[-1] - min(on_held))
+best_form, last_form = (
+    score_notices(said, closed[: size.asked])["form"] for said in (texts["best"], last.texts)
+)
+claim("sft_best_epoch", share_difference(last_form, best_form))
 rounds = range(1, len(on_held) + 1)
-fig = plots.curves(
-    {"its 48 rows ｜ 这 48 行": (rounds, on_train), "unseen ｜ 没练过的": (rounds, on_held)},
+plots.curves(
+    {
+        "its own rows ｜ 练的这几行": (rounds, both["few"][1]),
+        "unseen ｜ 没练过的": (rounds, on_held),
+    },
     "Overfitting: other rows gain at first, then lose ｜ 过拟合：别的行先变好，后变差",
     "epochs ｜ 轮数",
     "loss (nats per token) ｜ 损失（奈特/词元）",
+    alt=f"Two losses over the epochs; the one on unseen articles is lowest after epoch {best_epoch}"
+    f" and ends at {on_held[-1]:.2f}; the one on the trained rows falls throughout ｜ 两条损失曲线；"
+    f"没练过的法条上，第 {best_epoch} 轮最低，最后为 {on_held[-1]:.2f}；练的数据上一直在降",
 )
-start, least, end = (f"{loss:.2f}" for loss in (on_held[0], min(on_held), on_held[-1]))
-say(
-    f"unseen: {start} after the first epoch, {least} at the lowest point, {end} at the end",
-    f"没练过的：第一轮之后 {start}，最低 {least}，最后 {end}",
-)
-claim("sft_overfitting", on_held[-1] - min(on_held))
-fig
 
 # %% [markdown] lang="en"
-# At first both losses fall: what the 48 rows teach helps on other rows too. The lowest point is near epoch 6 (its value is printed above). After it, the loss on its own rows still falls while the loss on others creeps up. What is learned now no longer lowers the loss on other rows: the rise shows **overfitting** of the loss.
+# At first both losses fall: what the few rows teach helps on other rows too. Then the curve of the unseen articles turns, while the loss on the model's own rows still falls. What is learned now no longer lowers the loss on other rows: this is **overfitting** of the loss.
 #
-# So the notes are right to advise watching the **validation loss**, the loss on rows kept out of training. With `load_best_model_at_end=True` and `save_strategy="epoch"`, the trainer goes back to the epoch where that loss was lowest. Whether stopping there gives better answers was not tested here. The loss does not read answers; do that yourself.
+# Is the model with the lowest loss the better one? Look at the second claim: the loss does not read answers, and the model of the *last* epoch may write the form as well or better. Where the interval holds zero, this test cannot tell. So choose a model by its answers where you can, by its loss where you cannot.
 
-# %% [markdown] lang="zh" of="ea2e7275"
-# 起初两条曲线都在降：从 48 行学到的东西，对别的行也有用。最低点在第 6 轮附近（数值打印在图的上方）。此后，自己那几行的损失还在降，别的行却慢慢升高：这时学进去的，已经不能再降低别的行的损失。这段回升说明，损失出现了**过拟合**。
+# %% [markdown] lang="zh" of="3237a11d"
+# 起初两条曲线都在降：从这几行学到的东西，对别的行也有用。后来，没练过的法条那条掉头往上，自己那几行的损失还在降：这时学进去的，已经不能再降低别的行的损失。这就是损失的**过拟合**。
 #
-# 所以讲义建议监控**验证集损失**（留出来不参与训练的行上的损失），是对的。设 `load_best_model_at_end=True` 和 `save_strategy="epoch"`，训练器会退回这个损失最低的那一轮。停在那里，答案会不会更好，这里没有检验。损失不会替你读答案，答案要自己读。
+# 损失最低的模型，是不是更好？看第二条论断：损失不会替你读答案，*最后*一轮的模型，格式可能写得一样好，甚至更好。区间若含零，这套测试就分不出来。所以，能看答案就按答案选模型，看不了才按损失选。
 
 # %% [markdown]
-# ## 7. What it forgot ｜ 它忘了什么
-
-# %% [markdown] lang="en"
-# What a model learns can overwrite what it knew before: **catastrophic forgetting**. We measure it with 150 questions of primary school (translation, sums, lists, copying, reading), before and after. What the course calls *general skills* is the share of answers that are still exact to the letter.
-#
-# The notes' remedy is to mix in some general data: **replay**. We mix 150 such rows with the 480 notices. They come from the same generator as the 150 test questions, though none is a test question. That is the best case for replay.
-
-# %% [markdown] lang="zh" of="912cd514"
-# 新学的东西可能盖掉原来会的，这就是**灾难性遗忘**。我们用 150 道小学题（翻译、加减、列表、抄写、阅读）在训练前后各测一次。本课程说的*通用能力*，指的就是仍然一字不差的答案所占的比例。
-#
-# 讲义的对策是混入一部分通用数据，即**重放**（replay）。我们在 480 份通知书里混入 150 行。它们和那 150 道测试题出自同一个生成程序（题目不重复），这对重放是最有利的情形。
-
-# %%
-general = world("general")
-measure = select(general, use="measure")[: 20 if setup.smoke else None]
-replay = select(general, use="replay")
-mixed, _ = load(small)
-set_seed(SEED)
-fit(mixed, train_rows + replay, lr=full_lr, num_epochs=1 if setup.smoke else 4)
-mixed_marks = marks(answer(mixed.eval(), opened), opened)
-both = full_marks["all"], mixed_marks["all"]
-say(
-    "all right: without replay {}, with it {}".format(*both),
-    "全对：不重放 {}；重放 {}".format(*(str(mark).replace(", n", "，n") for mark in both)),
-)
-
-# %%
-models = {
-    "base ｜ 基座": load(setup)[0],
-    "LoRA, 8 epochs ｜ LoRA，8 轮": adapted,
-    "all weights, 4 epochs ｜ 全参数，4 轮": full,
-    "+ replay, 4 epochs ｜ 加重放，4 轮": mixed,
-}
-kept = {
-    name: forgetting(m.eval(), tokenizer, measure, max_new_tokens=48) for name, m in models.items()
-}
-pooled = {
-    name: [right for task in tasks.values() for right in task] for name, tasks in kept.items()
-}
-plots.bars(
-    {name: share(right) for name, right in pooled.items()},
-    "General skills after learning notices ｜ 学会通知书之后的通用能力",
-)
-
-# %%
-say("two answers after training all weights", "全参数微调之后的两个回答")
-some = measure[:12:11]
-for row, said in zip(some, answer(full, some), strict=True):
-    question, right = (message["content"] for message in row["messages"][-2:])
-    print(f"{question}\n→ {said}\n(right ｜ 正确：{right})\n")
-
-# %%
-before_it, _, plain, with_replay = pooled.values()
-claim("sft_forgotten", share_difference(before_it, plain))
-claim("sft_replay", share_difference(plain, with_replay))
-tasks = {
-    "translate": "translate ｜ 翻译",
-    "sum": "sums ｜ 加减",
-    "list": "lists ｜ 列表",
-    "copy": "copy ｜ 抄写",
-    "read": "read ｜ 阅读",
-}
-tasks = {task: name for task, name in tasks.items() if task in kept["base ｜ 基座"]}
-plots.grid(
-    [[share(kept[name][task]) for task in tasks] for name in kept],
-    list(kept),
-    list(tasks.values()),
-    "Exact answers by task (%) ｜ 各类题目的正确率（%）",
-)
-
-# %% [markdown] lang="en"
-# At these settings, learning notices wiped out nearly all of primary school: in the run printed here, the base had 93 % right, full fine-tuning left 9 %, LoRA 0 %. This does not show that LoRA forgets more. It had rank 32, `alpha / r` = 3 and eight epochs, twice as many as full fine-tuning. In notebook 02 a LoRA with rank 8, `alpha / r` = 2 and two epochs kept half, and wrote fewer notices all right. To compare methods, compare them where they do the task equally well.
-#
-# What LoRA does give you is a way back: its base weights are frozen, so without the adapter the model is what it was.
-
-# %% [markdown] lang="zh" of="63034a3a"
-# 照这里的设置学写通知书，小学的功课几乎忘光了：在这里打印的运行中，基座答对 93 %，全参数微调之后剩 9 %，LoRA 之后是 0 %。这并不说明 LoRA 忘得更多：它用的是秩 32、`alpha / r` = 3、八轮，轮数是全参数微调的两倍。notebook 02 里缩放系数小的 LoRA（秩 8、`alpha / r` = 2、两轮）还剩一半，不过全对的通知书也更少。要比较两种方法，就在任务做得同样好的地方比。
-#
-# LoRA 真正的好处是留有退路：基座的权重是冻结的，卸下适配器，模型就和原来一样。
-
-# %% [markdown] lang="en"
-# Replay kept 43 % of all 150 (the base had 93 %), 34 points more than without it (with a third more steps). It may have a price: notices all right went from 81 to 74 %; 120 incidents don't show whether by chance. Other shares were not tried.
-#
-# **On a real model** (SmolLM2-135M, unrecorded trials on an H200, a large data-centre GPU; one or two seeds a setting), LoRA and all weights could not be told apart where they did the task equally well. Of the 58 questions that it had answered rightly before, it forgot:
-#
-# | | LoRA | all weights |
-# |---|---|---|
-# | forgotten, about 70 % of the notices right | 91 % | 86 to 90 % |
-# | forgotten with 50 general rows, answered by the base, beside 240 notices | 19 % | 12 % |
-# | notices all right with them | 66 % | 71 % |
-#
-# Over more runs, 12 to 33 % were forgotten (notebook 01).
-
-# %% [markdown] lang="zh" of="97d31fc1"
-# 150 道题里，重放保住了 43 %（基座是 93 %），比不重放多 34 个百分点（步数也多了三分之一）。它可能有代价：全对的通知书从 81 % 降到 74 %，但这是不是偶然，120 个事件还看不出来。别的新旧比例没有试过。
-#
-# **在真实模型上**（SmolLM2-135M，在大型数据中心 GPU H200 上试的，没有留下记录；每种设置一两个种子），任务做得同样好时，LoRA 和全参数分不出谁忘得多。原来答对的 58 道题，忘掉的比例是：
-#
-# | | LoRA | 全参数 |
-# |---|---|---|
-# | 忘掉的（通知书约 70 % 全对时） | 91 % | 86 % 到 90 % |
-# | 在 240 份通知书里加 50 行通用数据（由基座作答），忘掉的 | 19 % | 12 % |
-# | 加了以后，通知书全对 | 66 % | 71 % |
-#
-# 跑得更多时，忘掉的在 12 % 到 33 % 之间（见 notebook 01）。
-
-# %% [markdown] lang="en"
-# The notes have two more remedies. One is the **validation loss**, which sees forgetting only if general rows are among the validation rows. The other is a **small rate**. The recorded runs of notebook 02 show what a small rate costs: 320 notices, two epochs, all weights, six rates, five random seeds each. In the figure, the bars at each point reach from the worst seed to the best.
-#
-# **Predict first**: is there a rate among the six at which the model learns the notices and forgets nothing?
-
-# %% [markdown] lang="zh" of="2d0fa0fe"
-# 讲义还有两招：一是**监控验证集损失**，但验证集里要有通用题，才看得见遗忘；二是**小学习率**。notebook 02 里有事先跑好的训练记录，从中看得出小学习率的代价：320 份通知书，两轮，全参数，六个学习率，各五个随机种子。图中每一点的竖线，从最差的种子画到最好的种子。
-#
-# **先猜一猜**：这六个学习率里，有没有哪个通知书学得会，别的又不忘？
-
-# %%
-recorded = select(sweeps.read("rate"), method="full")
-kept_at, right_at = (sweeps.by(recorded, "lr", name) for name in ("general", "all"))
-series = {"general skills ｜ 通用能力": kept_at, "notices all right ｜ 通知书全对": right_at}
-claim("sft_small_rate", 100 * (kept_at[1e-3].value - kept_at[3e-3].value))
-plots.curves(
-    {name: (list(points), list(points.values())) for name, points in series.items()},
-    "All weights, two epochs, six rates ｜ 全参数，两轮，六个学习率",
-    "learning rate ｜ 学习率",
-    "right, % ｜ 正确，%",
-    "share",
-    logx=True,
-)
-
-# %% [markdown] lang="en"
-# None of these six does both. At 1e-5 and 5e-5 nothing is forgotten, but after two epochs no notice is all right. The grid then leaps to 1e-3: there three quarters of primary school are left and half of the notices are right. The best for notices, 3e-3, has three quarters of them right and 15 % of primary school. With a third of that rate (1e-3), about a third fewer notices are all right, but most of primary school is kept.
-#
-# We have no runs between 5e-5 and 1e-3, nor with more epochs, so something better may lie there. Large models are often taught a style at rates near 1e-5. A small rate is a compromise that you have to measure.
-
-# %% [markdown] lang="zh" of="b02c7bed"
-# 没有一个能两全。1e-5 和 5e-5 什么都不忘，但两轮下来，一份全对的通知书也没有。再往上，试过的就是 1e-3：小学功课还剩四分之三，通知书对一半。对通知书最好的是 3e-3：四分之三全对，小学功课却只剩 15 %。把它降到三分之一（1e-3），全对的通知书少了约三分之一，小学功课却大半还在。
-#
-# 5e-5 和 1e-3 之间没有跑过，更多的轮数也没有，那里也许有更好的选择。大模型学文风，常用的学习率就在 1e-5 上下。小学习率有得有失，合不合算要靠测量。
-
-# %% [markdown]
-# ## 8. Stop it, resume it ｜ 中断与恢复
+# ## 7. Stop it, resume it ｜ 中断与恢复
 
 # %% [markdown] lang="en"
 # Colab disconnects, and laptops go to sleep. A checkpoint holds the weights, the optimizer, the state of the rate's schedule, the random state and the place in the data. If all five come back, a resumed run should give **the same losses** as an unbroken one. (On Colab, put `output_dir` on Google Drive: a new machine's disk is empty.) We test it: twelve steps unbroken; then twelve again, stopped after step 6 and resumed. (The course's own tests kill a run outright.)
@@ -1014,29 +1307,22 @@ class Stop(TrainerCallback):
         control.should_training_stop = state.global_step == 6
 
 
-# %%
 def twelve(name, callbacks=(), resume=False):
     """Train twelve steps in a folder of their own; return the trainer's losses by step."""
-    set_seed(SEED)
-    args = replace(
-        config,
+    run = trainer_for(
+        short,
+        callbacks=callbacks,
         output_dir=str(root() / "build" / "runs" / name),
+        gradient_accumulation_steps=1,
         max_steps=12,
         logging_steps=1,
         eval_strategy="no",
         save_strategy="steps",
         save_steps=6,
     )
-    run = SFTTrainer(
-        model=get_peft_model(load(setup)[0], lora),
-        args=args,
-        callbacks=list(callbacks),
-        train_dataset=to_dataset(short),
-        processing_class=tokenizer,
-    )
-    run.remove_callback(PrinterCallback)
-    run.train(resume_from_checkpoint=last_whole_checkpoint(args.output_dir) if resume else None)
-    return {row["step"]: row["loss"] for row in run.state.log_history if "loss" in row}
+    found = last_whole_checkpoint(run.args.output_dir) if resume else None
+    run.train(resume_from_checkpoint=found)
+    return dict(zip(*logged(run, "loss"), strict=True))
 
 
 # %%
@@ -1059,175 +1345,236 @@ claim("sft_resume", largest)
 # 在这个 CPU 上，损失每一位数字都相同。在 GPU 上，有些求和的先后次序不固定，就算不中断，两次运行也可能略有差别。恢复之后损失明显跳了一下，就说明有东西没恢复。
 
 # %% [markdown]
-# ## 9. What goes wrong: a museum of broken runs ｜ 哪里会出错：训练事故博物馆
+# ## 8. What goes wrong: a museum of broken runs ｜ 哪里会出错：训练事故博物馆
 
 # %% [markdown] lang="en"
-# Six mistakes that people really make. We make each of them here on purpose, small and quick, and put it beside a healthy run (1 and 4 train on 48 of its 200 rows). The words in italics name the **symptom** to look for. Most of these mistakes raise no error at all.
+# Six mistakes that people really make. We make each of them here on purpose, small and quick, and put it beside a healthy run. The words in italics name the **symptom** to look for. Most of these mistakes raise no error at all.
 
-# %% [markdown] lang="zh" of="e843f71c"
-# 六个真实常见的错误。这里故意各犯一次，规模很小，并和正常的训练放在一起对比（1 和 4 只用 200 行里的 48 行）。斜体字写的是要留意的**症状**。它们大多不会报任何错。
+# %% [markdown] lang="zh" of="4b2be7b6"
+# 六个真实常见的错误。这里故意各犯一次，规模很小，并和正常的训练放在一起对比。斜体字写的是要留意的**症状**。它们大多不会报任何错。
 
 # %% [markdown] lang="en"
 # 1. **Mask all zero**: no `{% generation %}` marks the assistant's words, or `max_length` cut the answer off. *In a loop of your own, the loss is `nan` from the first step.*
-# 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; a model that never learned to stop goes on writing.* Xiaoxi learned it at school, so here only the loss at the end token shows the mistake.
+# 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; the answers are right and do not stop.*
 # 3. **Wrong template**: trained on one chat format, asked in another. *The loss looks normal, and the answers fall apart.*
 
-# %% [markdown] lang="zh" of="3b978f43"
+# %% [markdown] lang="zh" of="d918d104"
 # 1. **掩码全零**：没有用 `{% generation %}` 标出助手说的话，或 `max_length` 把答案截掉了。*自己写的循环里，从第一步起损失就是 `nan`*。
-# 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；从没学过停笔的模型会一直写下去*。小溪在小学里学过停笔，所以这里只有结束符处的损失看得出来。
+# 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；答案是对的，却停不下来*。
 # 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失看起来正常，回答却不成样子*。
 
 # %% [markdown] lang="en"
 # 4. **Rate × 100**. *The loss jumps up within a few steps and stays up.*
-# 5. **Trained on the prompt**: no mask was set. *Prompt tokens enter the average, so the loss can't be compared with that of a masked run.*
-# 6. **Two BOS** (start tokens): the template writes one and the tokenizer adds another. *Hardly any symptom here; look at the ids.* Xiaoxi has no BOS, so we double its first token, and only when asking. This says nothing of models that have one, such as Llama and Gemma.
+# 5. **Trained on the prompt**: no mask was set. *Prompt tokens enter the average, so the loss can't be compared with that of a masked run.* Measure it on the answers alone, and the two can be compared.
+# 6. **Two BOS** (start tokens): the template writes one and the tokenizer adds another. *Look at the ids: the first two are the same.*
 
-# %% [markdown] lang="zh" of="bf5cbe54"
+# %% [markdown] lang="zh" of="ee3c94cc"
 # 4. **学习率 × 100**。*几步之内损失就跳上去，再也下不来*。
-# 5. **连提示一起训练**：忘了加掩码，模型把报告也学着写。*提示的词元进了平均数，损失不能再与加了掩码的相比*。
-# 6. **两个 BOS**（起始符）：模板写了一个，分词器又加一个。*这里几乎没有症状，要看编号*。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做。对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
+# 5. **连提示一起训练**：忘了加掩码，模型把报告也学着写。*提示的词元进了平均数，损失不能再与加了掩码的相比*。只在答案上测，两者就能比了。
+# 6. **两个 BOS**（起始符）：模板写了一个，分词器又加一个。*看编号：头两个相同*。
 
 # %% [markdown] lang="en"
 # TRL 1.16 guards against some of these. For exhibit 1 it swaps in a template with markers, if it knows the model's family, and raises an error if not; but it silently drops a row whose answer was cut off. It never masks by the id of the padding (2). There, the same harm comes from a template whose end token stands outside `{% generation %}`, and TRL warns.
 #
-# 3 and 6 only ask the healthy model in another way. **Predict first**: which of the six write the form as well as the healthy run?
+# Xiaoxi learned at school to stop at `<|im_end|>`. So for exhibit 2 we let answers end on a token that it has never seen as an end: its padding token. A control run masks the padding by its place instead of its id.
+#
+# **Predict first**: which of the six write the form as well as the healthy run?
 
-# %% [markdown] lang="zh" of="89efc865"
+# %% [markdown] lang="zh" of="aa46270c"
 # 其中有几种，TRL 1.16 会防着。像 1 号这样的，如果认识这个模型家族，它会换上带标记的模板，不认识就报错；但答案被截光的行，它会悄悄丢掉。它从不按填充符的编号来屏蔽（2 号）；在 TRL 里，结束符落在 `{% generation %}` 外面的模板会造成同样的毛病，TRL 会警告。
 #
-# 第 3、6 件只是换一种方式去问健康的模型。**先猜一猜**：六个里面，哪几个的格式写得和正常的一样好？
+# 小溪在小学里学过在 `<|im_end|>` 处停笔。所以 2 号展品里，我们让答案以它从没当结束符见过的词元结尾：填充符。对照的那次训练，则按位置而不是按编号来屏蔽填充。
+#
+# **先猜一猜**：六个里面，哪几个的格式写得和正常的一样好？
+
+
+# %%
+pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+
+
+def no_labels(rows, n, rng):
+    """Make batches in which no label counts (exhibit 1)."""
+    for ids, target in batches(rows, n, rng):
+        yield ids, torch.full_like(target, -100)
+
+
+def new_end(rows, n, rng):
+    """Make batches whose answers end on the padding token (the control of exhibit 2)."""
+    rows = [
+        ([pad if i == end and m else i for i, m in zip(*row, strict=True)], row[1]) for row in rows
+    ]
+    yield from batches(rows, n, rng)
+
+
+def no_end(rows, n, rng):
+    """Make the same batches, with every padding token masked by its id (exhibit 2)."""
+    for ids, target in new_end(rows, n, rng):
+        yield ids, target.masked_fill(target == pad, -100)
+
+
+def whole_row(rows, n, rng):
+    """Make batches in which every token but the padding counts (exhibit 5)."""
+    for ids, _ in batches(rows, n, rng):
+        yield ids, ids.masked_fill(ids == pad, -100)
 
 
 # %%
 exhibits = {}
-museum_rows, visitors = train_rows[: 16 if setup.smoke else 200], opened[:40]
+museum_rows, visitors = train_rows[: size.museum_rows], opened[: size.visitors]
 
 
-def show(name, texts, losses):
-    """Hang an exhibit: its losses, its answers and their marks."""
-    exhibits[name] = {"losses": losses, "marks": marks(texts, visitors), "texts": texts}
-    first, last = losses[0], losses[-1]
-    print(f"{name}: loss {first:.2f} → {last:.2f}, form {exhibits[name]['marks']['form']}")
-
-
-def trained(make=batches, lr=full_lr, rows=museum_rows):
+def trained(make=batches, lr=size.full_lr, rows=museum_rows):
     """Train all weights for two epochs in a given way; return the model and its losses."""
     set_seed(SEED)
-    model = load(small)[0]
+    model = load(whole)[0]
     return model, fit(model, rows, lr=lr, num_epochs=2, make=make)
 
 
+def hang(name, model, losses, prompts=None, rows=visitors, tokenizer=tokenizer, new=96):
+    """Hang an exhibit: its answers, and what can be measured of it."""
+    prompts = prompts or [row["messages"][:-1] for row in rows]
+    said = generate(model, tokenizer, prompts, max_new_tokens=new, batch_size=size.answer_batch)
+    exhibits[name] = {
+        "texts": said,
+        "form": score_notices(said, rows)["form"],
+        "goes on": [len(text.splitlines()) > 8 for text in said],  # a notice has eight lines
+        "loss": f"{losses[0]:.2f} → {sum(losses[-5:]) / 5:.2f}",
+        "on answers": f"{held_loss(model, rows):.2f}" if rows is visitors else "",
+        "at the end": "",
+    }
+
+
+# %%
 healthy, losses = trained()
-show("healthy ｜ 正常", answer(healthy.eval(), visitors), losses)
-
-
-# %%
-def no_labels(rows, size, rng):
-    """Make batches in which no label counts (exhibit 1)."""
-    for ids, target in batches(rows, size, rng):
-        yield ids, torch.full_like(target, -100)
-
-
-def no_end(rows, size, rng):
-    """Make batches whose end tokens are masked, as padding is (exhibit 2)."""
-    for ids, target in batches(rows, size, rng):
-        yield ids, target.masked_fill(target == tokenizer.eos_token_id, -100)
-
-
-def whole_row(rows, size, rng):
-    """Make batches in which every token but the padding counts (exhibit 5)."""
-    for ids, _ in batches(rows, size, rng):
-        yield ids, ids.masked_fill(ids == tokenizer.pad_token_id, -100)
-
-
-def end_loss(model):
-    """Return the mean loss at the token that ends an answer, in nats."""
-    rows = [encode(tokenizer, row["messages"]) for row in visitors]
-    ids, target = next(batches(rows, len(rows), torch.Generator()))
-    ends = target[:, 1:] == tokenizer.eos_token_id
-    with torch.no_grad():
-        logits = model.lm_head(model.model(ids).last_hidden_state[:, :-1][ends])  # (ends, vocab)
-    return torch.nn.functional.cross_entropy(logits.float(), target[:, 1:][ends]).item()
-
-
-# %%
-at_end = {"healthy": end_loss(healthy)}
+hang("healthy", healthy, losses)
+few_rows = museum_rows[: size.museum_few]  # 1 and 4 show at once
+hang("1", *trained(no_labels, rows=few_rows))
 asked = [row["messages"][0]["content"] for row in visitors]
+hang("3", healthy, losses, [f"### Instruction:\n{text}\n\n### Response:\n" for text in asked])
+hang("4", *trained(lr=100 * size.full_lr, rows=few_rows))
+hang("5", *trained(whole_row))
 chats = [chat_prompt(tokenizer, row["messages"][:-1]) for row in visitors]
-otherwise = {  # exhibits 3 and 6: the healthy model, asked in another way
-    "3": [f"### Instruction:\n{text}\n\n### Response:\n" for text in asked],
-    "6": ["<|im_start|>" + chat for chat in chats],
-}
-broken = {  # 1 and 4 show at once: 48 rows are enough
-    "1 mask all zero ｜ 掩码全零": {"make": no_labels, "rows": museum_rows[:48]},
-    "2 pad = end ｜ 填充符 = 结束符": {"make": no_end},
-    "3 wrong template ｜ 模板不一致": None,
-    "4 rate × 100 ｜ 学习率 × 100": {"lr": 100 * full_lr, "rows": museum_rows[:48]},
-    "5 trained on prompt ｜ 连提示一起训练": {"make": whole_row},
-    "6 two BOS ｜ 两个 BOS": None,
-}
-for name, slip in broken.items():
-    number = name.split()[0]
-    if slip:
-        harmed, its_losses = trained(**slip)
-        at_end[number] = end_loss(harmed)
-        show(name, answer(harmed.eval(), visitors), its_losses)
-    else:
-        prompts = otherwise[number]
-        show(name, generate(healthy, tokenizer, prompts, max_new_tokens=96), losses)
+first_id = tokenizer(chats[0], add_special_tokens=False)["input_ids"][0]
+hang("6", healthy, losses, [tokenizer.decode([first_id]) + chat for chat in chats])
+
 
 # %%
-for name in ("2 pad = end ｜ 填充符 = 结束符", "3 wrong template ｜ 模板不一致"):
-    print(f"--- {name}", *(exhibits[name]["texts"][n] for n in looked_at), sep="\n", end="\n\n")
-form, right = {}, {}
-for name, case in exhibits.items():
-    number = name.split()[0]
-    form[number] = case["marks"]["form"].value
-    right[number] = score_notices(case["texts"], visitors)["form"]
-claim("sft_museum_healthy", 100 * form["healthy"])
-claim("sft_museum_mask", 100 * form["1"])
-claim("sft_museum_pad_is_end", at_end["2"] - at_end["healthy"])
-claim("sft_museum_template", 100 * form["3"])
-claim("sft_museum_rate", 100 * form["4"])
-claim("sft_museum_prompt", share_difference(right["healthy"], right["5"]))
-claim("sft_museum_bos", share_difference(right["healthy"], right["6"]))
-plots.grid(
-    [[case["marks"][name] for name in names] for case in exhibits.values()],
-    list(exhibits),
-    list(names.values()),
-    "The museum: 40 incidents, three articles each (%) ｜ 博物馆：40 个事件，各给三条法条（%）",
+def end_loss(model, rows):
+    """Return the mean loss at the token that ends an answer, in nats."""
+    made = [encode(tokenizer, row["messages"]) for row in rows]
+    ids, target = next(new_end(made, len(made), torch.Generator()))
+    with torch.no_grad():
+        return label_loss(model, ids, target.where(target == pad, -100)).item()
+
+
+both_the_same = copy.deepcopy(tokenizer)
+both_the_same.eos_token = tokenizer.pad_token  # the mistake in one line
+plain_visitors = closed[: size.visitors]
+for name, make in (("2, control", new_end), ("2", no_end)):
+    model, losses = trained(make, rows=short[: size.museum_short])
+    model.generation_config.eos_token_id = pad
+    hang(name, model, losses, rows=plain_visitors, tokenizer=both_the_same, new=size.long)
+    exhibits[name]["at the end"] = f"{end_loss(model, plain_visitors):.2f}"
+    say(f"exhibit {name}, an answer:", f"{name.replace(', control', ' 号的对照')}，一份回答：")
+    print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
+
+# %%
+titles = {
+    "healthy": "healthy ｜ 正常",
+    "1": "1 mask all zero ｜ 掩码全零",
+    "2, control": "2 masked by place: control ｜ 按位置屏蔽（对照）",
+    "2": "2 pad = end ｜ 填充符 = 结束符",
+    "3": "3 wrong template ｜ 模板不一致",
+    "4": "4 rate × 100 ｜ 学习率 × 100",
+    "5": "5 trained on the prompt ｜ 连提示一起训练",
+    "6": "6 two BOS ｜ 两个 BOS",
+}
+measured = ("loss", "on answers", "at the end")
+rows = []
+for name, title in titles.items():
+    case = exhibits[name]
+    numbers = [case[what] for what in measured]
+    rows.append([title, *numbers, share(case["form"]), share(case["goes on"])])
+header = ["", "loss ｜ 损失", "on answers ｜ 在答案上", "at the end ｜ 在结束符上"]
+tables.table([*header, "form ｜ 格式", "goes on ｜ 停不下来"], rows)
+
+# %%
+ids = tokenizer(tokenizer.decode([first_id]) + chats[0], add_special_tokens=False)["input_ids"]
+say(f"exhibit 6 begins {ids[:4]}, a right prompt {ids[1:5]}", "6 号的开头；正确的开头")
+form = {name: case["form"] for name, case in exhibits.items()}
+claims.table(
+    {
+        "sft_museum_healthy": share(form["healthy"]),
+        "sft_museum_mask": share(form["1"]),
+        "sft_museum_pad_is_end": share_difference(
+            exhibits["2, control"]["goes on"], exhibits["2"]["goes on"]
+        ),
+        "sft_museum_template": share(form["3"]),
+        "sft_museum_rate": share(form["4"]),
+        "sft_museum_prompt": share_difference(form["healthy"], form["5"]),
+        "sft_museum_bos": share_difference(form["healthy"], form["6"]),
+    }
 )
 
 # %% [markdown] lang="en"
-# In the run printed here, exhibits 2 and 6 wrote the form as well as the healthy run (100 %). In 2 only the loss at the end token is higher, by 0.15 nats. Exhibit 5 has 92 %, and the interval of the difference, −20 to 3 points, contains zero: with 40 incidents, a cost is neither shown nor ruled out. Exhibits 1, 3 and 4 wrote no notice in form. Exhibit 1 learned nothing: its row shows the marks of the untrained base. Its `conduct` and `term` are high because, without field names, words count wherever they stand.
+# **Exhibit 2** has a loss like its control's, but its notices go on after the last line, because nothing taught it to stop. Only the loss *at the end token* gives it away. **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Whether it costs form, its interval says. **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
 #
-# The losses give away 1 (`nan`) and 4. Exhibit 3 is the healthy run, asked otherwise, so it has the same losses. So **read answers** before you trust a curve.
+# The losses give away 1 (`nan`) and 4. Exhibit 3 is the healthy run, asked otherwise. So **read answers** before you trust a curve.
 
-# %% [markdown] lang="zh" of="aef7d599"
-# 在这里打印的运行中，2 号和 6 号的格式与正常的一样好（100 %）；2 号只有结束符处的损失高了 0.15 奈特。5 号是 92 %，差值的区间是 −20 到 3 个百分点，包含零：有没有损害，这 40 个事件说不准。1、3、4 号没有一份格式正确。1 号什么也没学到，它那一行就是未经训练的基座的得分；`conduct` 和 `term` 高，是因为没有栏目名时，写在哪里都算。
+# %% [markdown] lang="zh" of="a7cbc0a1"
+# **2 号**的损失与对照差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。只有*结束符上*的损失看得出来。**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差，要看它的区间。**6 号**要看编号。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做：对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
 #
-# 光看损失，只看得出 1 号（`nan`）和 4 号。3 号就是那个正常的模型，只是换了问法，损失当然完全一样。所以**先读答案**，再信曲线。
+# 光看损失，只看得出 1 号（`nan`）和 4 号。3 号就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。
 
 # %% [markdown]
-# ## 10. Exercises ｜ 练习
+# ### Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# **Exercise 3** (medium, 5 minutes). Here are five patients. For each, name the exhibit, 1 to 6, that fits best: `diagnosis = {"A": ?, "B": ?, …}`. One exhibit is not used.
+# All of the above was measured on Xiaoxi, a very small model. SmolLM2-135M is a real pre-trained one. Of it we have trials of one or two seeds, not kept as records: **a hint, not a result**.
 #
-# - A: The loss is 3 at step 5 and 8 at step 10.
-# - B: The loss falls to 0.2. Asked in production, the model writes no notice at all.
-# - C: The loss can't be compared with a colleague's on the same data, because it counts four times as many tokens.
-# - D: The loss is `nan` from the first step.
-# - E: The model had never learned to stop. Its loss now looks normal except at the token that ends an answer; its answers are right and then go on with another user's turn.
+# | | Xiaoxi, here | SmolLM2-135M |
+# |---|---|---|
+# | the form is learned in a few epochs | yes | yes |
+# | the best rates lie far apart: LoRA high, all weights low | yes | yes |
+# | without replay most old skills go | yes | yes |
+# | replay keeps most of them | yes, its rows and the test from one generator | yes, its rows answered by the base |
+# | at equal right notices, LoRA forgets less | not shown | not shown |
+#
+# To find out for your model: set `PROFILE = "small"`, or `MODEL`, and run the notebook again.
 
-# %% [markdown] lang="zh" of="8fcf87be"
-# **练习 3**（中等，5 分钟）。五位病人，请说出各自最像 1 到 6 号展品中的哪一件：`diagnosis = {"A": ?, "B": ?, …}`。有一件用不上。
+# %% [markdown] lang="zh" of="d41169b6"
+# 以上都是在小溪这个很小的模型上测的。SmolLM2-135M 是真正预训练出来的模型。关于它，目前只有一两个种子的试验，没有留下记录：**只是线索，不是结论**。
 #
-# - A：第 5 步损失为 3，第 10 步为 8。
-# - B：损失降到 0.2；上线后向它提问，却写不出通知书。
+# | | 小溪（本课） | SmolLM2-135M |
+# |---|---|---|
+# | 几轮就学会格式 | 是 | 是 |
+# | 最佳学习率相差很远：LoRA 高，全参数低 | 是 | 是 |
+# | 没有重放，旧本领大多丢掉 | 是 | 是 |
+# | 重放能保住大部分 | 是，数据与测试题同源 | 是，数据由基座自己作答 |
+# | 写对的通知书一样多时，LoRA 忘得少 | 未能证明 | 未能证明 |
+#
+# 想知道你的模型怎样：设 `PROFILE = "small"`，或者设 `MODEL`，再把 notebook 运行一遍。
+
+# %% [markdown]
+# ## 9. Exercises ｜ 练习
+
+# %% [markdown] lang="en"
+# **Exercise 6** (medium, 5 minutes). Here are five patients. For each, name the exhibit, 1 to 6, that fits best: `diagnosis = {"A": ?, "B": ?, …}`. One exhibit is not used.
+#
+# - A: The loss falls to 0.2. Asked in production, the model writes no notice at all.
+# - B: The loss looks normal except at the token that ends an answer. The answers are right and then go on with another user's turn.
+# - C: The loss can't be compared with a colleague's on the same data, because it counts four times as many tokens.
+# - D: The loss is 3 at step 5 and 8 at step 10.
+# - E: The loss is `nan` from the first step.
+
+# %% [markdown] lang="zh" of="2b40bbb5"
+# **练习 6**（中等，5 分钟）。五位病人，请说出各自最像 1 到 6 号展品中的哪一件：`diagnosis = {"A": ?, "B": ?, …}`。有一件用不上。
+#
+# - A：损失降到 0.2；上线后向它提问，却写不出通知书。
+# - B：损失看起来正常，只有结束答案的那个词元例外；答案都对，答完却接着写起下一位用户的话。
 # - C：数据和同事的一样，损失却没法比：计入损失的词元是同事的四倍。
-# - D：从第一步起损失就是 `nan`。
-# - E：这个模型以前没学过停笔。现在损失看起来正常，只有结束答案的那个词元例外；答案都对，答完却接着写起下一位用户的话。
+# - D：第 5 步损失为 3，第 10 步为 8。
+# - E：从第一步起损失就是 `nan`。
 
 # %% tags=["exercise"]
 diagnosis = ...
@@ -1239,28 +1586,151 @@ nb04.diagnosis(diagnosis)
 # <details><summary>Solution ｜ 参考答案</summary>
 #
 # ```python
-# diagnosis = {"A": 4, "B": 3, "C": 5, "D": 1, "E": 2}
+# diagnosis = {"A": 3, "B": 2, "C": 5, "D": 4, "E": 1}
 # ```
 #
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 4** (medium, 5 minutes). You may give the clerk **one** thing: `"more epochs"`, `"a larger rank"`, `"the article in the prompt"` or `"a lower rate"`. Which of these raises `facts` on unseen articles? Set `remedy`.
+# **Exercise 7** (medium, 10 minutes). This run never learns anything. One step of it looks like this, and it has **three** faults:
+#
+# ```python
+# labels = ids * mask  # the mask is 1 over the answer, 0 over the prompt
+# logits = model(ids).logits
+# loss = cross_entropy(logits[:, 1:].flatten(0, 1), labels[:, :-1].flatten())
+# loss.backward()
+# optimizer.zero_grad()
+# optimizer.step()
+# return loss.item()
+# ```
+#
+# Write `one_step` as it should be. The check names the faults that are left.
 
-# %% [markdown] lang="zh" of="ab88d0a6"
-# **练习 4**（中等，5 分钟）。你只能给办事员加**一样**东西：`"more epochs"`、`"a larger rank"`、`"the article in the prompt"` 或 `"a lower rate"`。对没练过的法条，哪一样能提高 `facts`？请给 `remedy` 赋值。
+# %% [markdown] lang="zh" of="00284c02"
+# **练习 7**（中等，10 分钟）。有一次训练什么也学不到。它的一步是这样写的，里面有**三处**错误：
+#
+# ```python
+# labels = ids * mask  # the mask is 1 over the answer, 0 over the prompt
+# logits = model(ids).logits
+# loss = cross_entropy(logits[:, 1:].flatten(0, 1), labels[:, :-1].flatten())
+# loss.backward()
+# optimizer.zero_grad()
+# optimizer.step()
+# return loss.item()
+# ```
+#
+# 请写出正确的 `one_step`。检查时会指出还剩哪些错误。
+
 
 # %% tags=["exercise"]
-remedy = ...
+def one_step(model, optimizer, ids, mask):
+    """Train on one batch; ids and mask are (batch, tokens). Return the loss."""
+    ...
+
 
 # %% tags=["check"]
-nb04.remedy(remedy)
+nb04.one_step(one_step)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution ｜ 参考答案</summary>
 #
 # ```python
-# remedy = "the article in the prompt"
+# def one_step(model, optimizer, ids, mask):
+#     """Train on one batch; ids and mask are (batch, tokens). Return the loss."""
+#     from torch.nn.functional import cross_entropy
+#
+#     labels = ids.where(mask.bool(), -100)
+#     logits = model(ids).logits
+#     loss = cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+#     loss.backward()
+#     optimizer.step()
+#     optimizer.zero_grad()
+#     return loss.item()
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# **Exercise 8** (medium, 5 minutes). Three broken runs on the same rows, beside a healthy one. Read their curves and name each cause, `causes = {"A": "…", …}`, from this list: `"rate too high"`, `"rate too low"`, `"labels not shifted"`, `"prompt not masked"`. One is not used.
+
+# %% [markdown] lang="zh" of="2c76464d"
+# **练习 8**（中等，5 分钟）。三次训坏了的训练，旁边是一次正常的，数据相同。请读曲线，说出各自的原因，`causes = {"A": "…", …}`，从这几个里选：`"rate too high"`（学习率太高）、`"rate too low"`（学习率太低）、`"labels not shifted"`（标签没有错位）、`"prompt not masked"`（提示没有屏蔽）。有一个用不上。
+
+
+# %%
+def unshifted(rows, n, rng):
+    """Make batches whose labels stand one place early, so that the shift undoes itself."""
+    for ids, target in batches(rows, n, rng):
+        yield ids, target.roll(1, dims=1)
+
+
+slips = {
+    "A": {"make": unshifted},
+    "B": {"lr": size.full_lr / 100},
+    "C": {"lr": 100 * size.full_lr},
+    "healthy ｜ 正常": {},
+}
+curves = {name: trained(rows=few_rows, **slip)[1] for name, slip in slips.items()}
+plots.curves(
+    {name: (range(1, len(losses) + 1), losses) for name, losses in curves.items()},
+    "Three broken runs and a healthy one ｜ 三次训坏的和一次正常的",
+    "step ｜ 步",
+    "loss (nats per token) ｜ 损失（奈特/词元）",
+    alt="Four loss curves over the steps. "
+    + "; ".join(f"{name}: {run[0]:.1f} → {run[-1]:.1f}" for name, run in curves.items())
+    + " ｜ 四条损失曲线。"
+    + "；".join(f"{name}：{run[0]:.1f} → {run[-1]:.1f}" for name, run in curves.items()),
+)
+
+# %% tags=["exercise"]
+causes = ...
+
+# %% tags=["check"]
+nb04.causes(causes)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# causes = {"A": "labels not shifted", "B": "rate too low", "C": "rate too high"}
+# ```
+#
+# </details>
+#
+# A is the treacherous one: it looks like a very good run. It learned to repeat the token that it has just read. ｜ A 最会骗人：看上去训练得非常好，其实只学会了重复刚读到的词元。
+
+# %% [markdown] lang="en"
+# **Exercise 9** (easy, 5 minutes). A run of three days is about to start. For each worry, choose the **one** thing to log that shows it first: `log = {"A": "…", …}`, each one of `"training loss"`, `"loss on unseen articles"`, `"loss on general rows"`, `"a few answers"`.
+#
+# - A: The model may write on and on after a right notice.
+# - B: The model may forget how to add and translate.
+# - C: The rate may be far too high.
+# - D: The model may learn its rows by heart.
+
+# %% [markdown] lang="zh" of="3960f9fc"
+# **练习 9**（容易，5 分钟）。一次要跑三天的训练即将开始。下面每一种担心，记录**哪一样**最先看得出来？`log = {"A": "…", …}`，从这四个里选：`"training loss"`（训练损失）、`"loss on unseen articles"`（没练过的法条上的损失）、`"loss on general rows"`（通用数据上的损失）、`"a few answers"`（几份回答）。
+#
+# - A：通知书写对之后，可能没完没了地写下去。
+# - B：可能忘了怎么加减、怎么翻译。
+# - C：学习率可能高得离谱。
+# - D：可能把数据背了下来。
+
+# %% tags=["exercise"]
+log = ...
+
+# %% tags=["check"]
+nb04.log(log)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# log = {
+#     "A": "a few answers",
+#     "B": "loss on general rows",
+#     "C": "training loss",
+#     "D": "loss on unseen articles",
+# }
 # ```
 #
 # </details>
@@ -1269,20 +1739,20 @@ nb04.remedy(remedy)
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - On Xiaoxi, SFT taught the **form** and the practised terms. Correct facts of unseen articles needed the article in the prompt too.
-# - Loss mask, template and end token decide what is learned; most mistakes with them raise no error.
-# - With rank 32, its own rate and twice the epochs, LoRA could not be told from full fine-tuning; with rank 8 and `alpha` = 16 it trailed; `alpha` = 64 closed most of that gap (notebook 02).
-# - Overfitting shows on rows kept out of training. Read answers: a perfect form may carry wrong numbers.
-# - Learning notices cost most old skills. Replay preserves some skills; checkpoints let you resume.
+# - Loss and loop are a few lines: shift by one, skip `-100`, average over labels, `backward`, `step`, `zero_grad`.
+# - On Xiaoxi, SFT taught the **form**. Facts of unseen articles needed the article in the prompt.
+# - Learning notices alone cost most old skills. **Replay** kept most, in its best case. A lower rate forgets less, and learns less.
+# - Two accumulated batches make the step of one large batch, if the labels are counted.
+# - Mask, template and end token decide what is learned; most mistakes with them raise no error. A curve does not read answers: you must.
 #
 # **Next**: 05 QLoRA keeps the frozen weights in 4 bits, so a larger model fits into the same memory. Passed so far:
 
-# %% [markdown] lang="zh" of="ce56cd9d"
-# - 在小溪上，SFT 教会的是**格式**和练过的术语；没练过的法条，事实要写对，提示里还得有那条法条。
-# - 学到什么，取决于损失掩码、模板和结束符；这几处的错误大多不会报错。
-# - LoRA 用秩 32、自己的学习率、多一倍的轮数时，看不出与全参数微调谁更好；用秩 8、`alpha` = 16 时落后；调到 `alpha` = 64，差距就大半没了（notebook 02）。
-# - 过拟合要在留出的行上看。答案也要读：格式完美，数字也可能全错。
-# - 学写通知书，代价是大部分旧本领。重放能保住一部分；有检查点，就能从断处继续。
+# %% [markdown] lang="zh" of="870bd186"
+# - 损失和循环不过几行：错开一位，跳过 `-100`，在标签上取平均，然后 `backward`、`step`、`zero_grad`。
+# - 在小溪上，SFT 教会的是**格式**；没练过的法条，事实要写对，提示里得有那条法条。
+# - 只学通知书，代价是大部分旧本领。**重放**保住了大半（这里是对重放最有利的情形）。学习率低，忘得少，但学得也少。
+# - 只要按标签数来算，累积两批的一步，就等于一大批的一步。
+# - 学到什么，取决于掩码、模板和结束符；这几处的错误大多不会报错。曲线不会替你读答案，要自己读。
 #
 # **下一课**：05 QLoRA 用 4 比特存放冻结的权重，同样的内存装得下更大的模型。你目前通过的练习：
 

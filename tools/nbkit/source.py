@@ -11,7 +11,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from helpers.base import CourseError
+from helpers.base import CourseError, root
+from helpers.lessons import sizes
 
 KEPT = ("lang", "of", "tags")  # the cell metadata that a source may carry
 MARKER = re.compile(r"^# %%(?!%)")
@@ -84,14 +85,28 @@ def text_hash(text: str) -> str:
 def code_hash(nb: NotebookNode) -> str:
     """Hash all code of a notebook (sources and tags, in order) to 16 hex digits.
 
-    The tag `timing` and the course's address change nothing that a cell computes: they don't count.
+    The sizes that it takes from data/sizes.csv under tiny count as code of it. The tag `timing`
+    and the course's address change nothing that a cell computes, so they do not count.
     """
     code = [
         [ADDRESS.sub("REPO", c.source), [tag for tag in tags(c) if tag != "timing"]]
         for c in nb.cells
         if c.cell_type == "code"
     ]
+    if tiny := tiny_sizes(nb):
+        code.append([json.dumps(tiny, sort_keys=True), []])
     return hashlib.sha256(json.dumps(code, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def tiny_sizes(nb: NotebookNode, table: Path | None = None) -> dict[str, sizes.Value]:
+    """Return the sizes under tiny of the lesson that a notebook asks for; {} where it asks none.
+
+    `table` is another file than the course's own data/sizes.csv.
+    """
+    code = "\n".join(c.source for c in nb.cells if c.cell_type == "code")
+    asked = re.search(r'^size = sizes\.of\("(\w+)", ', code, re.MULTILINE)
+    rows = sizes.read(table or root() / sizes.TABLE).get(asked[1], []) if asked else []
+    return {row.name: row.values["tiny"] for row in rows}
 
 
 def code_text(path: Path) -> str:

@@ -5,10 +5,11 @@ import subprocess
 import pytest
 
 from helpers.base import CourseError
+from helpers.lessons import sizes
 from tools.ledger import seeds
 from tools.ledger.__main__ import main
 from tools.ledger.code import lesson_hash
-from tools.nbkit.source import read_source
+from tools.nbkit.source import code_hash, read_source
 
 LESSON = '''\
 # %%
@@ -103,6 +104,51 @@ def test_a_line_for_ipython_is_taken_as_it_is(hashed):
     assert hashed(with_line) not in (hashed(LESSON), hashed(with_line.replace("x\n", "y\n")))
 
 
+# --- sizes ---------------------------------------------------------------------------------------
+
+SIZED = LESSON + '\n# %%\nsize = sizes.of("90", setup)\nprint(near([1], size.k))\nsize.k = 1\n'
+ROW = "90,k,neighbours,邻居,1,3,2,4,5"
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """Return a function that writes the course's table of sizes, of these rows."""
+    monkeypatch.setattr("tools.nbkit.source.root", lambda: tmp_path)
+    path = tmp_path / sizes.TABLE
+    path.parent.mkdir()
+
+    def write(*rows: str) -> None:
+        path.write_text("\n".join([",".join(sizes.COLUMNS), *rows]) + "\n", encoding="utf-8")
+
+    write(ROW)
+    return write
+
+
+def test_a_size_stands_for_its_value_under_tiny(hashed, table, tmp_path):
+    def both() -> tuple[str, str]:
+        mine = hashed(SIZED)
+        return mine, code_hash(read_source(tmp_path / "90_toy.py"))
+
+    before = both()
+    table(ROW.replace("neighbours", "how many"), ROW.replace("90,", "91,"))
+    assert both() == before, "words and other lessons change nothing"
+    table(ROW.replace(",2,4,5", ",9,9,9"))
+    assert both() == before, "values are measured under tiny alone"
+    table(ROW.replace(",3,", ",4,"))
+    assert not {*both()} & {*before}
+    table(ROW)
+    written = SIZED.replace("near([1], size.k)", "near([1], 3)")
+    assert hashed(written) == before[0]
+
+
+def test_a_list_and_the_whole_are_values_too(hashed, table):
+    found = []
+    for value in ("", "3", "3 4", "3 5"):
+        table(ROW.replace(",3,", f",{value},"))
+        found.append(hashed(SIZED))
+    assert len(set(found)) == 4
+
+
 # --- a rename -------------------------------------------------------------------------------------
 
 
@@ -164,6 +210,24 @@ def test_a_change_is_not_passed_off_as_a_rename(toy, history, capsys):
     history(("print(found, found)", "print(found)"))
     assert carried(toy, "near=hit_at_k") == 1
     assert seeds.read(toy.root).code["90_toy"]["1"] == "x"
+
+
+def test_a_size_that_changed_is_not_passed_off_as_a_rename(toy, history, table, tmp_path, capsys):
+    # the toy course lies in a folder of its own; its sizes are those that its commit holds
+    here = toy.root / sizes.TABLE
+    table_text = (tmp_path / sizes.TABLE).read_text(encoding="utf-8")
+    history(("x, y = 2, 3", 'size = sizes.of("90", setup)\nx, y = 2, size.k'))
+    here.write_text(table_text, encoding="utf-8")
+    made = lesson_hash(read_source(toy.source))
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    for command in (["add", "."], [*identity, "commit", "-qm", "sizes"]):
+        subprocess.run(["git", *command], cwd=toy.root, check=True)
+    found = seeds.Seeds({"toy_sum": {"0": 5.0}}, {"90_toy": {"0": made}}, {})
+    seeds.keep(toy.root, found, ["toy_sum"])
+    assert carried(toy) == 0
+    table(ROW.replace(",3,", ",4,"))
+    assert carried(toy) == 1
+    assert "differs from HEAD" in capsys.readouterr().err
 
 
 def test_an_unknown_commit_is_named(toy, history, capsys):
