@@ -1045,9 +1045,9 @@ claims.table(
 # %% [markdown] lang="en"
 # The new index took a fraction of a second, and the unchanged model then wrote the new facts in about eight notices of ten. Both retrainings put more than that into the weights. Is memory ahead, then? Look at the third column, taken on the same notices: where its interval holds zero, as with the new rows alone in our run, memory is not shown to be ahead.
 #
-# Reading tells the two trainings apart. After the new rows alone the model has lost nearly half of it. With rows to read mixed in, it loses little, perhaps nothing, and still learns the new facts. So **most of this forgetting we had built in ourselves**, by rows that never showed an article.
+# Reading tells the two trainings apart. After the new rows alone the model has lost nearly half of it. With rows to read mixed in, it loses little, perhaps nothing, and learns the facts. So **most of this forgetting we had built in ourselves**, by rows that never showed an article.
 
-# %% [markdown] lang="zh" of="3f15be24"
+# %% [markdown] lang="zh" of="50b9adee"
 # 换索引用了不到一秒，微调过的模型一点没动，新的四项事实十份就有八份左右写对。两种重新训练，凭记忆写对的都更多。那么记忆领先吗？看第三列，它是用同样的通知书比出来的：区间里含着零，就不能说记忆领先；我们这次只用新样本，就是这样。
 #
 # 两次训练的差别在阅读。只用新样本，阅读的本领丢了将近一半；混入带法条的行，丢得很少，也许没丢，新的事实也照样学会。可见**这样的遗忘，大半是我们自己造成的**：样本里从来没有法条。
