@@ -14,6 +14,7 @@ from tests.toys import random_qwen2, toy_tokenizer
 from tools.nbkit.source import read_source
 
 LESSON = Path(__file__).resolve().parents[3] / "notebooks" / "src" / "02_lora_math.py"
+DEFINES = ("class LoRALinear(", "def wrap(", "class Bottleneck(")
 NEW = ("full", "lora", "rslora", "dora", "adapter", "prefix", "ia3", "prompt")
 
 
@@ -32,8 +33,8 @@ def lesson():
     """Run the cells of notebook 02 that define layers; return what they define."""
     names: dict = {"nn": nn, "torch": torch, "copy": __import__("copy")}
     for cell in read_source(LESSON).cells:
-        if cell.cell_type == "code" and cell.source.startswith(("class LoRA", "class Bottle")):
-            exec(cell.source.split("\nset_seed(")[0], names)
+        if cell.cell_type == "code" and any(mark in cell.source for mark in DEFINES):
+            exec(cell.source.split("\nbottled = ")[0], names)
     return names
 
 
