@@ -335,12 +335,12 @@ short = [n for n, (ids, _) in enumerate(masked["right ｜ 正确"]) if len(ids) 
 widgets.explore(show_mask, names=names, template=list(templates), row=short)
 
 # %% [markdown] lang="en"
-# With the end token outside, none of these rows teaches the model where to stop; a model that did not know it before will go on writing. With everything inside, two thirds of the tokens that count belong to articles, reports and the template (the answers are 34 %), and nobody asked the model to write those.
+# With the end token outside, none of these rows teaches the model where to stop; a model that did not know it before will go on writing. With everything inside, two thirds of the tokens that count belong to articles, reports and the template (the answers are a third), and nobody asked the model to write those.
 #
 # We have only counted tokens here. Notebook 04 trains with both mistakes and measures what comes of it. **Look at one coloured row before each training.**
 
-# %% [markdown] lang="zh" of="039a851c"
-# 结束符在外，这些行就没有一行教模型该在哪里停；本来就不会停的模型，会一直写下去。全部圈入，计入损失的词元有三分之二是法条、报告和模板（答案只占 34 %），而没人要模型写这些。
+# %% [markdown] lang="zh" of="f4b3f924"
+# 结束符在外，这些行就没有一行教模型该在哪里停；本来就不会停的模型，会一直写下去。全部圈入，计入损失的词元有三分之二是法条、报告和模板（答案只占三分之一），而没人要模型写这些。
 #
 # 这里只数了词元。两种错误各会带来什么后果，notebook 04 里真的训练一遍再测。**每次训练之前，先看一行着色的数据。**
 
@@ -648,10 +648,10 @@ table(
 )
 
 # %% [markdown] lang="en"
-# At 256, more than a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. TRL drops rows of which nothing is left to learn, without an error. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
+# At 256, about a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. TRL drops rows of which nothing is left to learn, without an error. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
 
-# %% [markdown] lang="zh" of="ef1029b0"
-# 截到 256，三分之一以上的行会丢掉回答的结尾，也就教不会模型在哪里停；截到 192，有的行连整个回答都没了。一行若没有剩下可学的，TRL 会把它去掉，也不报错。所以训练前先数词元，`max_length` 要设得比最长的行还大；不然就缩短提示（例如少放几条法条），千万别动回答。
+# %% [markdown] lang="zh" of="666d4400"
+# 截到 256，约三分之一的行会丢掉回答的结尾，也就教不会模型在哪里停；截到 192，有的行连整个回答都没了。一行若没有剩下可学的，TRL 会把它去掉，也不报错。所以训练前先数词元，`max_length` 要设得比最长的行还大；不然就缩短提示（例如少放几条法条），千万别动回答。
 
 # %% [markdown]
 # ## 5. From a law's text to training rows ｜ 从法规文本到训练数据
@@ -1463,9 +1463,9 @@ print(check_file(DATA or messy))
 # - A fact is wrong in the document itself, and no step finds it.
 # - The threshold for near copies was set by feel. If it is too low, good rows go, for instance two that show the same articles in their prompts; if it is too high, changed copies stay.
 #
-# The next figure shows the last of these: both marks at several thresholds. (Among the good rows of this file, five pairs exceed 0.6, at 0.60 to 0.74.) **Predict first**: between which thresholds do both marks stay above 95 %?
+# The next figure shows the last of these: both marks at several thresholds. (Among the good rows of this file, six pairs exceed 0.6, at 0.60 to 0.74.) **Predict first**: between which thresholds do both marks stay above 95 %?
 
-# %% [markdown] lang="zh" of="86cb0cd4"
+# %% [markdown] lang="zh" of="d9726d1f"
 # 下面几种毛病，都不会报错：
 #
 # - 先划分、**后**清洗，而且各洗各的：训练行的副本留在了测试集里。
@@ -1473,7 +1473,7 @@ print(check_file(DATA or messy))
 # - 文档本身写错了事实：哪一步都查不出来。
 # - 相似度阈值凭感觉定。太低，正常的行会被当成副本，例如提示里给的法条相同的两行；太高，改了几个字的副本会漏网。
 #
-# 下图画的就是最后一种：不同阈值下的两个分数。（这个文件里，正常行之间有五对超过 0.6，在 0.60 到 0.74 之间。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
+# 下图画的就是最后一种：不同阈值下的两个分数。（这个文件里，正常行之间有六对超过 0.6，在 0.60 到 0.74 之间。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
 
 # %%
 from math import nan
