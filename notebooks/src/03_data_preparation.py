@@ -793,9 +793,9 @@ table(
 )
 
 # %% [markdown] lang="en"
-# Three of the five are wrong. The program finds two: the invented quotation (*fifteen minutes*), and the fine before, which it only doubts (150 is half as much again as **100**). It also doubts the two points, which are right, for the text says *two*. And it passes the wrong office, whose name stands in the text, but for something else. So the program shortens the work of people and does not replace it: they read every ❓ and a sample of the ✅. Two extractions that were made independently (by two models, or from two languages, as with the law above) disagree in some places, and there people look first.
+# Three of the five are wrong. The program finds two: the invented quotation (*fifteen minutes*), and the fine before, which it only doubts (150 is half as much again as **100**). It also doubts the two points, which are right, for the text says *two*. And it passes the wrong office, whose name stands in the text, but for something else. So the program shortens the work of people and does not replace it: they read every ❓ and a sample of the ✅. Where two independent extractions disagree (by two models, or from two languages, as with the law above), people look first.
 
-# %% [markdown] lang="zh" of="e507d1cc"
+# %% [markdown] lang="zh" of="ab0e6ecc"
 # 五条里错了三条。程序查出两条：编造的引文（*十五分钟*），以及原来的罚款，不过对后者只是存疑（150 是 **100** 再多一半）。记两分明明是对的，它也存疑，因为原文写的是*两*。处理机关错了，它却放行：这个名字原文里有，只是说的是另一回事。所以程序能让人少干活，却代替不了人：❓ 要逐条看，✅ 要抽查。再做一份互不相干的抽取（换一个模型，或像前面的法规那样换一种语言），两份不一致的地方，就是人最该先看的地方。
 
 # %% [markdown] lang="en"
@@ -803,17 +803,17 @@ table(
 #
 # | question | where to look |
 # |---|---|
-# | Does the licence allow training, and your purpose? | the licence's text; no licence means no permission |
+# | Does the licence allow training, and your purpose? | the licence's text; no licence means no permission, unless your law has an exception |
 # | Did the people in it agree to *this* use? | the consent form; personal data also falls under data protection law |
 # | Which model wrote it, under which terms? | the model's licence, the service's terms of use |
 # | Do you test on it? | your own test sets, public benchmarks |
 
-# %% [markdown] lang="zh" of="79975632"
+# %% [markdown] lang="zh" of="23c99900"
 # **能不能用？** 人或模型写的数据不能重做，所以每一行都要留下来历（*provenance*）：来源、日期、作者或模型、许可、改过什么。一个来源能不能用，看下面四个问题；牵涉到钱的，请问律师：
 #
 # | 问题 | 到哪里查 |
 # |---|---|
-# | 许可是否允许训练，是否允许你的用途？ | 许可的原文；没写许可，就是没有许可 |
+# | 许可是否允许训练，是否允许你的用途？ | 许可的原文；没写许可，就是没有许可，除非当地法律另有例外 |
 # | 其中涉及的人，是否同意*这种*用途？ | 同意书；个人信息还受个人信息保护法管 |
 # | 是哪个模型写的，条款怎么说？ | 模型的许可、服务的使用条款 |
 # | 你拿它来测试吗？ | 你自己的测试集、公开的基准 |
