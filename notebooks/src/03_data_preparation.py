@@ -799,7 +799,7 @@ table(
 # 五条里错了三条。程序查出两条：编造的引文（*十五分钟*），以及原来的罚款，不过对后者只是存疑（150 是 **100** 再多一半）。记两分明明是对的，它也存疑，因为原文写的是*两*。处理机关错了，它却放行：这个名字原文里有，只是说的是另一回事。所以程序能让人少干活，却代替不了人：❓ 要逐条看，✅ 要抽查。再做一份互不相干的抽取（换一个模型，或像前面的法规那样换一种语言），两份不一致的地方，就是人最该先看的地方。
 
 # %% [markdown] lang="en"
-# **May you use it?** Rows that people or a model wrote cannot be made again. So each row keeps where it came from (*provenance*): source, date, author or model, licence, and what was changed. Four questions decide whether a source may be used; ask a lawyer where money hangs on the answer:
+# **May you use it?** Each row keeps where it came from (*provenance*): source, date, author or model, licence, and changes. Four questions decide; ask a lawyer where money hangs on the answer:
 #
 # | question | where to look |
 # |---|---|
@@ -808,8 +808,8 @@ table(
 # | Which model wrote it, under which terms? | the model's licence, the service's terms of use |
 # | Do you test on it? | your own test sets, public benchmarks |
 
-# %% [markdown] lang="zh" of="23c99900"
-# **能不能用？** 人或模型写的数据不能重做，所以每一行都要留下来历（*provenance*）：来源、日期、作者或模型、许可、改过什么。一个来源能不能用，看下面四个问题；牵涉到钱的，请问律师：
+# %% [markdown] lang="zh" of="e6083e74"
+# **能不能用？** 每一行都要留下来历（*provenance*）：来源、日期、作者或模型、许可、改过什么。一个来源能不能用，看下面四个问题；牵涉到钱的，请问律师：
 #
 # | 问题 | 到哪里查 |
 # |---|---|
@@ -1311,12 +1311,22 @@ table(
 )
 
 # %% [markdown] lang="en"
-# A line whose sign changes from draw to draw shows nothing. A line that keeps its sign shows an effect, on Xiaoxi, at this budget. The firm one is **repetition among clean rows** (the last line): few clean rows seen five times beat the cleaned thousand. Whether the rows had to be clean for that is the line before it, and it changes its sign. So *quality above quantity* is **not shown** here: the first line mixes the two, and the control gives most of its gain to repetition.
+# The first line is the notes' comparison. It can be walked in two steps, in either order:
+#
+# - *First clean, then repeat* (lines 2 and 5). Cleaning alone stays near zero. Repeating keeps its sign in all five draws.
+# - *First repeat, then clean* (lines 3 and 4). Here cleaning changes its sign from draw to draw.
+#
+# So the firm effect, on Xiaoxi and at this budget, is **repetition among clean rows**: few clean rows seen five times beat the cleaned thousand. That the rows must be clean for it, and so *quality above quantity*, is **not shown**.
 #
 # Clean your data in any case. Personal data must not be trained on, and test items that leaked make every later score false.
 
-# %% [markdown] lang="zh" of="eb0c8da3"
-# 换一次抽样就变号的行，什么也说明不了；始终不变号的，才是效应，而且只限于小溪、这样的训练量。站得住的是**干净数据里的重复**（最后一行）：少量干净的行看五遍，胜过清洗后的一千行。是不是非干净不可？看它上面那一行，变号了。所以*质量重于数量*在这里**未能证明**：第一行把两样混在一起，而对照表明，提升大半来自重复。
+# %% [markdown] lang="zh" of="c1d4a4b5"
+# 第一行就是讲义的比法。它可以拆成两步，先走哪一步都行：
+#
+# - *先清洗，后重复*（第 2、5 行）。单是清洗，始终在零附近；重复则五次抽样都不变号。
+# - *先重复，后清洗*（第 3、4 行）。这时清洗的作用，换一次抽样就可能变号。
+#
+# 所以，在小溪上、在这样的训练量下，站得住的是**干净数据里的重复**：少量干净的行看五遍，胜过清洗后的一千行。至于数据是不是非干净不可，也就是*质量重于数量*，在这里**未能证明**。
 #
 # 数据无论如何都要清洗：带个人信息的数据不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
 
