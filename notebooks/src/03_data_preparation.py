@@ -31,7 +31,7 @@
 # | | check a file of your own, line by line ｜ 逐行检查你自己的文件 |
 # | **Before ｜ 先学** | notebook 00 ｜ notebook 00 |
 # | **`tiny`** | 3 to 5 minutes, 1.2 GB, any laptop ｜ 3 到 5 分钟，1.2 GB 内存，任何笔记本电脑 |
-# | **`small`** | about 15 minutes on two cores, estimated ｜ 双核约 15 分钟（估计） |
+# | **`small`** | about 17 minutes on two cores, estimated ｜ 双核约 17 分钟（估计） |
 # | **`t4`, `gpu`** | not measured yet ｜ 尚未实测 |
 
 # %% tags=["bootstrap"]
