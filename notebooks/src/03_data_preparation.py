@@ -31,7 +31,7 @@
 # | | check a file of your own, line by line ｜ 逐行检查你自己的文件 |
 # | **Before ｜ 先学** | notebook 00 ｜ notebook 00 |
 # | **`tiny`** | 3 to 5 minutes, 1.2 GB, any laptop ｜ 3 到 5 分钟，1.2 GB 内存，任何笔记本电脑 |
-# | **`small`** | about 15 minutes on two cores, estimated ｜ 双核约 15 分钟（估计） |
+# | **`small`** | about 17 minutes on two cores, estimated ｜ 双核约 17 分钟（估计） |
 # | **`t4`, `gpu`** | not measured yet ｜ 尚未实测 |
 
 # %% tags=["bootstrap"]
@@ -335,12 +335,12 @@ short = [n for n, (ids, _) in enumerate(masked["right ｜ 正确"]) if len(ids) 
 widgets.explore(show_mask, names=names, template=list(templates), row=short)
 
 # %% [markdown] lang="en"
-# With the end token outside, none of these rows teaches the model where to stop; a model that did not know it before will go on writing. With everything inside, two thirds of the tokens that count belong to articles, reports and the template (the answers are 34 %), and nobody asked the model to write those.
+# With the end token outside, none of these rows teaches the model where to stop; a model that did not know it before will go on writing. With everything inside, two thirds of the tokens that count belong to articles, reports and the template (the answers are a third), and nobody asked the model to write those.
 #
 # We have only counted tokens here. Notebook 04 trains with both mistakes and measures what comes of it. **Look at one coloured row before each training.**
 
-# %% [markdown] lang="zh" of="039a851c"
-# 结束符在外，这些行就没有一行教模型该在哪里停；本来就不会停的模型，会一直写下去。全部圈入，计入损失的词元有三分之二是法条、报告和模板（答案只占 34 %），而没人要模型写这些。
+# %% [markdown] lang="zh" of="f4b3f924"
+# 结束符在外，这些行就没有一行教模型该在哪里停；本来就不会停的模型，会一直写下去。全部圈入，计入损失的词元有三分之二是法条、报告和模板（答案只占三分之一），而没人要模型写这些。
 #
 # 这里只数了词元。两种错误各会带来什么后果，notebook 04 里真的训练一遍再测。**每次训练之前，先看一行着色的数据。**
 
@@ -648,10 +648,10 @@ table(
 )
 
 # %% [markdown] lang="en"
-# At 256, more than a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. TRL drops rows of which nothing is left to learn, without an error. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
+# At 256, about a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. TRL drops rows of which nothing is left to learn, without an error. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
 
-# %% [markdown] lang="zh" of="ef1029b0"
-# 截到 256，三分之一以上的行会丢掉回答的结尾，也就教不会模型在哪里停；截到 192，有的行连整个回答都没了。一行若没有剩下可学的，TRL 会把它去掉，也不报错。所以训练前先数词元，`max_length` 要设得比最长的行还大；不然就缩短提示（例如少放几条法条），千万别动回答。
+# %% [markdown] lang="zh" of="666d4400"
+# 截到 256，约三分之一的行会丢掉回答的结尾，也就教不会模型在哪里停；截到 192，有的行连整个回答都没了。一行若没有剩下可学的，TRL 会把它去掉，也不报错。所以训练前先数词元，`max_length` 要设得比最长的行还大；不然就缩短提示（例如少放几条法条），千万别动回答。
 
 # %% [markdown]
 # ## 5. From a law's text to training rows ｜ 从法规文本到训练数据
@@ -793,27 +793,27 @@ table(
 )
 
 # %% [markdown] lang="en"
-# Three of the five are wrong. The program finds two: the invented quotation (*fifteen minutes*), and the fine before, which it only doubts (150 is half as much again as **100**). It also doubts the two points, which are right, for the text says *two*. And it passes the wrong office, whose name stands in the text, but for something else. So the program shortens the work of people and does not replace it: they read every ❓ and a sample of the ✅. Two extractions that were made independently (by two models, or from two languages, as with the law above) disagree in some places, and there people look first.
+# Three of the five are wrong. The program finds two: the invented quotation (*fifteen minutes*), and the fine before, which it only doubts (150 is half as much again as **100**). It also doubts the two points, which are right, for the text says *two*. And it passes the wrong office, whose name stands in the text, but for something else. So the program shortens the work of people and does not replace it: they read every ❓ and a sample of the ✅. Where two independent extractions disagree (by two models, or from two languages, as with the law above), people look first.
 
-# %% [markdown] lang="zh" of="e507d1cc"
+# %% [markdown] lang="zh" of="ab0e6ecc"
 # 五条里错了三条。程序查出两条：编造的引文（*十五分钟*），以及原来的罚款，不过对后者只是存疑（150 是 **100** 再多一半）。记两分明明是对的，它也存疑，因为原文写的是*两*。处理机关错了，它却放行：这个名字原文里有，只是说的是另一回事。所以程序能让人少干活，却代替不了人：❓ 要逐条看，✅ 要抽查。再做一份互不相干的抽取（换一个模型，或像前面的法规那样换一种语言），两份不一致的地方，就是人最该先看的地方。
 
 # %% [markdown] lang="en"
-# **May you use it?** Rows that people or a model wrote cannot be made again. So each row keeps where it came from (*provenance*): source, date, author or model, licence, and what was changed. Four questions decide whether a source may be used; ask a lawyer where money hangs on the answer:
+# **May you use it?** Each row keeps where it came from (*provenance*): source, date, author or model, licence, and changes. Four questions decide; ask a lawyer where money hangs on the answer:
 #
 # | question | where to look |
 # |---|---|
-# | Does the licence allow training, and your purpose? | the licence's text; no licence means no permission |
+# | Does the licence allow training, and your purpose? | the licence's text; no licence means no permission, unless your law has an exception |
 # | Did the people in it agree to *this* use? | the consent form; personal data also falls under data protection law |
 # | Which model wrote it, under which terms? | the model's licence, the service's terms of use |
 # | Do you test on it? | your own test sets, public benchmarks |
 
-# %% [markdown] lang="zh" of="79975632"
-# **能不能用？** 人或模型写的数据不能重做，所以每一行都要留下来历（*provenance*）：来源、日期、作者或模型、许可、改过什么。一个来源能不能用，看下面四个问题；牵涉到钱的，请问律师：
+# %% [markdown] lang="zh" of="e6083e74"
+# **能不能用？** 每一行都要留下来历（*provenance*）：来源、日期、作者或模型、许可、改过什么。一个来源能不能用，看下面四个问题；牵涉到钱的，请问律师：
 #
 # | 问题 | 到哪里查 |
 # |---|---|
-# | 许可是否允许训练，是否允许你的用途？ | 许可的原文；没写许可，就是没有许可 |
+# | 许可是否允许训练，是否允许你的用途？ | 许可的原文；没写许可，就是没有许可，除非当地法律另有例外 |
 # | 其中涉及的人，是否同意*这种*用途？ | 同意书；个人信息还受个人信息保护法管 |
 # | 是哪个模型写的，条款怎么说？ | 模型的许可、服务的使用条款 |
 # | 你拿它来测试吗？ | 你自己的测试集、公开的基准 |
@@ -1311,12 +1311,22 @@ table(
 )
 
 # %% [markdown] lang="en"
-# A line whose sign changes from draw to draw shows nothing. A line that keeps its sign shows an effect, on Xiaoxi, at this budget. The firm one is **repetition among clean rows** (the last line): few clean rows seen five times beat the cleaned thousand. Whether the rows had to be clean for that is the line before it, and it changes its sign. So *quality above quantity* is **not shown** here: the first line mixes the two, and the control gives most of its gain to repetition.
+# The first line is the notes' comparison. It can be walked in two steps, in either order:
+#
+# - *First clean, then repeat* (lines 2 and 5). Cleaning alone stays near zero. Repeating keeps its sign in all five draws.
+# - *First repeat, then clean* (lines 3 and 4). Here cleaning changes its sign from draw to draw.
+#
+# So the firm effect, on Xiaoxi and at this budget, is **repetition among clean rows**: few clean rows seen five times beat the cleaned thousand. That the rows must be clean for it, and so *quality above quantity*, is **not shown**.
 #
 # Clean your data in any case. Personal data must not be trained on, and test items that leaked make every later score false.
 
-# %% [markdown] lang="zh" of="eb0c8da3"
-# 换一次抽样就变号的行，什么也说明不了；始终不变号的，才是效应，而且只限于小溪、这样的训练量。站得住的是**干净数据里的重复**（最后一行）：少量干净的行看五遍，胜过清洗后的一千行。是不是非干净不可？看它上面那一行，变号了。所以*质量重于数量*在这里**未能证明**：第一行把两样混在一起，而对照表明，提升大半来自重复。
+# %% [markdown] lang="zh" of="c1d4a4b5"
+# 第一行就是讲义的比法。它可以拆成两步，先走哪一步都行：
+#
+# - *先清洗，后重复*（第 2、5 行）。单是清洗，始终在零附近；重复则五次抽样都不变号。
+# - *先重复，后清洗*（第 3、4 行）。这时清洗的作用，换一次抽样就可能变号。
+#
+# 所以，在小溪上、在这样的训练量下，站得住的是**干净数据里的重复**：少量干净的行看五遍，胜过清洗后的一千行。至于数据是不是非干净不可，也就是*质量重于数量*，在这里**未能证明**。
 #
 # 数据无论如何都要清洗：带个人信息的数据不该拿来训练；测试题一旦泄漏，之后的每个分数都是假的。
 
@@ -1463,9 +1473,9 @@ print(check_file(DATA or messy))
 # - A fact is wrong in the document itself, and no step finds it.
 # - The threshold for near copies was set by feel. If it is too low, good rows go, for instance two that show the same articles in their prompts; if it is too high, changed copies stay.
 #
-# The next figure shows the last of these: both marks at several thresholds. (Among the good rows of this file, five pairs exceed 0.6, at 0.60 to 0.74.) **Predict first**: between which thresholds do both marks stay above 95 %?
+# The next figure shows the last of these: both marks at several thresholds. (Among the good rows of this file, six pairs exceed 0.6, at 0.60 to 0.74.) **Predict first**: between which thresholds do both marks stay above 95 %?
 
-# %% [markdown] lang="zh" of="86cb0cd4"
+# %% [markdown] lang="zh" of="d9726d1f"
 # 下面几种毛病，都不会报错：
 #
 # - 先划分、**后**清洗，而且各洗各的：训练行的副本留在了测试集里。
@@ -1473,7 +1483,7 @@ print(check_file(DATA or messy))
 # - 文档本身写错了事实：哪一步都查不出来。
 # - 相似度阈值凭感觉定。太低，正常的行会被当成副本，例如提示里给的法条相同的两行；太高，改了几个字的副本会漏网。
 #
-# 下图画的就是最后一种：不同阈值下的两个分数。（这个文件里，正常行之间有五对超过 0.6，在 0.60 到 0.74 之间。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
+# 下图画的就是最后一种：不同阈值下的两个分数。（这个文件里，正常行之间有六对超过 0.6，在 0.60 到 0.74 之间。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
 
 # %%
 from math import nan
