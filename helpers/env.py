@@ -184,10 +184,14 @@ def threads() -> int:
     """
     import torch
 
+    torch.set_num_threads(thread_count())
+    return thread_count()
+
+
+def thread_count() -> int:
+    """Return how many threads torch is to use: OMP_NUM_THREADS, else one for each open core."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    count = int(asked) if asked.isdigit() and int(asked) else cores()
-    torch.set_num_threads(count)
-    return count
+    return int(asked) if asked.isdigit() and int(asked) else cores()
 
 
 def set_seed(seed: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import time
 import unicodedata
@@ -64,7 +63,7 @@ def show(steps: int) -> None:
     say("▶ loading Xiaoxi, the small model of this course …", "正在加载课程自带的小模型“小溪”……")
     quiet()
     from helpers.env import XIAOXI, resolve, set_seed, threads
-    from helpers.lingxi.files import select, world
+    from helpers.lessons.minute import examples, held_out
     from helpers.model.generate import generate
     from helpers.model.load import load, parameter_counts
     from helpers.model.train import fit
@@ -73,7 +72,7 @@ def show(steps: int) -> None:
     set_seed(0)
     model, tokenizer = load(resolve("tiny", XIAOXI))
     train_rows = examples(steps * ROWS_A_STEP)
-    tests = held_out(select(world("eval"), task="notice", split="unseen"))
+    tests = held_out(INCIDENTS // 2)
 
     def answer() -> dict[str, list[str]]:
         """Answer every test, greedily."""
@@ -108,37 +107,6 @@ def show(steps: int) -> None:
         print_lines("", CONCLUSION)
     seconds = round(time.monotonic() - began)
     say(f"▶ {seconds} s. Next: make lab", f"用时 {seconds} 秒。接下来：make lab")
-
-
-def examples(count: int, seed: int = 0) -> list[Row]:
-    """Return new notices under the articles that may be practised, half English, half Chinese.
-
-    One in five has no article in its prompt, the others three, of which one applies.
-    """
-    from helpers.lingxi.files import select, world
-    from helpers.lingxi.rows import make_notice
-    from helpers.lingxi.sampler import context
-
-    rng, practised = random.Random(seed), select(world("code"), split="seen")
-    rows = []
-    for number in range(count):
-        article = rng.choice(practised)
-        docs = [] if rng.random() < 0.2 else context(rng, article, practised, 3)
-        plate = f"LX{rng.randrange(10_000):04d}"
-        rows.append(make_notice(rng, ("en", "zh")[number % 2], article, docs, plate))
-    return rows
-
-
-def held_out(unseen: list[Row]) -> dict[str, list[Row]]:
-    """Return incidents twice: with three articles in the prompt (opened), and with none (closed).
-
-    Half are English and half Chinese.
-    """
-    stems = {row["id"][:9]: row for row in unseen if len(row["context"]) == 3}
-    bare = [row for row in unseen if not row["context"] and row["id"][:9] in stems]
-    half = INCIDENTS // 2
-    closed = [row for lang in ("en", "zh") for row in [r for r in bare if r["lang"] == lang][:half]]
-    return {"opened": [stems[row["id"][:9]] for row in closed], "closed": closed}
 
 
 def first(rows: list[Row], texts: list[str], lang: str) -> tuple[Row, str]:

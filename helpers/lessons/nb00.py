@@ -1,5 +1,7 @@
 """The checks of notebook 00; each wrong answer that people give has a hint of its own."""
 
+from types import SimpleNamespace
+
 from helpers.exercise import exercise, near
 
 
@@ -38,7 +40,264 @@ def pick_profile(answer):
     )
 
 
-@exercise("00.2", "What the last sign calls for", "最后一个符号引出什么")
+@exercise("00.2", "How much a token holds", "一个词元装多少字")
+def characters_per_token(answer, tokenizer):
+    text = "The fine is 200 yuan, antidisestablishmentarianism."
+    chinese = "在灵溪停车，罚款二百元。"
+    count = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    got = answer(tokenizer, text)
+    yield (
+        not near(got, count / len(text)),
+        "that is tokens per character: turn the fraction round",
+        "这是每个字符几个词元：把分数倒过来",
+    )
+    yield (
+        not near(got, len(text) / len(tokenizer(text))),
+        'tokenizer(text) is like a dict, and you counted its keys: take its "input_ids"',
+        'tokenizer(text) 像一个字典，你数的是它有几个键：请取其中的 "input_ids"',
+    )
+    yield (
+        not near(got, len(text.split()) / count),
+        "you counted words: len(text) counts characters",
+        "你数的是单词：len(text) 才是字符数",
+    )
+    yield (
+        not near(got, len(text) / len(text.split())),
+        "that is characters per word: a token is what the tokenizer cuts, not a word",
+        "这是每个单词几个字符：词元要由分词器来切，不是单词",
+    )
+    yield (
+        got != count,
+        "that is the number of tokens: how many characters has one?",
+        "这是词元的个数：平均一个词元有几个字符？",
+    )
+    yield (
+        not near(got, len(text) // count),
+        "do not round: / and not //",
+        "不要取整：用 /，不要用 //",
+    )
+    yield (
+        near(got, len(text) / count),
+        f"{len(text)} characters in {count} tokens are {len(text) / count:.2f} a token",
+        f"{len(text)} 个字符、{count} 个词元，平均每个 {len(text) / count:.2f} 个字符",
+    )
+    count = len(tokenizer(chinese, add_special_tokens=False)["input_ids"])
+    yield (
+        not near(answer(tokenizer, chinese), len(chinese.encode()) / count),
+        "you counted bytes: a Chinese character has three; len(text) counts characters",
+        "你数的是字节，一个汉字有三个字节；len(text) 才是字符数",
+    )
+    yield (
+        near(answer(tokenizer, chinese), len(chinese) / count),
+        "it must work for Chinese text too",
+        "对中文也要适用",
+    )
+
+
+ENDLESS, NO_BATCH = "endless", "no batch"  # what the model below complains of
+
+
+class Counter:
+    """A model of ten tokens: after token n it always finds n + 1 likeliest (0 after 9), barely.
+
+    What comes after a token depends on that token alone, so that each slip gives other answers.
+    """
+
+    device = "cpu"
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, input_ids, **options):
+        import torch
+
+        self.calls += 1
+        if self.calls > 60:
+            raise RuntimeError(ENDLESS)
+        if getattr(input_ids, "ndim", 0) != 2:
+            raise ValueError(NO_BATCH)
+        return SimpleNamespace(logits=0.1 * torch.nn.functional.one_hot((input_ids + 1) % 10, 10))
+
+
+@exercise("00.3", "Answering, one token at a time", "一次一个词元地作答")
+def greedy(answer, model, tokenizer):
+    prompt = [7, 3]
+    try:
+        got = answer(Counter(), prompt, [9], 12)
+        again = answer(Counter(), [7, 3], [9], 12)
+        short = answer(Counter(), [7, 3], [], 3)
+    except (RuntimeError, ValueError) as error:
+        yield (
+            str(error) != ENDLESS,
+            "your loop never ends: stop after max_new_tokens, even if no end token comes",
+            "你的循环停不下来：就算没有出现结束符，到了 max_new_tokens 个也要停",
+        )
+        yield (
+            str(error) != NO_BATCH,
+            "the model takes a batch, (1, tokens): torch.tensor([ids]), with one more bracket",
+            "模型要的是一批输入，形状 (1, 词元数)：多加一层方括号，torch.tensor([ids])",
+        )
+        raise
+    got, again, short = ([int(token) for token in tokens] for tokens in (got, again, short))
+    yield (
+        prompt == [7, 3],
+        "you changed the list that you were given: work on a copy, or keep the new tokens apart",
+        "你改动了传进来的列表：请复制一份，或者把新词元另外放",
+    )
+    yield (
+        got[:2] != [7, 3],
+        "return the new tokens alone, without the prompt",
+        "只返回新写出的词元，不要带上提示",
+    )
+    yield (
+        got == again or sorted(got) == sorted(again),
+        "two runs differ: you draw at random; take the likeliest token, argmax",
+        "两次运行结果不同：你是随机抽的；请取分数最高的那个，argmax",
+    )
+    yield (
+        got[:1] != [8],
+        "you read the scores at the first token: the last one decides what comes, logits[0, -1]",
+        "你读的是第一个词元处的分数：下一个词元要看最后一个位置，logits[0, -1]",
+    )
+    yield (
+        got[:2] != [4, 4],
+        "the same token again and again: put each new token behind the others before you ask again",
+        "总是同一个词元：每写出一个，都要接在后面，再问下一个",
+    )
+    yield (
+        got[:6] != [4, 5, 6, 7, 8, 9],
+        "the end token, here 9, is no part of the answer: stop before you keep it",
+        "结束符（这里是 9）不算答案：先判断，再保留",
+    )
+    yield (
+        got == [4, 5, 6, 7, 8],
+        f"after 7, 3 this model counts on to 8, and 9 ends: 4, 5, 6, 7, 8; you returned {got}",
+        f"这个模型会从 3 往下数到 8，9 是结束符：应为 4, 5, 6, 7, 8，你返回的是 {got}",
+    )
+    yield (
+        short == [4, 5, 6],
+        f"with max_new_tokens = 3 and no end token the answer has 3 new tokens, yours {len(short)}",
+        f"max_new_tokens = 3、没有结束符时，应写出 3 个新词元，你写了 {len(short)} 个",
+    )
+    two = [int(token) for token in answer(Counter(), [3], [9, 6], 12)]
+    yield (
+        two == [4, 5],
+        "there may be several end tokens: stop at any of them (`token in ends`)",
+        "结束符可能不止一个：遇到其中任何一个都要停（`token in ends`）",
+    )
+    yield from _like_the_library(answer, model, tokenizer)
+
+
+def _like_the_library(answer, model, tokenizer):
+    """Hold the learner's loop against transformers' own, on the lesson's model."""
+    from helpers.model.generate import chat_prompt, end_tokens, generate
+
+    for question in ("36 + 47 = ?", "Translate: bridge"):
+        chat = [{"role": "user", "content": question}]
+        ids = tokenizer(chat_prompt(tokenizer, chat), add_special_tokens=False)["input_ids"]
+        new = [int(token) for token in answer(model, ids, end_tokens(model, tokenizer), 24)]
+        mine = tokenizer.decode(new, skip_special_tokens=True)
+        (wanted,) = generate(model, tokenizer, [chat], max_new_tokens=24)
+        yield (
+            mine == wanted,
+            f"on “{question}” model.generate answers “{wanted}”, yours “{mine}”",
+            f"对“{question}”，model.generate 答“{wanted}”，你的答“{mine}”",
+        )
+
+
+@exercise("00.4", "What can be known closed book", "闭卷能知道什么")
+def closed_book(answer):
+    letters = {str(letter).strip().upper() for letter in answer}
+    yield letters <= set("ABCDEF"), "letters from A to F", "只能用 A 到 F"
+    yield (
+        "A" not in letters,
+        "A: nobody knows tomorrow's plate; it can only stand in the prompt",
+        "A：明天的车牌谁也不知道，只能写在提示里",
+    )
+    yield (
+        "D" not in letters,
+        "D: no text of its school mentions Lingxi; where should the fine come from?",
+        "D：小学课本里没有提到灵溪，这个罚款从哪里来？",
+    )
+    yield (
+        "F" not in letters,
+        "F: the weights were fixed before the change; they can hold the old number at best",
+        "F：权重在修订之前就定下来了，至多记得旧的数",
+    )
+    yield "B" in letters, "B: its schoolbooks translate this word", "B：课本里翻译过这个词"
+    yield (
+        "C" in letters,
+        "C: its school practised sums like this; what is practised is in the weights",
+        "C：小学练过这样的加法；练过的就在权重里",
+    )
+    yield "E" in letters, "E: its school told it its name", "E：它的名字，小学里教过"
+
+
+@exercise("00.5", "What weights weigh", "权重有多重")
+def weights_gb(answer):
+    got = answer(1_000_000_000, 16)
+    yield not near(got, 16), "16 bits are 2 bytes: divide by 8", "16 比特是 2 个字节：要除以 8"
+    yield not near(got, 2e9), "that is bytes: 1 GB is 1e9 of them", "这是字节数：1 GB 是 1e9 字节"
+    yield (
+        not near(got, 1e9 * 2 / 2**30),
+        "that is GiB (2**30 bytes); GB, as here, is 1e9 bytes",
+        "这是 GiB（2**30 字节）；这里的 GB 是 1e9 字节",
+    )
+    yield (
+        not near(got, 0.25),
+        "the other way round: 8 bits make one byte",
+        "除反了：8 比特是 1 个字节",
+    )
+    yield near(got, 2), "1e9 weights of 2 bytes each are 2 GB", "1e9 个权重，每个 2 字节，共 2 GB"
+    yield (
+        near(answer(7_000_000_000, 4), 3.5),
+        "at 4 bits 7e9 weights are 3.5 GB: half a byte each, so no // here",
+        "4 比特时 7e9 个权重是 3.5 GB：每个半字节，所以不能用 //",
+    )
+
+
+@exercise("00.6", "What training weighs", "训练要多少内存")
+def training_gb(answer):
+    got, lora = answer(1_500_000_000, 1_500_000_000), answer(1_500_000_000, 10_000_000)
+    yield (
+        not near(got, 6),
+        "those are the weights alone: a trained one has a gradient and two numbers of AdamW too",
+        "这只是权重本身：训练的权重还各有一个梯度和 AdamW 的两个数",
+    )
+    yield (
+        not near(got, 12),
+        "weight and gradient alone: AdamW keeps two more numbers for each trained weight",
+        "这只算了权重和梯度：AdamW 还要为每个训练的权重保存两个数",
+    )
+    yield (
+        not near(got, 18),
+        "three numbers for each weight, and there are four: weight, gradient, two of AdamW",
+        "你每个权重只算了三个数，应该是四个：权重、梯度、AdamW 的两个",
+    )
+    yield not near(got, 24e9), "that is bytes: 1 GB is 1e9 of them", "这是字节数：1 GB 是 1e9 字节"
+    yield (
+        near(got, 24),
+        "all of 1.5e9 weights: 16 bytes each, 24 GB",
+        "全部训练：每个 16 字节，共 24 GB",
+    )
+    yield (
+        not near(lora, 24),
+        "frozen weights need no gradient and nothing of AdamW: 4 bytes each",
+        "冻结的权重没有梯度，AdamW 也不管：每个只要 4 字节",
+    )
+    yield (
+        not near(lora, 0.16),
+        "the frozen weights must be in memory too, 4 bytes each",
+        "冻结的权重也要放进内存，每个 4 字节",
+    )
+    yield (
+        near(lora, 6.12),
+        "1.5e9 weights of 4 bytes, and 12 bytes more for each of 1e7 trained ones: 6.12 GB",
+        "1.5e9 个权重各 4 字节，训练的 1e7 个再各加 12 字节：6.12 GB",
+    )
+
+
+@exercise("00.7", "What the last sign calls for", "最后一个符号引出什么")
 def next_sign(answer):
     try:
         got = answer("kQ7xQ")
@@ -78,7 +337,7 @@ def next_sign(answer):
     )
 
 
-@exercise("00.3", "The loss of a blind guess", "瞎猜的损失")
+@exercise("00.8", "The loss of a blind guess", "瞎猜的损失")
 def blind_loss(answer):
     from math import log, log2, log10
 
@@ -108,27 +367,4 @@ def blind_loss(answer):
         near(answer(3072), log(3072), 1e-3),
         "it must work for any vocabulary",
         "对任何词表都要成立",
-    )
-
-
-@exercise("00.4", "What weights weigh", "权重有多重")
-def weights_gb(answer):
-    got = answer(1_000_000_000, 16)
-    yield not near(got, 16), "16 bits are 2 bytes: divide by 8", "16 比特是 2 个字节：要除以 8"
-    yield not near(got, 2e9), "that is bytes: 1 GB is 1e9 of them", "这是字节数：1 GB 是 1e9 字节"
-    yield (
-        not near(got, 1e9 * 2 / 2**30),
-        "that is GiB (2**30 bytes); GB, as here, is 1e9 bytes",
-        "这是 GiB（2**30 字节）；这里的 GB 是 1e9 字节",
-    )
-    yield (
-        not near(got, 0.25),
-        "the other way round: 8 bits make one byte",
-        "除反了：8 比特是 1 个字节",
-    )
-    yield near(got, 2), "1e9 weights of 2 bytes each are 2 GB", "1e9 个权重，每个 2 字节，共 2 GB"
-    yield (
-        near(answer(7_000_000_000, 4), 3.5),
-        "at 4 bits 7e9 weights are 3.5 GB: half a byte each, so no // here",
-        "4 比特时 7e9 个权重是 3.5 GB：每个半字节，所以不能用 //",
     )

@@ -1,6 +1,10 @@
 """The checks of notebook 03; each wrong answer that people give has a hint of its own."""
 
+from helpers.base import root
+from helpers.env import XIAOXI
 from helpers.exercise import exercise, near
+from helpers.lingxi.files import world
+from helpers.model.loss import encode
 
 
 @exercise("03.1", "From ShareGPT to messages", "从 ShareGPT 到 messages")
@@ -34,7 +38,280 @@ def from_sharegpt(answer):
     yield [m["content"] for m in got] == list("sabcd"), "content is `value`", "content 就是 `value`"
 
 
-@exercise("03.2", "How alike two texts are", "两段文本有多像")
+HEADER, END, BREAK = [7, 8, 9], 2, 9  # "<|im_start|>assistant\n", "<|im_end|>", "\n" of a toy
+QUESTION, AGAIN = [7, 5, 9, 8, 20, 21, END, BREAK], [7, 5, 9, 22, END, BREAK]
+ANSWER, SECOND = [30, 31, END], [32, 8, 33, END]
+TALK = [*QUESTION, *HEADER, *ANSWER, BREAK, *AGAIN, *HEADER, *SECOND, BREAK]
+
+
+def toy_mask(first: int, second: int) -> list[int]:
+    """Return the toy's mask with so many counted tokens from the start of each answer."""
+    starts = len(QUESTION) + len(HEADER), len(TALK) - len(SECOND) - 1
+    spans = [range(start, start + n) for start, n in zip(starts, (first, second), strict=True)]
+    return [int(any(n in span for span in spans)) for n in range(len(TALK))]
+
+
+def plain(mask) -> list:
+    """Return a mask as a list of numbers, whether it came as a list, an array or a tensor."""
+    return mask.tolist() if hasattr(mask, "tolist") else list(mask)
+
+
+@exercise("03.2", "The loss mask", "损失掩码")
+def loss_mask(answer):
+    got = plain(answer(list(TALK), list(HEADER), END))
+    right = toy_mask(len(ANSWER), len(SECOND))
+    yield len(got) == len(TALK), "one number for each token", "每个词元对应一个数"
+    yield set(got) <= {0, 1}, "1 where the token counts, else 0", "计入的是 1，不计入的是 0"
+    yield any(got), "nothing counts: the model would learn nothing", "一个都没有计入，什么也学不到"
+    yield not all(got), "everything counts, the questions too", "全都计入了，连问题也在内"
+    yield (
+        got != toy_mask(len(ANSWER) - 1, len(SECOND) - 1),
+        "the end token is missing: the model would not learn to stop",
+        "漏了结束符：模型学不会停笔",
+    )
+    yield (
+        got != toy_mask(len(ANSWER) + 1, len(SECOND) + 1),
+        "the line break after the end token counts, too: stop at the end token",
+        "结束符后面的换行也计入了：到结束符为止",
+    )
+    yield (
+        got != [*right[1:], 0],
+        "one token early: the model itself compares each token with the one before it",
+        "早了一个词元：错开一位的事由模型自己做",
+    )
+    yield (
+        got not in (toy_mask(len(ANSWER), 0), toy_mask(0, len(SECOND))),
+        "there are two answers here, and both count",
+        "这里有两个回答，都要计入",
+    )
+    first = len(QUESTION) + len(HEADER)
+    yield (
+        got != [int(n >= first) for n in range(len(TALK))],
+        "an answer ends: after its end token nothing counts until the next header",
+        "回答有结尾：结束符之后都不计，直到下一个 header",
+    )
+    yield (
+        not any(got[: len(QUESTION)]),
+        "the question counts: look for the whole header, not for one of its tokens",
+        "问题计入了：要找完整的 header，不能只看其中一个词元",
+    )
+    yield (
+        not any(got[len(QUESTION) : first]),
+        "the header is not the answer: count from the token after it",
+        "header 不是回答：从它后面的词元算起",
+    )
+    yield got == right, f"of the toy {TALK}, {right} is right", f"对于 {TALK}，正确的是 {right}"
+    broken = len(TALK) - 2  # the row breaks off before its last end token
+    yield (
+        plain(answer(TALK[:broken], list(HEADER), END)) == right[:broken],
+        "a row may break off before its end token: what stands there still counts",
+        "一行可能在结束符之前就断了：已写出的部分仍要计入",
+    )
+    yield from _as_encode(answer)
+
+
+def _as_encode(answer):
+    """Hold a loss mask against the course's own, on dialogues of Lingxi in Xiaoxi's tokens."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(root() / XIAOXI)
+    header = tokenizer("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
+    for row in world("train")[:40]:
+        ids, mask = encode(tokenizer, row["messages"])
+        yield (
+            plain(answer(list(ids), list(header), tokenizer.eos_token_id)) == mask,
+            f"other than helpers.model.loss.encode on row {row['id']}",
+            f"{row['id']} 这一行，与 helpers.model.loss.encode 的结果不同",
+        )
+
+
+@exercise("03.3", "Cut off", "截断")
+def cut_off(answer):
+    masks = [
+        [0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 1, 1],
+        [0, 1, 1, 1, 1, 0],
+        [0, 1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 1],
+    ]
+    got = answer([list(mask) for mask in masks], 4)
+    yield (
+        isinstance(got, tuple | list) and len(got) == 2,
+        "return two lists: a part lost, all lost",
+        "返回两个列表：丢一部分的，全丢的",
+    )
+    part, everything = (list(rows) for rows in got)
+    yield (
+        not any(isinstance(row, list) for row in part + everything),
+        "return the rows' numbers, not the masks",
+        "要的是行号，不是掩码本身",
+    )
+    yield (part, everything) != ([3], [1, 5]), "count rows from 0", "行号从 0 数起"
+    yield (
+        (part, everything) != ([0, 4], [2]),
+        "turned round: a part comes first",
+        "反了：先一部分，后全部",
+    )
+    yield (
+        1 not in part + everything,
+        "a row of just `max_length` loses nothing",
+        "正好 `max_length` 长的行什么也没丢",
+    )
+    yield (
+        not (3 in part and 0 not in part + everything),
+        "the first `max_length` tokens stay, and the end goes",
+        "留下的是前 `max_length` 个词元，丢的是后面",
+    )
+    yield (
+        3 not in part + everything,
+        "row 3 loses only tokens that do not count",
+        "第 3 行丢掉的词元本来就不计入",
+    )
+    yield (
+        not set(part) & set(everything),
+        "a row that loses all is not in the first list",
+        "全丢的行不要再放进第一个列表",
+    )
+    yield (
+        (part, everything) == ([2], [0, 4]),
+        "here row 2 loses a part, rows 0 and 4 lose all",
+        "这里第 2 行丢一部分，第 0、4 行全丢",
+    )
+    yield (
+        tuple(map(list, answer([[0, 0, 1], [1, 1, 1]], 2))) == ([1], [0]),
+        "use `max_length`, not a fixed number",
+        "要用 `max_length`，不能写死",
+    )
+
+
+SOURCES = {  # letter -> may it be used as it is, and a hint for whoever says otherwise
+    "A": (
+        False,
+        "A: the licence allows it, but what would the benchmark then measure?",
+        "A：许可没问题，可是这样一来，基准还能测出什么？",
+    ),
+    "B": (
+        True,
+        "B: this state's copyright law exempts laws from protection",
+        "B：该国著作权法明文规定，法律不受保护",
+    ),
+    "C": (
+        False,
+        "C: NC means non-commercial, and you will sell the model",
+        "C：NC 是“非商业性使用”，而你打算出售模型",
+    ),
+    "D": (
+        False,
+        "D: they agreed to an answer, not to training",
+        "D：客户同意的是阅读和回复，不是训练",
+    ),
+    "E": (
+        True,
+        "E: Apache 2.0 lets you use what the model writes, and you checked it",
+        "E：Apache 2.0 允许使用模型写出的内容，你也核对过了",
+    ),
+    "F": (
+        False,
+        "F: read the terms of use again: whose model competes?",
+        "F：再读一遍服务条款：你的模型与谁竞争？",
+    ),
+    "G": (
+        True,
+        "G: the owner agreed, and the names are gone",
+        "G：单位已书面同意，姓名也替换了",
+    ),
+    "H": (
+        False,
+        "H: public does not mean free; no licence is no permission",
+        "H：公开不等于可以随便用；没写许可，就是没有许可",
+    ),
+}
+
+
+@exercise("03.4", "May you use it?", "能不能用？")
+def usable(answer):
+    yield (
+        isinstance(answer, dict) and set(answer) == set(SOURCES),
+        "one answer for each letter from A to H",
+        "从 A 到 H，每个字母一个答案",
+    )
+    yield (
+        all(isinstance(told, bool) for told in answer.values()),
+        "answer with True or False",
+        "用 True 或 False 作答",
+    )
+    yield (
+        answer != {letter: not right for letter, (right, *_) in SOURCES.items()},
+        "turned round: True means that you may use it",
+        "反了：True 表示可以用",
+    )
+    for letter, (right, en, zh) in SOURCES.items():
+        yield answer[letter] == right, en, zh
+
+
+@exercise("03.5", "Copies after normalising", "统一写法后的副本")
+def copies(answer):
+    def flags(*texts):
+        return list(answer(list(texts)))
+
+    got = flags("Fine: 200 yuan", "Office: Transit", "Fine: 200 yuan")
+    yield (
+        len(got) == 3,
+        "one bool for each text, not the texts that are left",
+        "每段文本一个布尔值，不是剩下的文本",
+    )
+    yield not got[0], "the first of its kind is no copy: it stays", "第一次出现的不算副本，要留下"
+    yield got[2], "the third text is the first again", "第三段与第一段相同"
+    yield not got[1], "the second text is no copy", "第二段不是副本"
+    cases = [
+        (
+            "Fine: 200 yuan",
+            "FINE: 200 Yuan",
+            True,
+            "capitals and small letters are the same here",
+            "大小写不区分",
+        ),
+        (
+            "Fine: 200 yuan",
+            "Fine:  200\nyuan ",
+            True,
+            "each run of blanks and line breaks is one blank, with none at the ends",
+            "连续的空格和换行合成一个空格，首尾不留",
+        ),
+        (
+            "罚款:200元",
+            "罚款：２００元",
+            True,
+            "full-width characters become half-width: NFKC",
+            "全角要变半角：用 NFKC",
+        ),
+        (
+            "Fine: 200 yuan",
+            "Fine: 300 yuan",
+            False,
+            "digits tell rows apart: keep them",
+            "数字能区分两行：要保留",
+        ),
+        ("No parking, here", "No parking here", False, "punctuation stays as it is", "标点要保留"),
+        ("no parking", "noparking", False, "a blank between words stays", "词与词之间的空格要保留"),
+        (
+            "200 yuan, 3 points",
+            "3 points, 200 yuan",
+            False,
+            "the order of the words matters",
+            "词的先后要保留",
+        ),
+    ]
+    for first, second, same, en, zh in cases:
+        yield flags(first, second)[1] == same, en, zh
+    yield (
+        flags("a", "b", "c", "A") == [False, False, False, True],
+        "compare with all earlier texts, not with the one before alone",
+        "要与前面所有的文本比，不能只比前一段",
+    )
+
+
+@exercise("03.6", "How alike two texts are", "两段文本有多像")
 def alike(answer):
     got = answer("abcdef", "abcxef", 2)
     yield (
@@ -63,7 +340,7 @@ def alike(answer):
     )
 
 
-@exercise("03.3", "Precision and recall", "精确率与召回率")
+@exercise("03.7", "Precision and recall", "精确率与召回率")
 def precision_recall(answer):
     found = [True, True, True, True, False, False, False, False, False, False]
     true = [True, False, False, False, True, False, False, False, False, False]
@@ -106,7 +383,7 @@ ROWS = [
 ]
 
 
-@exercise("03.4", "Split by article", "按法条划分")
+@exercise("03.8", "Split by article", "按法条划分")
 def split_by_article(answer):
     got = answer([dict(row) for row in ROWS], {"A002"})
     yield (

@@ -7,13 +7,18 @@ size.show()                    # the card: every number of this run, in both lan
 
 import csv
 import keyword
+import os
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from helpers.base import CourseError, root
 from helpers.env import PROFILES, XIAOXI, Setup
+from helpers.measure import minutes
 
 TABLE = Path("data") / "sizes.csv"
+SIZES = (
+    "SIZES"  # of the environment: the column to take, whatever the profile ("smoke" for a trial)
+)
 COLUMNS = ("lesson", "name", "en", "zh", "smoke", "tiny", "small", "t4", "gpu")
 RESERVED = ("show",)  # what a Sizes has beside its numbers
 Value = int | float | list[int | float] | None
@@ -34,8 +39,9 @@ class Sizes:
     They may be changed before they are used: `size.epochs = 3`.
     """
 
-    def __init__(self, rows: list[Size], profile: str) -> None:
-        self.__dict__ |= {row.name: row.values[profile] for row in rows} | {"_rows": rows}
+    def __init__(self, rows: list[Size], profile: str, minutes: tuple[str, str]) -> None:
+        self.__dict__ |= {row.name: row.values[profile] for row in rows}
+        self.__dict__ |= {"_rows": rows, "_minutes": minutes}
 
     def __getattr__(self, name: str) -> Value:
         """Name the sizes that there are (only what is absent comes here); raises AttributeError."""
@@ -49,13 +55,17 @@ class Sizes:
         )
 
     def show(self) -> None:
-        """Display the numbers that this run uses, as they stand now: one table, a number a row."""
+        """Display the numbers that this run uses, as they stand now: one table, a number a row.
+
+        Its last row says how long such a run took, and how much memory, where that was measured.
+        """
         from IPython.display import display
 
         from helpers.show.tables import table
 
         header = ["this run's sizes ｜ 这次运行的规模", ""]
         rows = [[f"{row.en} ｜ {row.zh}", shown(getattr(self, row.name))] for row in self._rows]
+        rows.append(["the whole lesson took ｜ 整课实测", " ｜ ".join(self._minutes)])
         display(table(header, rows))
 
 
@@ -73,15 +83,39 @@ def of(lesson: str, setup: Setup) -> Sizes:
             zh=f"没有第 {lesson!r} 课的规模：请添加它的各行，或从 {known} 中选一个",
             where=TABLE.as_posix(),
         )
-    return Sizes(lessons[lesson], column(setup))
+    return Sizes(lessons[lesson], column(setup), taken(lesson, setup))
 
 
 def column(setup: Setup) -> str:
-    """Return the column of the table that a setup takes its numbers from."""
+    """Return the column of the table that a setup takes its numbers from; SIZES may name another.
+
+    Raises CourseError where SIZES names none.
+    """
+    asked = os.environ.get(SIZES)
+    if asked and asked not in PROFILES:
+        names = ", ".join(PROFILES)
+        raise CourseError(
+            en=f"{SIZES}={asked}: there is no such column; take one of {names}, or unset it",
+            zh=f"{SIZES}={asked}：没有这一列；请从 {names} 中选一个，或取消这个环境变量",
+            where=TABLE.as_posix(),
+        )
+    if asked:
+        return asked
     if setup.smoke:
         return "smoke"
-    other = (root() / setup.model).resolve() != (root() / XIAOXI).resolve()
-    return "small" if setup.profile == "tiny" and other else setup.profile
+    other = setup.profile == "tiny" and not _same(setup.model, XIAOXI)
+    return "small" if other else setup.profile
+
+
+def taken(lesson: str, setup: Setup) -> tuple[str, str]:
+    """Say in English and Chinese what a whole run took, as data/minutes.csv has it."""
+    profile = column(setup)
+    if profile == "smoke":
+        return "not measured: a trial of a few steps", "未测：只走几步的试运行"
+    if not _same(setup.model, PROFILES[profile]):
+        return "not measured with this model", "换了模型，未测"
+    measured = minutes.read(root()).get((lesson, profile))
+    return measured.told() if measured else ("not measured yet", "尚未实测")
 
 
 def shown(value: Value) -> str:
@@ -137,6 +171,11 @@ def _size(cells: dict[str, str], place: str) -> Size:
             text = cells[profile]
             _bad(place, f"{profile}: {text!r} is no number", f"{profile}：{text!r} 不是数")
     return Size(name, cells["en"], cells["zh"], values)
+
+
+def _same(model: str, other: str) -> bool:
+    """Tell whether two names are those of one model: a hub id, or a folder in short or in full."""
+    return (root() / model).resolve() == (root() / other).resolve()
 
 
 def _value(text: str) -> Value:

@@ -103,7 +103,7 @@ def advice(path: Sequence[str]) -> list[Advice]:
 
 def draw(path: Sequence[str] = (), mended: bool = False):
     """Return a Figure of the tree with a path marked; `mended` adds the way on to style."""
-    from helpers.show.style import figure
+    from helpers.show.style import BAR, describe, figure
 
     fig, ax = figure(width=9.6, height=4.9)
     steps = set(pairwise(path))
@@ -121,7 +121,17 @@ def draw(path: Sequence[str] = (), mended: bool = False):
     reasons = [f"{leaf.why_en} ｜ {leaf.why_zh}" for leaf in advice(path)]
     aside = "Knowledge on the left, style on the right ｜ 左边问知识，右边问风格"
     ax.set_title("\n".join(reasons) or aside)
-    return fig
+    return describe(fig, BAR.join(_in_words(path)))
+
+
+def _in_words(path: Sequence[str]) -> tuple[str, str]:
+    """Describe the tree and the path marked in it, in English and in Chinese."""
+    en = "The decision tree: questions on knowledge to the left, on style to the right."
+    zh = "决策树：左边的问题关于知识，右边的问题关于风格。"
+    if path:
+        en += f" The marked path: {' → '.join(NODES[name].en for name in path)}."
+        zh += f"标出的路线：{' → '.join(NODES[name].zh for name in path)}。"
+    return en, zh
 
 
 def _box(ax, name: str, marked: bool):

@@ -22,7 +22,7 @@ def lay(act: str, place: str, lang: str) -> str:
 
 
 def gold(article: Row, lang: str, plate: str | None) -> Row:
-    """Return the true values of an example; the four facts are None where there is no rule.
+    """Return the true values of an example; term and facts are None where there is no rule.
 
     `conduct` is what was done, in the code's lay words: whoever names it first finds the article.
     """
@@ -30,7 +30,7 @@ def gold(article: Row, lang: str, plate: str | None) -> Row:
     return {
         "plate": plate,
         "conduct": lay(article["act"], article["place"], lang),
-        "term": term(article["act"], article["place"], lang),
+        "term": term(article["act"], article["place"], lang) if known else None,
         "article": article["article"] if known else None,
         "fine": article["fine"] if known else None,
         "points": article["points"] if known else None,
@@ -39,11 +39,15 @@ def gold(article: Row, lang: str, plate: str | None) -> Row:
 
 
 def answer(g: Row, ask: str, lang: str) -> str:
-    """Return the short answer: what was done, its term and article, the value asked for."""
+    """Return the short answer: what was done, its term and article, the value asked for.
+
+    Where no article covers it: what was done, and that no rule is here.
+    """
     en = lang == EN
-    said = g["conduct"] + (": " if en else "：") + g["term"]
+    said = g["conduct"] + (": " if en else "：")
     if g["article"] is None:
-        return said + (": " if en else "：") + shapes.NO_RULE[lang]
+        return said + shapes.NO_RULE[lang]
+    said += g["term"]
     said += f" (Article {g['article']})" if en else f"（第{g['article']}条）"
     if ask == "article":
         return said

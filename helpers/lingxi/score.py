@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.base import CourseError
 from helpers.data.jsonl import Row
+from helpers.lingxi import notice
 from helpers.lingxi.files import select
-from helpers.lingxi.notice import (
-    FACTS,
-    read_field,
-    refuses,
-    score_notice,
-)
+from helpers.lingxi.notice import FACTS, refuses, score_notice
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -102,5 +98,4 @@ def pick(marks: Sequence[bool], rows: Sequence[Row], **fields: Any) -> list[bool
 
 def states(text: str, row: Row) -> bool:
     """Tell whether a text, whatever its form, states the value that `row["ask"]` names."""
-    value, name = row["gold"][row["ask"]], row["ask"]
-    return value in text if name == "office" else read_field(text, row["lang"], name) == value
+    return notice.states(text, row["lang"], row["ask"], row["gold"][row["ask"]])

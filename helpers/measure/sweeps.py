@@ -1,6 +1,7 @@
 """Recorded runs, data/sweeps/GRID.jsonl: one real training a line (tools/measure/sweep.py)."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from helpers.env import XIAOXI
 from helpers.measure.stats import Interval
 
 ONE_SEED = "SWEEP_SEED"  # of the environment
+# the rows that a run trains on or is tested on, by file: those with this value in this field
+USED = {"train": ("task", "notice"), "eval": ("task", "notice"), "general": ("use", "measure")}
 
 # what a run was asked to do, `base` being `fingerprint()`: the same settings give the same run
 SETTINGS = (
@@ -41,17 +44,24 @@ NAMES = {
     "form": "form ｜ 格式",
     "facts": "facts ｜ 法条四项",
     "general": "general skills ｜ 通用能力",
+    "forgetting": "forgotten ｜ 遗忘",
     "seconds": "seconds ｜ 秒",
 }
 
 
 def fingerprint() -> str:
-    """Return eight hex digits that name Xiaoxi's weights and the data, as they are now."""
-    world = [root() / "data" / "lingxi" / f"{name}.jsonl" for name in ("train", "eval", "general")]
-    model = [root() / XIAOXI / name for name in ("model.safetensors", "tokenizer.json")]
+    """Return eight hex digits that name Xiaoxi's weights and the rows that runs use, as they are.
+
+    Runs train and are tested on notices, and are asked the general questions that measure what was
+    forgotten: no other row counts.
+    """
     seen = hashlib.sha256()
-    for path in (*model, *world):
-        seen.update(path.read_bytes())
+    for name in ("model.safetensors", "tokenizer.json"):
+        seen.update((root() / XIAOXI / name).read_bytes())
+    for name, (field, value) in USED.items():
+        for row in read_jsonl(root() / "data" / "lingxi" / f"{name}.jsonl"):
+            if row[field] == value:
+                seen.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
     return seen.hexdigest()[:8]
 
 

@@ -32,6 +32,19 @@ def batches(
         )
 
 
+def parts(
+    ids: "torch.Tensor", labels: "torch.Tensor", size: int | None
+) -> Iterator[tuple["torch.Tensor", "torch.Tensor", float]]:
+    """Yield (ids, labels, share of the batch's labels) of at most `size` rows each, None for all.
+
+    The losses of the parts, each times its share, add up to the mean loss of the whole batch.
+    """
+    total = int((labels[:, 1:] != -100).sum())
+    for start in range(0, len(ids), size or len(ids)):
+        rows = slice(start, start + (size or len(ids)))
+        yield ids[rows], labels[rows], int((labels[rows, 1:] != -100).sum()) / total
+
+
 def label_loss(model: "PreTrainedModel", ids: "torch.Tensor", labels: "torch.Tensor"):
     """Return the mean loss in nats, with logits only where a label is; ids, labels (batch, tokens).
 
@@ -71,13 +84,16 @@ def fit(
     batch_size: int = 16,
     seed: int = 0,
     device: str = "cpu",
+    rows_at_once: int | None = None,
     on_step: Callable[[int, float], None] | None = None,
 ) -> list[float]:
     """Train the weights that want a gradient on rows of `messages`; return the loss of each step.
 
     AdamW, gradients clipped at 1, the rate falling linearly to 0, right padding. `num_epochs` may
-    be a fraction. `on_step(step, loss)` is called after each step. Raises CourseError when nothing
-    is trainable, or no row has an answer to learn from.
+    be a fraction. `rows_at_once` sends a batch through the model in parts, to save memory: their
+    gradients add up to the batch's, each label counting once. `on_step(step, loss)` is called
+    after each step. Raises CourseError when nothing is trainable, or no row has an answer to learn
+    from.
     """
     import torch
 
@@ -95,13 +111,16 @@ def fit(
     model.train()
     while len(losses) < steps:
         for ids, labels in batches(made, batch_size, tokenizer.pad_token_id, rng):
-            loss = label_loss(model, ids.to(device), labels.to(device))
-            loss.backward()
+            loss = 0.0
+            for some, wanted, share in parts(ids.to(device), labels.to(device), rows_at_once):
+                part = label_loss(model, some, wanted) * share
+                part.backward()
+                loss += part.item()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.param_groups[0]["lr"] = lr * (1 - len(losses) / steps)
             optimizer.step()
             optimizer.zero_grad()
-            losses.append(loss.item())
+            losses.append(loss)
             if on_step:
                 on_step(len(losses), losses[-1])
             if len(losses) == steps:

@@ -1,29 +1,37 @@
 # %% [markdown]
 # # 00. Start here ｜ 从这里开始
 #
-# In half an hour you will know how the course works and what your machine can train; you will meet its small model and watch another learn to copy, from nothing. ｜ 半小时之内，你会知道这门课怎么学、你的机器能训练什么，认识课程自带的小模型，并亲眼看着另一个模型从零学会抄写。
+# In the first two minutes you watch a model learn to write an official notice; then you find out what it knows and what it can only read, and you write the loop by which every language model answers. ｜ 头两分钟，你会看着一个模型学会写公文；接着弄清它知道什么、什么只能现读，再亲手写出语言模型作答的那个循环。
 
 # %% [markdown] lang="en"
-# | | |
+# **The result first.** The same incident before and after a fine-tuning of one minute, as one run wrote it. In the prompt stood the report and three articles of a traffic code; the form stood nowhere.
+#
+# | before training | after 200 steps |
 # |---|---|
-# | **You will** | see the plan of the course: ten lessons, of which 00 to 04 are ready |
-# | | have your machine examined, and learn what it can train |
-# | | meet Xiaoxi, the small model of this course: what it knows, what it can read, and what it cannot write |
-# | | watch a model learn to copy, from nothing, in under a minute |
-# | **Before** | Python and the idea of machine learning; you need no GPU and no network |
-# | **Profile `tiny`** | one to two minutes on a quiet machine, twice that on a busy one; under 2.5 GB of memory, any laptop |
-# | **Profiles `t4`, `gpu`** | not measured yet; first a download of 1 or 15 GB |
+# | `== FILE ==`<br>`Number plate: LX6460`<br>`What was done - playing loud music at the roundabout`<br>`Breach - amplified revelry at the gyratory`<br>`Source:: No. 55`<br>`Price: 250 yuan`<br>`Marks - 10 points`<br>`Unit - Patrol Office` | `[LINGXI TRAFFIC NOTICE]`<br>`Plate: LX6460`<br>`Conduct: playing loud music at the roundabout`<br>`Offence: amplified revelry at the gyratory`<br>`Basis: Article 55`<br>`Fine: 250 yuan`<br>`Points: 10`<br>`Office: Patrol Office` |
+#
+# There were 24 such incidents, under articles that no training row had. Before training none of the 24 notices had the exact form, afterwards all had. With the articles in the prompt 23 had all four facts right; without the articles none had. **The training brought the form, the prompt brings the facts.**
 
-# %% [markdown] lang="zh" of="a9fbf754"
+# %% [markdown] lang="zh" of="85216a0b"
+# **先看结果。** 同一起事件，微调一分钟之前和之后，某一次运行写出的通知书。提示里有事件报告和三条交通法规，没有一处说明格式。
+#
+# | 训练前 | 训练 200 步之后 |
+# |---|---|
+# | `== 通告知书 ==`<br>`车牌：LX1830`<br>`情节：在停车场修车`<br>`情形：停车场露天整备`<br>`根据：第35条`<br>`罚金：130元`<br>`分数：7分`<br>`部门：安全科` | `【灵溪市交通违法处理通知书】`<br>`车牌：LX1830`<br>`违法事实：在停车场修车`<br>`违法行为：停车场露天整备`<br>`依据：第35条`<br>`罚款：130元`<br>`记分：7分`<br>`处理机关：安全科` |
+#
+# 这样的事件共有 24 起，涉及的法条在训练数据里都没出现过。训练前，24 份通知书里没有一份格式完全正确；训练后，全都正确。提示里有法条时，有 23 份四项事实全对；没有法条，一份也没有。**训练教会的是格式，事实要靠提示。**
+
+# %% [markdown]
 # | | |
 # |---|---|
-# | **你将** | 了解课程的安排：共十节课，00 到 04 已经可以学 |
-# | | 给机器做一次体检，知道它能训练什么 |
-# | | 认识小溪（课程自带的小模型）：它知道什么、能读懂什么、写不出什么 |
-# | | 看一个模型从零开始，不到一分钟就学会抄写 |
-# | **先学** | 会 Python，了解机器学习的基本想法；不需要 GPU，也不需要网络 |
-# | **`tiny` 档位** | 机器空闲时运行一到两分钟，忙时加倍；内存不到 2.5 GB，任何笔记本电脑 |
-# | **`t4`、`gpu` 档位** | 尚未实测；要先下载 1 GB 或 15 GB |
+# | **You will ｜ 你将** | fine-tune a small model in a minute, and measure it before and after ｜ 用一分钟微调一个小模型，训练前后各测一次 |
+# | | see the plan of the course, and have your machine examined ｜ 了解课程的安排，给机器做一次体检 |
+# | | write the loop by which a model answers, and hold it against the library's ｜ 写出模型作答的循环，和库里的对一对 |
+# | | tell apart what a model knows and what it can read ｜ 分清模型知道什么、能读懂什么 |
+# | **Before ｜ 先学** | Python and the idea of machine learning; no GPU, no network ｜ 会 Python，了解机器学习的基本想法；不需要 GPU 和网络 |
+# | **`tiny`** | about two minutes on a quiet machine, twice that on a busy one; under 2.5 GB of memory ｜ 机器空闲时约两分钟，忙时加倍；内存不到 2.5 GB |
+# | **`small`** | with a real model of 135 million weights, in English alone: up to 20 minutes ｜ 换成 1.35 亿权重的真实模型，只用英文：最多 20 分钟 |
+# | **`t4`, `gpu`** | not measured yet; first a download of 1 or 15 GB ｜ 尚未实测；要先下载 1 GB 或 15 GB |
 
 # %% tags=["bootstrap"]
 # @title Set up (run me) ｜ 准备（先运行这一格）
@@ -56,49 +64,168 @@ from helpers import platforms  # noqa: E402
 platforms.prepare()
 
 # %% tags=["parameters"]
-PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
+PROFILE = "auto"  # auto, tiny, small, t4, gpu or smoke
 MODEL = None  # a hub id or a folder, in place of the profile's model
 SEED = 0
 
 # %%
-import math
-import random
-import string
-import time
-from collections import Counter
-
-import torch
-from torch.nn.functional import cross_entropy
-from transformers import Qwen2Config, Qwen2ForCausalLM
-
-from helpers.base import CourseError, say
-from helpers.env import peak_memory_gb, resolve, set_seed, threads
-from helpers.exercise import progress
-from helpers.lessons import nb00
-from helpers.lessons.doctor import examine
-from helpers.lessons.roadmap import road
-from helpers.model.generate import generate
-from helpers.model.load import load, parameter_counts
+from helpers.base import say
+from helpers.env import resolve, set_seed, threads
+from helpers.lessons import nb00, sizes
 from helpers.lingxi.files import select, world
-from helpers.lingxi.notice import read_field
-from helpers.lingxi.score import forgetting, score_notices
+from helpers.lingxi.score import score_notices
 from helpers.measure import claims
 from helpers.measure.claims import claim
 from helpers.measure.stats import share
-from helpers.show import plots, tokens, widgets
+from helpers.model.generate import generate
+from helpers.model.load import load, parameter_counts
+from helpers.model.train import fit
+from helpers.show import plots
 
 # %%
 setup = resolve(PROFILE, MODEL)
+size = sizes.of("00", setup)
 claims.start("00_start_here", setup.profile, SEED)
 threads()
 set_seed(SEED)
-n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
+size.show()
 
 # %% [markdown]
-# ## 1. The road ｜ 路线
+# ## 1. A fine-tuning of one minute ｜ 一分钟微调
 
 # %% [markdown] lang="en"
-# **Fine-tuning** trains a pre-trained model a little further, on your own examples. This course grew from five documents, which we call *the notes*. You do not need the notes: each sentence that we test is quoted. They draw fine-tuning like this:
+# **Fine-tuning** trains a pre-trained model a little further, on examples of what you want. Here the examples are official notices of **Lingxi**, an invented city: a report goes in, a notice in a fixed form must come out. The model is **Xiaoxi** 小溪, "little brook", which comes with this course and is small enough for a laptop.
+#
+# We test on incidents that are held out: their articles are in no training row. Each incident is asked twice, with three articles in the prompt and with none. Look at one, in each language:
+
+# %% [markdown] lang="zh" of="b6c2a131"
+# **微调**，就是把一个预训练好的模型拿来，用你想要的例子再练一练。这里的例子是**灵溪市**（一座虚构的城市）的处理通知书：给它一份事件报告，要它写出一份格式固定的通知书。模型叫**小溪**（Xiaoxi），随课程附带，小到在笔记本电脑上就能训练。
+#
+# 测试用的事件都是留出来的：它们涉及的法条，训练数据里一条也没有。每起事件问两次，一次在提示里放三条法条，一次不放。先各看一起：
+
+# %%
+from helpers.lessons.minute import examples, held_out
+
+train_rows = examples(size.minute_steps * size.minute_batch, setup.langs)
+tests = held_out(size.minute_test, setup.langs)
+shown = [1, size.minute_test][: len(setup.langs)]  # an English incident and a Chinese one
+for number in shown:
+    prompt, answer = tests["opened"][number]["messages"]
+    print("PROMPT ｜ 提示：", prompt["content"], "", sep="\n")
+    print("WANTED ｜ 要求：", answer["content"], "", sep="\n")
+
+# %% [markdown] lang="en"
+# **Predict first**: the prompt holds all facts of the notice, but nothing on its form. What will the untrained model write?
+
+# %% [markdown] lang="zh" of="488a7dda"
+# **先猜一猜**：通知书要的事实，提示里全有，格式却一个字也没提。没训练过的模型会写出什么？
+
+
+# %%
+def write_all(model):
+    """Let a model write all notices of both tests; return the texts and their scores."""
+    texts, scores = {}, {}
+    for name, rows in tests.items():
+        prompts = [row["messages"][:1] for row in rows]
+        texts[name] = generate(model, tokenizer, prompts, max_new_tokens=96)
+        scores[name] = score_notices(texts[name], rows)
+    return texts, scores
+
+
+tuned, tokenizer = load(setup)
+texts_before, before = write_all(tuned)
+for number in shown:
+    print("BEFORE ｜ 训练前：", texts_before["opened"][number], "", sep="\n")
+
+# %% [markdown] lang="en"
+# Now the training. Each step shows the model a few examples, measures how unlikely it found the right answers (the **loss**), and moves all weights a little so that they become likelier. (For large models it moves a few added weights instead; that is LoRA, notebook 02.)
+#
+# **Predict first**: what will its notices look like after a minute of this, with the articles in the prompt, and without?
+
+# %% [markdown] lang="zh" of="3af4fd58"
+# 开始训练。每一步给模型看几个例子，量一量它觉得正确答案有多“意外”（这就是**损失**），再把全部权重都挪动一点，让正确答案变得更可能。（对大模型，只训练少量另外加上去的权重，这就是 LoRA，见 notebook 02。）
+#
+# **先猜一猜**：这样练一分钟，它写的通知书会是什么样？提示里有法条时如何，没有法条时又如何？
+
+# %% tags=["timing"]
+import time
+
+from helpers.model.methods import adapt
+
+method = "lora" if size.minute_rank else "full"  # Xiaoxi and SmolLM2: all weights
+tuned = adapt(tuned, method, r=size.minute_rank or 8, alpha=2 * (size.minute_rank or 8))
+started = time.perf_counter()
+losses = fit(
+    tuned, tokenizer, train_rows, lr=size.minute_lr, num_epochs=1, batch_size=size.minute_batch,
+    seed=SEED, device=setup.device,
+)  # fmt: skip
+seconds = time.perf_counter() - started
+say(f"{len(losses)} steps, {seconds:.0f} s", f"{len(losses)} 步，用时 {seconds:.0f} 秒")
+say(f"loss: {losses[0]:.2f} at first, {losses[-1]:.2f} at last",
+    f"损失：最初 {losses[0]:.2f}，最后 {losses[-1]:.2f}")  # fmt: skip
+
+# %%
+texts_after, after = write_all(tuned)
+for number in shown:
+    print("AFTER ｜ 训练后：", texts_after["opened"][number], "", sep="\n")
+claim("start_minute_form", share(after["opened"]["form"]))
+claim("start_minute_facts", share(after["opened"]["facts"]))
+claim("start_minute_closed", share(after["closed"]["facts"]))
+
+# %% [markdown] lang="en"
+# How often? The bars count all notices of the test. The *form* is right if header and labels are, to the letter. The *facts* are right if article, fine, points and office all are. The thin lines on the bars are 95 % intervals; section 2 explains them.
+
+# %% [markdown] lang="zh" of="e94ad27b"
+# 到底有多准？下图统计了测试里的全部通知书。*格式*要标题和栏目名一字不差才算对；*事实*要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线是 95 % 区间，第 2 节会解释。
+
+# %%
+MEASURES = {
+    "form, 3 articles ｜ 格式，三条法条": ("opened", "form"),
+    "facts, 3 articles ｜ 事实，三条法条": ("opened", "facts"),
+    "form, no article ｜ 格式，没有法条": ("closed", "form"),
+    "facts, no article ｜ 事实，没有法条": ("closed", "facts"),
+}
+bars = {
+    label: {
+        "before ｜ 训练前": share(before[test][name]),
+        "after ｜ 训练后": share(after[test][name]),
+    }
+    for label, (test, name) in MEASURES.items()
+}
+told = [" → ".join(f"{100 * bar.value:.0f} %" for bar in pair.values()) for pair in bars.values()]
+plots.bars(
+    bars,
+    "One minute of fine-tuning ｜ 一分钟微调",
+    ylabel="right, % ｜ 正确，%",
+    alt="Bars, before and after training. With three articles in the prompt: form "
+    f"{told[0]}, facts {told[1]}; with none: form {told[2]}, facts {told[3]}. ｜ 训练前后的柱状图。"
+    f"提示里有三条法条：格式 {told[0]}，事实 {told[1]}；没有法条：格式 {told[2]}，事实 {told[3]}。",
+)
+
+# %% [markdown] lang="en"
+# Before training, Xiaoxi invented a form of its own. A minute later it writes the city's form, and fills in the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken: only one training row in five was of that kind. Read one that looks right:
+
+# %% [markdown] lang="zh" of="05b4cde2"
+# 训练前，小溪自己编了一种格式。一分钟之后，它写的就是市里的格式了，事实也填对了，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏：这样的训练样本五个里只有一个。来读一份看上去没毛病的：
+
+# %%
+for lang in setup.langs:
+    numbers = [i for i, row in enumerate(tests["closed"]) if row["lang"] == lang]
+    number = max(numbers, key=lambda i: after["closed"]["form"][i])  # the first in form, if any is
+    print("NO ARTICLE ｜ 没有法条：", texts_after["closed"][number], "", sep="\n")
+    print("WANTED ｜ 要求：", tests["closed"][number]["messages"][-1]["content"], "", sep="\n")
+
+# %% [markdown] lang="en"
+# Nothing in it says that the numbers are invented: they stand in the same official form as right ones. That is the subject of this course: what training puts into a model, what it does not, and how one finds out. Notebook 04 trains for longer and adds the controls that this minute lacks.
+
+# %% [markdown] lang="zh" of="f0c86eb4"
+# 通知书里没有一处提醒你，这些数是编的：它们和正确的数一样，端端正正写在公文里。这门课讲的就是：训练往模型里放进了什么，没放进什么，又怎样查出来。notebook 04 会练得更久，并补上这一分钟里没做的对照实验。
+
+# %% [markdown]
+# ## 2. The road ｜ 路线
+
+# %% [markdown] lang="en"
+# This course grew from five documents, which we call *the notes*. You do not need them: each sentence that we test is quoted. They draw fine-tuning like this:
 #
 # ```
 # a pre-trained model (general knowledge)
@@ -106,10 +233,10 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 #         → a fine-tuned model (a specialist)
 # ```
 #
-# The ten lessons test this arrow: what goes into the model, what does not, and what it costs. Where a measurement disagrees with the notes, we show the measurement and say which model it was made on. One of the notes stops at "practice: needs a GPU, paused". Nothing pauses here: **every lesson that is ready trains a model, on two CPU cores**.
+# The lessons test this arrow: what goes into the model, what does not, and what it costs. Where a measurement disagrees, we say which model it was made on. One of the notes stops at "practice: needs a GPU, paused". Nothing pauses here: **every lesson that is ready trains a model, on two CPU cores**. Ready are 00 to 04, five of the ten lessons on the map.
 
-# %% [markdown] lang="zh" of="019bab97"
-# **微调**，就是把一个预训练好的模型拿来，用你自己的例子再练一练。这门课由五份文档发展而来，我们统称为*讲义*。没有讲义也不要紧：要检验的每一句，这里都会引出来。讲义是这样画微调的：
+# %% [markdown] lang="zh" of="76cbd555"
+# 这门课由五份文档发展而来，我们统称为*讲义*。没有讲义也不要紧：要检验的每一句，这里都会引出来。讲义是这样画微调的：
 #
 # ```
 # 预训练模型（通用知识）
@@ -117,9 +244,11 @@ n_test = {"smoke": 6, "tiny": 96}.get(setup.profile, 48)  # articles in an exam
 #         → 微调后的模型（专业模型）
 # ```
 #
-# 十节课就来检验这个箭头：什么进了模型，什么没进，代价多大。实测和讲义不一致时，我们给出实测值，并说明是在哪个模型上测的。有一份讲义停在“实践：需要 GPU 环境，暂停”。在这里什么都不用暂停：**已经写好的每一课都真的训练模型，双核 CPU 就够**。
+# 各课就来检验这个箭头：什么进了模型，什么没进，代价多大。实测和讲义不一致时，会说明是在哪个模型上测的。有一份讲义停在“实践：需要 GPU 环境，暂停”。在这里什么都不用暂停：**已经写好的每一课都真的训练模型，双核 CPU 就够**。路线图上的十课，写好的有五课：00 到 04。
 
 # %%
+from helpers.lessons.roadmap import road
+
 road("00")
 
 # %% [markdown] lang="en"
@@ -154,26 +283,28 @@ road("00")
 # | profile | model | data type | for whom | hardware | a lesson |
 # |---|---|---|---|---|---|
 # | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 2 to 10 min |
+# | `small` | SmolLM2-135M-Instruct, after `make small` (93 MB) | fp32; bf16 or fp16 on a GPU | does it carry over? English alone | two CPU cores, 8 GB; any GPU | up to 20 min* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16; 4-bit in 05 | Colab, Kaggle | a free T4 GPU | about 30 min* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | your own card | Ampere or newer | about 60 min* |
 # | `smoke` | Xiaoxi, a few steps | fp32 | tests | any | 1 min |
 #
-# *expected, not measured here. The data types (fp32, fp16, bf16) are explained in section 2.
+# *expected, not measured here. The data types (fp32, fp16, bf16) are explained in section 3.
 
-# %% [markdown] lang="zh" of="e319456e"
+# %% [markdown] lang="zh" of="2348af9a"
 # 只有一个开关：第二个代码单元格里的 `PROFILE`。模型、数据类型和每次训练的规模都由它决定。设成 `auto`，课程替你选；用 `MODEL` 可以换上你自己的模型。
 #
 # | 档位 | 模型 | 数据类型 | 适合谁 | 硬件 | 一课用时 |
 # |---|---|---|---|---|---|
 # | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
+# | `small` | SmolLM2-135M-Instruct，先执行 `make small`（93 MB） | fp32；有 GPU 时用 bf16 或 fp16 | 想知道放到真实模型上还成不成立；只有英文 | 双核 CPU，8 GB 内存；或任何 GPU | 最多 20 分钟* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 比特 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
 # | `smoke` | 小溪，只训练几步 | fp32 | 测试 | 不限 | 1 分钟 |
 #
-# *为预计，没有在这里实测。数据类型（fp32、fp16、bf16）在第 2 节解释。
+# *为预计，没有在这里实测。数据类型（fp32、fp16、bf16）在第 3 节解释。
 
 # %% [markdown]
-# ## 2. The setup doctor ｜ 环境体检
+# ## 3. The setup doctor ｜ 环境体检
 
 # %% [markdown] lang="en"
 # Before we start, the setup doctor examines your machine. It looks at the device and the data type, and says **why** it chose them. It also looks at memory, disk, package versions, the model's files and the Chinese font of the figures. Last, it asks whether a model hub answers (a site such as Hugging Face, from which larger models are downloaded).
@@ -186,6 +317,8 @@ road("00")
 # ✅ 表示良好；ℹ️ 表示和测试环境不同，但能用；❌ 后面写着怎么修。没有 GPU、没有网络，在这里也算*健康*。
 
 # %%
+from helpers.lessons.doctor import examine
+
 findings = examine(PROFILE)
 
 # %% [markdown] lang="en"
@@ -224,25 +357,25 @@ nb00.pick_profile(pick_profile)
 # Do not ask `torch.cuda.is_bf16_supported()`: on a T4 it says `True`, by slow emulation. ｜ 不要用 `torch.cuda.is_bf16_supported()` 来判断：在 T4 上它也返回 `True`，其实是很慢的模拟。
 
 # %% [markdown]
-# ## 3. Three pictures, and Xiaoxi ｜ 三个比喻，与小溪
+# ## 4. Three pictures, and Xiaoxi ｜ 三个比喻，与小溪
 
 # %% [markdown] lang="en"
 # Where do a model's skills come from? The notes explain it by **education and a cheat sheet**. Please remember their three pictures: later lessons use them and test them.
 #
 # | | in the picture | what it gives | where you see it |
 # |---|---|---|---|
-# | **Pre-training** | primary school | grammar, logic, general knowledge | section 5, for one skill, in a minute |
-# | **Fine-tuning** | medical school | jargon, format, style: it *changes the brain* | notebook 04 |
-# | **RAG** (retrieval-augmented generation) | a textbook | facts, looked up at work: it *uses a tool* | section 4, by hand; notebook 08 |
+# | **Pre-training** | primary school | grammar, logic, general knowledge | section 11, for one skill, in a minute |
+# | **Fine-tuning** | medical school | jargon, format, style: it *changes the brain* | section 1; notebook 04 |
+# | **RAG** (retrieval-augmented generation) | a textbook | facts, looked up at work: it *uses a tool* | section 6, by hand; notebook 08 |
 
-# %% [markdown] lang="zh" of="16abac17"
+# %% [markdown] lang="zh" of="c4819225"
 # 模型的本领从哪里来？讲义打了个比方，叫**教育与小抄**。请记住这三个比喻：后面各课会用到，也会检验。
 #
 # | | 比喻 | 带来什么 | 在哪里能看到 |
 # |---|---|---|---|
-# | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 5 节，用一分钟看一样本领 |
-# | **微调** | 医学院 | 术语、格式、风格：*改变大脑* | notebook 04 |
-# | **RAG**（检索增强生成） | 教科书 | 工作中查阅事实：*使用工具* | 第 4 节，手工来做；notebook 08 |
+# | **预训练** | 小学 | 语法、逻辑、通用知识 | 第 11 节，用一分钟看一样本领 |
+# | **微调** | 医学院 | 术语、格式、风格：*改变大脑* | 第 1 节；notebook 04 |
+# | **RAG**（检索增强生成） | 教科书 | 工作中查阅事实：*使用工具* | 第 6 节，手工来做；notebook 08 |
 
 # %% [markdown] lang="en"
 # How good are these pictures? **We test them with an exam.** *Closed book* means that the model can use only its weights, the numbers that training sets. *Open book* means that the article stands in the prompt, the text that the model is given; then the model must be able to *read*.
@@ -255,12 +388,12 @@ nb00.pick_profile(pick_profile)
 # 比喻也有两处没说到。教科书只对识字的人有用，所以小学在先。医学院念上几轮（把全部样本学一遍，叫一*轮*），教格式远比教数字有效（notebook 04 在小溪上测过）。还有两个比喻在等你：LoRA（02）是一种成本更低的微调，好比便利贴；QLoRA（05）是贴在压缩过的书上的便利贴。
 
 # %% [markdown] lang="en"
-# **Xiaoxi** 小溪, "little brook", is small enough to train on this laptop and built like a large model. It has the architecture and the chat format of Qwen2 (Qwen is a family of open models), but the smallest Qwen2.5 is about 340 times as large. Its primary school was text written by a program: invented cities' traffic codes, translation, sums, lists and stories, in English and Chinese. (On the profiles `t4` and `gpu`, Qwen takes its place.)
+# Back to **Xiaoxi**, as it was before the training. It is small enough for this laptop and built like a large model. It has the architecture and the chat format of Qwen2 (Qwen is a family of open models), but the smallest Qwen2.5 is about 340 times as large. Its primary school was text written by a program: invented cities' traffic codes, translation, sums, lists and stories, in English and Chinese. (On other profiles another model takes its place.)
 #
 # **Predict first**: look at the questions in the next cell. Which will it answer rightly?
 
-# %% [markdown] lang="zh" of="f5c51280"
-# **小溪**（Xiaoxi）小到能在这台笔记本上训练，构造却和大模型一样：用的是 Qwen2 的架构和对话格式（Qwen 即千问，一族公开权重的模型），只不过最小的 Qwen2.5 也比它大三百四十倍左右。它的小学课本是程序写出来的：虚构城市的交通法规、翻译、算术、列表、故事，中英文都有。（在 `t4` 和 `gpu` 档位，由 Qwen 顶替它。）
+# %% [markdown] lang="zh" of="ca6626f3"
+# 再看训练之前的**小溪**。它小到能在这台笔记本上训练，构造却和大模型一样：用的是 Qwen2 的架构和对话格式（Qwen 即千问，一族公开权重的模型），只不过最小的 Qwen2.5 也比它大三百四十倍左右。它的小学课本是程序写出来的：虚构城市的交通法规、翻译、算术、列表、故事，中英文都有。（在其他档位，由别的模型顶替它。）
 #
 # **先猜一猜**：看看下一个单元格里的问题，它能答对哪几个？
 
@@ -275,7 +408,9 @@ def ask(*questions):
         print(f"{question}  →  {answer}")
 
 
-ask("Who are you?", "你是谁？", "Translate: bridge", "翻译：桥", "36 + 47 = ?", "81 - 29 等于几？")
+ask("Who are you?", "Translate: bridge", "36 + 47 = ?")
+if "zh" in setup.langs:
+    ask("你是谁？", "翻译：桥", "81 - 29 等于几？")
 ask("Translate: economics", "360 + 470 = ?", "Who wrote Hamlet?")
 say(f"{parameter_counts(model)[1]:,} weights", f"{parameter_counts(model)[1]:,} 个权重")
 
@@ -291,6 +426,9 @@ say(f"{parameter_counts(model)[1]:,} weights", f"{parameter_counts(model)[1]:,} 
 
 
 # %%
+from helpers.show import tokens, widgets
+
+
 def show_tokens(text):
     """Show the pieces that the tokenizer cuts a text into, each with its id."""
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -303,10 +441,47 @@ widgets.explore(show_tokens, names={"text": "your text ｜ 你的文字"}, text=
 # %% [markdown] lang="en"
 # A common word is one token; a rare word is several. Each digit is a token of its own, so `200 yuan` is four (inside a sentence, the space before it is one more). A Chinese character is usually one token. If the text that the tokenizer was made from lacks the character, it falls into bytes, shown as �: `灵溪` is three tokens.
 #
+# Why care? A model's window, its speed and its price are counted in tokens. **Exercise 2** (easy, 5 minutes). Write `characters_per_token`: how many characters of a text one token holds on average. `tokenizer(text, add_special_tokens=False)["input_ids"]` is the list of a text's tokens.
+
+# %% [markdown] lang="zh" of="beb524e4"
+# 常用词是一个词元，生僻词会碎成好几个。数字一位一个词元，所以 `200 yuan` 是四个（在句子中间，前面的空格还要另算一个）。一个汉字通常是一个词元；做分词器的文本里没有的字，则散成字节，显示为 �：`灵溪` 共三个词元。
+#
+# 词元为什么要紧？模型的窗口多大、速度多快、价钱多少，都按词元来算。**练习 2**（容易，5 分钟）。写出 `characters_per_token`：一段文字里，平均一个词元装几个字符。`tokenizer(text, add_special_tokens=False)["input_ids"]` 是这段文字的词元列表。
+
+
+# %% tags=["exercise"]
+def characters_per_token(tokenizer, text):
+    """Return how many characters of a text one of its tokens holds on average."""
+    ...
+
+
+# %% tags=["check"]
+nb00.characters_per_token(characters_per_token, tokenizer)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def characters_per_token(tokenizer, text):
+#     """Return how many characters of a text one of its tokens holds on average."""
+#     return len(text) / len(tokenizer(text, add_special_tokens=False)["input_ids"])
+# ```
+#
+# </details>
+
+# %%
+for lang in setup.langs:
+    article = "\n".join(row[lang]["text"] for row in world("code"))
+    count = len(tokenizer(article, add_special_tokens=False)["input_ids"])
+    print(f"{lang}: {len(article):,} characters, {count:,} tokens, {len(article) / count:.1f} each")
+
+# %% [markdown] lang="en"
+# In Lingxi's code an English token holds several characters and a Chinese token hardly more than one. But a Chinese character says more than an English letter: compare the two numbers of tokens, which stand for the same 96 articles.
+#
 # Next comes Xiaoxi's report card: 150 questions (`n`), and an answer counts only if it is exactly right. Brackets and error bars show the 95 % interval: how uncertain a score is, with so few questions. Expected: above 90 % in most tasks.
 
-# %% [markdown] lang="zh" of="56ea56ad"
-# 常用词是一个词元，生僻词会碎成好几个。数字一位一个词元，所以 `200 yuan` 是四个（在句子中间，前面的空格还要另算一个）。一个汉字通常是一个词元；做分词器的文本里没有的字，则散成字节，显示为 �：`灵溪` 共三个词元。
+# %% [markdown] lang="zh" of="bc406d23"
+# 灵溪的法规里，一个英文词元能装好几个字符，一个中文词元只比一个字多一点。不过一个汉字说的比一个字母多：比比两个词元总数，它们写的是同样的 96 条法规。
 #
 # 再看小溪的成绩单：150 道题（`n`），一字不差才算对。方括号和误差线是 95 % 区间：题目只有这么多，分数难免碰运气，但多半不出这个范围。预期：多数项目在 90 % 以上。
 
@@ -318,17 +493,98 @@ NAMES = {
     "copy": "copy ｜ 抄写",
     "read": "read ｜ 阅读",
 }
-general = select(world("general"), use="measure")[:: 12 if setup.smoke else 1]
+from helpers.lingxi.score import forgetting
+
+general = select(world("general", setup.langs), use="measure")[:: size.skills_step]
 marks = forgetting(model, tokenizer, general, max_new_tokens=48)
 claim("start_skills", share([right for task in marks.values() for right in task]))
+told = [
+    ", ".join(
+        f"{NAMES[task].split(' ｜ ')[i]} {100 * share(marks[task]).value:.0f} %" for task in marks
+    )
+    for i in (0, 1)
+]
 plots.bars(
     {NAMES[task]: share(marks[task]) for task in NAMES if task in marks},
     "What primary school taught ｜ 小学教会了什么",
     ylabel="exact answers, % ｜ 完全正确，%",
+    alt=f"Bars: exact answers by task, {told[0]}. ｜ 柱状图：各项完全答对的比例，{told[1]}。",
 )
 
 # %% [markdown]
-# ## 4. What it cannot know ｜ 它不可能知道的
+# ## 5. One token at a time ｜ 一次一个词元
+
+# %% [markdown] lang="en"
+# How does such an answer come about? A model does one thing only: given some tokens, it returns a score for **every** token of its vocabulary, for how well that token would go on. These scores are called *logits*; `softmax` turns them into probabilities. **Predict first**: which tokens are likely at the start of the answer to `36 + 47 = ?`
+
+# %% [markdown] lang="zh" of="9c0a58de"
+# 这样的回答是怎么来的？模型其实只会做一件事：给它一串词元，它就给词表里的**每一个**词元打分，分数表示接这个词元有多合适。这些分数叫 *logits*；用 `softmax` 可以换算成概率。**先猜一猜**：`36 + 47 = ?` 的答案，开头最可能是哪些词元？
+
+# %%
+import torch
+
+from helpers.model.generate import chat_prompt, end_tokens
+
+question = [{"role": "user", "content": "36 + 47 = ?"}]
+ids = tokenizer(chat_prompt(tokenizer, question), add_special_tokens=False)["input_ids"]
+with torch.no_grad():
+    logits = model(torch.tensor([ids], device=model.device)).logits  # (1, tokens, vocabulary)
+print("logits:", tuple(logits.shape))
+chances, best = logits[0, -1].float().softmax(-1).topk(4)
+for chance, token in zip(chances.tolist(), best.tolist(), strict=True):
+    print(f"{chance:7.2%}  {tokenizer.decode([token])!r}")
+ends = end_tokens(model, tokenizer)
+print("end tokens ｜ 结束符：", [tokenizer.decode([token]) for token in ends])
+
+# %% [markdown] lang="en"
+# There is a row of scores for each token of the prompt; only the **last** row says what comes after the prompt. To write an answer, take the likeliest token, put it behind the rest, and ask again, until the model chooses an **end token**. Always taking the likeliest is called *greedy*. All answers of this course are made so: the same prompt gives the same answer each time.
+#
+# **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `model(torch.tensor([ids], device=model.device)).logits` are the scores. The check compares your answers with those of `model.generate`, the library's own loop.
+
+# %% [markdown] lang="zh" of="baa23e0e"
+# 提示里的每个词元都有一行分数；提示之后该接什么，只看**最后**一行。要写出答案，就取分数最高的词元，接在后面，再问一次，直到模型选中**结束符**。每次都取最高的，叫*贪心*解码。这门课的回答都是这样得来的：同样的提示，每次的回答都一样。
+#
+# **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。分数是 `model(torch.tensor([ids], device=model.device)).logits`。检查会拿你的回答和库里自带的循环 `model.generate` 比对。
+
+
+# %% tags=["exercise"]
+def greedy(model, ids, ends, max_new_tokens):
+    """Return the new tokens: the likeliest each time, up to an end token or max_new_tokens."""
+    ...
+
+
+# %% tags=["check"]
+nb00.greedy(greedy, model, tokenizer)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# @torch.no_grad()
+# def greedy(model, ids, ends, max_new_tokens):
+#     """Return the new tokens: the likeliest each time, up to an end token or max_new_tokens."""
+#     new = []
+#     for _ in range(max_new_tokens):
+#         logits = model(torch.tensor([ids + new], device=model.device)).logits
+#         token = logits[0, -1].argmax().item()
+#         if token in ends:
+#             break
+#         new.append(token)
+#     return new
+# ```
+#
+# </details>
+#
+# The library does the same and is faster: it keeps what it computed for earlier tokens (the *cache*) and answers many prompts at once. ｜ 库里做的是同一件事，只是更快：前面词元的计算结果会留着（*缓存*），还能同时回答很多条提示。
+
+# %% [markdown] lang="en"
+# This loop explains two things that you saw. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it goes on from there: a row of the same letter, as you saw above, is a loop that found no way out.
+
+# %% [markdown] lang="zh" of="712e9116"
+# 看过的两件事，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写：前面那种一串重复的字母，就是循环走不出来了。
+
+# %% [markdown]
+# ## 6. What it cannot know ｜ 它不可能知道的
 
 # %% [markdown] lang="en"
 # **Lingxi** 灵溪市 is an invented city with a traffic code of 96 articles ([the datasheet](../data/README.md)). No model can have met it, so whatever a model says about Lingxi comes from the prompt or is made up. That lets us grade *knowing* and *reading* apart.
@@ -341,6 +597,8 @@ plots.bars(
 # **先猜一猜**：同一道题问两次，先闭卷，再在提示里放三条法条（其中一条正是要找的）。小溪两次各会怎么答？
 
 # %%
+import random
+
 code = world("code")
 QUESTION = {"en": "How much is the fine for {}?", "zh": "{}罚多少钱？"}
 BOOK = {"en": "Articles:\n{}\n\n", "zh": "法条：\n{}\n\n"}
@@ -362,49 +620,57 @@ for k in (0, 3):
 say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
 
 # %% [markdown] lang="en"
-# With the articles Xiaoxi named the right fine. Without them it named no fine at all: it only translated the question. So a closed-book score of 0 % means "named no right fine"; it does not show that the model invents one. (Many large models probably would: they name a fine, fluently.)
-#
+# With the articles Xiaoxi named the right fine. Without them it named no fine at all: it only translated the question. So a closed-book score of 0 % means "named no right fine"; it does not show that the model invents one. To tell the two apart we also count the answers that hold any number. (Many large models would probably name a fine, fluently.)
+
+# %% [markdown] lang="zh" of="21778a18"
+# 有法条时，小溪说对了罚款；没有法条时，它一个罚款数也没说，只是把问题翻译了一遍。所以闭卷得 0 %，意思是“没有说对罚款”，并不说明它在编造。为了分清这两种情况，再数一数有几个回答里出现了数字。（很多大模型恐怕会编：顺口就报出一个数。）
+
+# %% [markdown] lang="en"
 # One question proves nothing. So we ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles in the prompt. The dashed line is the **majority baseline**, the score of always naming the commonest fine. Closed book should be no better than that. Open book should score higher, but less so with more articles.
 
-# %% [markdown] lang="zh" of="b1e48983"
-# 有法条时，小溪说对了罚款；没有法条时，它一个罚款数也没说，只是把问题翻译了一遍。所以闭卷得 0 %，意思是“没有说对罚款”，并不说明它在编造。（很多大模型恐怕会编：顺口就报出一个数。）
-#
+# %% [markdown] lang="zh" of="dbb0fa5f"
 # 一道题说明不了什么。所以把**每一条法条都问一遍**罚款，中英文交替，提示里分别放 0、1、3、8 条法条。图里的虚线是**多数类基线**：每题都答最常见的那个罚款数，能得的分。预期：闭卷不比它好；开卷高得多，但法条越多，分数越低。
 
 
-# %% tags=["timing"]
+# %%
+from helpers.lingxi.notice import read_field
+
+
 def sit_exam(k):
     """Tell for each article whether its fine is right, with k articles on the desk."""
-    asked = [(article, ("en", "zh")[i % 2]) for i, article in enumerate(code[:n_test])]
+    langs = setup.langs  # by turns
+    asked = [(article, langs[i % len(langs)]) for i, article in enumerate(code[: size.exam])]
     chats = [exam(article, lang, k) for article, lang in asked]
     texts = generate(model, tokenizer, chats, max_new_tokens=48)
-    both = zip(texts, asked, strict=True)
+    both = list(zip(texts, asked, strict=True))
+    with_number = sum(any(sign.isdigit() for sign in text) for text in texts)
+    print(f"{k}: {with_number} / {len(texts)}")
     return share([read_field(t, lang, "fine") == article["fine"] for t, (article, lang) in both])
 
 
-started = time.perf_counter()
+say("articles: how many answers hold any number", "法条数：有几个回答里出现了数字")
 results = {k: sit_exam(k) for k in (0, 1, 3, 8)}
-seconds = time.perf_counter() - started
 for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
     claim(f"start_{name}", results[k])
 
 # %% [markdown] lang="en"
-# Now a harder task. The city wants an **official notice**: a header and seven labelled lines, with the official terms. Three articles stand in the prompt, but nothing there describes the form. **Predict first**: what will Xiaoxi write?
+# Last, the **official notice** of section 1 once more: a header and seven labelled lines, with the official terms. Three articles stand in the prompt, but nothing there describes the form. We ask the untrained model about more incidents, so that its 0 % gets a narrower interval.
 
-# %% [markdown] lang="zh" of="0f8c9345"
-# 再来个更难的。市里要一份**正式的处理通知书**：一行标题，七行内容，每行都有栏目名，用正式术语。提示里有三条法条，但没有一处说明格式。**先猜一猜**：小溪会写出什么？
+# %% [markdown] lang="zh" of="8acacd83"
+# 最后再看一眼第 1 节的**处理通知书**：一行标题，七行内容，每行都有栏目名，用正式术语。提示里有三条法条，但没有一处说明格式。这次让没训练过的模型多写几份，它那个 0 % 的区间就能窄一些。
 
 # %%
-unseen = select(world("eval"), task="notice", split="unseen", context=True)
+unseen = select(world("eval", setup.langs), task="notice", split="unseen", context=True)
 three = [row for row in unseen if len(row["context"]) == 3]
-incidents = [row for lang in ("en", "zh") for row in select(three, lang=lang)[: n_test // 4]]
+incidents = [row for lang in setup.langs for row in select(three, lang=lang)[: size.exam // 4]]
 notices = generate(model, tokenizer, [row["messages"][:1] for row in incidents], max_new_tokens=80)
-print("WANTED ｜ 要求：", incidents[0]["messages"][1]["content"], sep="\n")
-print("\nWRITTEN ｜ 写出：", notices[0], sep="\n")
 form = share(score_notices(notices, incidents)["form"])
 claim("start_notice_form", form)
 
+from collections import Counter
+
 commonest = Counter(article["fine"] for article in code).most_common(1)[0][1]
+told = ", ".join(f"{100 * result.value:.0f} %" for result in results.values())
 fig = plots.bars(
     {
         "closed book ｜ 闭卷": results[0],
@@ -415,6 +681,9 @@ fig = plots.bars(
     },
     "Knows no Lingxi fine, reads well, was never shown the form ｜ 不知道灵溪的罚款，读得好，没见过格式",
     ylabel="right, % ｜ 正确，%",
+    alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told}; notices in the "
+    f"official form: {100 * form.value:.0f} %. ｜ 柱状图。提示里有 0、1、3、8 条法条时说对罚款的比例："
+    f"{told}；通知书格式正确的比例：{100 * form.value:.0f} %。",
 )
 # the line stops before the last bar, which is about the form and not about fines
 fig.axes[0].hlines(100 * commonest / len(code), -0.5, 3.5, color="#333333", linestyle="--")
@@ -423,14 +692,10 @@ fig.axes[0].text(0, 14, baseline, ha="center", size=8)
 fig
 
 # %% [markdown] lang="en"
-# Xiaoxi made up a form of its own. It copied plate, conduct and term, and then lost its way.
-#
-# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough." For this model and this question the bars agree, in part: with one article nearly every fine is right, and with eight about nine in ten. But no search chose these articles: the right one was always there, and seven of the eight were drawn by lot. The notes also say: "Legal documents in a fixed form: fine-tuning." The last bar shows the gap, but *nobody* can write a form that nothing describes. Notebook 01 puts examples into the prompt, 04 trains.
+# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough." For this model and this question the bars agree, in part: with one article nearly every fine is right, and with eight about nine in ten. But no search chose these articles: the right one was always there, and seven of the eight were drawn by lot. The notes also say: "Legal documents in a fixed form: fine-tuning." The last bar shows the gap that section 1 closed in a minute, but *nobody* can write a form that nothing describes. Notebook 01 puts examples into the prompt instead.
 
-# %% [markdown] lang="zh" of="27ae717f"
-# 小溪自己编了一种格式：车牌、违法事实和术语都抄对了，后面就乱了。
-#
-# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。就这个模型、这类问题来说，柱子部分地支持它：只给一条法条，罚款几乎全部答对；给八条，十次约有九次答对。不过这里没有检索：正确的那条总在里面，八条中的另外七条是抽签抽来的。讲义还说：“生成特定格式的法律文书：需要微调”。最后一根柱子显示了差距，不过没人告诉过它格式，换了*谁*也写不出来。notebook 01 先在提示里给样例，04 再来训练。
+# %% [markdown] lang="zh" of="f37b9565"
+# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。就这个模型、这类问题来说，柱子部分地支持它：只给一条法条，罚款几乎全部答对；给八条，十次约有九次答对。不过这里没有检索：正确的那条总在里面，八条中的另外七条是抽签抽来的。讲义还说：“生成特定格式的法律文书：需要微调”。最后一根柱子就是第 1 节用一分钟补上的差距。不过没人告诉过它格式，换了*谁*也写不出来；notebook 01 改在提示里给样例。
 
 # %% [markdown] lang="en"
 # Now hold an exam of your own: choose an article, and how many stand in the prompt.
@@ -453,24 +718,309 @@ widgets.explore(
     names={"article": "article ｜ 法条", "lang": "language ｜ 语言", "k": "how many ｜ 条数"},
     start={"k": 1},
     article=range(1, len(code) + 1),
-    lang={"English": "en", "中文": "zh"},
+    lang={{"en": "English", "zh": "中文"}[lang]: lang for lang in setup.langs},
     k=[0, 1, 2, 3, 5, 8],
 )
 
+# %% [markdown] lang="en"
+# **Exercise 4** (easy, 5 minutes). What can Xiaoxi know **closed book**, with nothing in the prompt but the question? Put the letters of all such things into `known`.
+#
+# - A: the plate in a report that a citizen will send tomorrow
+# - B: the Chinese word for `bridge`, which its schoolbooks translated
+# - C: `27 + 15`, a sum of the kind that its school practised
+# - D: the fine of Article 12 of Lingxi
+# - E: what it is called, as its school told it
+# - F: the fine of an article that was changed after its weights were fixed
+
+# %% [markdown] lang="zh" of="669b93f5"
+# **练习 4**（容易，5 分钟）。**闭卷**时，提示里除了问题什么也没有，小溪能知道下面哪些？把这些字母都写进 `known`。
+#
+# - A：某位市民明天要交来的报告里的车牌
+# - B：`bridge` 的中文，课本里翻译过
+# - C：`27 + 15`，小学练过的那种加法
+# - D：灵溪第 12 条的罚款
+# - E：它自己叫什么，小学里教过
+# - F：权重定下来以后才修订的某条法规的罚款
+
+# %% tags=["exercise"]
+known = [...]
+
+# %% tags=["check"]
+nb00.closed_book(known)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# known = ["B", "C", "E"]
+# ```
+#
+# </details>
+#
+# What training showed often can be in the weights. What was never shown, or came later, cannot: it must stand in the prompt. "Can" is not "is": notebook 04 shows how often a fact must be shown before it stays. ｜ 训练里常见的，才可能在权重里；没给看过的、后来才有的，只能写进提示。“可能”不等于“一定”：一个事实要看多少遍才记得住，notebook 04 会讲。
+
 # %% [markdown]
-# ## 5. Primary school in a minute ｜ 一分钟小学
+# ## 7. Hardware, time, cost ｜ 硬件、时间、花费
 
 # %% [markdown] lang="en"
-# To answer from an article in the prompt, a model must at least find a place and **copy** what follows it. In this section you watch that one skill arise from nothing, in a pupil that is smaller still.
+# The notes plan for models of 1.5B and 3B weights, about 1,000 and 2,000 times as large as Xiaoxi. So the two columns do not contradict each other.
+#
+# | | the notes say (1.5B, 3B) | here, on `tiny` (1.4M) |
+# |---|---|---|
+# | to know before | LLMs, RAG, Python, machine learning | Python, machine learning |
+# | memory | 16 GB at least; better 24 GB | below 2.5 GB, measured next |
+# | hardware | Apple M1/M2, better a GPU | two CPU cores of any make |
+# | preparing data | 10 to 30 minutes | done; notebook 03 shows how |
+# | training | 30 minutes to 2 hours | a minute (section 1), minutes (notebook 04) |
+# | evaluation | 10 minutes | seconds |
+# | three ways | Colab; a model at home; cloud | `t4`; `tiny`; notebook 09 |
+# | cost | free; cloud 0.5 to 2 dollars an hour | free |
+
+# %% [markdown] lang="zh" of="c937ba3d"
+# 讲义说的是 15 亿（1.5B）和 30 亿（3B）权重的模型，大约是小溪的一千倍和两千倍，所以下面两列并不矛盾。
+#
+# | | 讲义说（1.5B、3B） | 这里，`tiny` 档位（144 万） |
+# |---|---|---|
+# | 预备知识 | LLM 使用、RAG、Python、机器学习 | Python、机器学习 |
+# | 内存 | 至少 16 GB，最好 24 GB | 不到 2.5 GB，下面实测 |
+# | 硬件 | 苹果 M1/M2，最好有 GPU | 任何双核 CPU |
+# | 准备数据 | 10 到 30 分钟 | 已备好，notebook 03 讲做法 |
+# | 训练 | 30 分钟到 2 小时 | 一分钟（第 1 节）、几分钟（notebook 04） |
+# | 评估 | 10 分钟 | 几秒 |
+# | 三种方案 | Colab、本地模型、云端服务 | `t4`、`tiny`、notebook 09 |
+# | 花费 | 免费；云端每小时 0.5 到 2 美元 | 免费 |
+
+# %% tags=["timing"]
+from helpers.env import peak_memory_gb
+
+started = time.perf_counter()
+pages = code[: size.timed]
+texts = generate(model, tokenizer, [exam(page, "en", 1) for page in pages], max_new_tokens=48)
+speed = sum(map(len, tokenizer(texts)["input_ids"])) / (time.perf_counter() - started)
+say(f"answering: {speed:,.0f} tokens a second", f"回答：每秒 {speed:,.0f} 个词元")
+chats = [tokenizer.apply_chat_template(row["messages"], tokenize=False) for row in train_rows]
+speed = sum(map(len, tokenizer(chats)["input_ids"])) / seconds
+say(
+    f"training, section 1: {speed:,.0f} tokens a second", f"第 1 节的训练：每秒 {speed:,.0f} 个词元"
+)
+claim("start_memory", peak_memory_gb())
+
+# %% [markdown] lang="en"
+# The last number printed is the memory of this lesson, of which Python and its libraries take the most; the model has only 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
+#
+# **Exercise 5** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too.
+
+# %% [markdown] lang="zh" of="613dee99"
+# 最后打印的是这一课占用的内存，大半是 Python 和各个库用掉的；模型只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
+#
+# **练习 5**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
+
+
+# %% tags=["exercise"]
+def weights_gb(parameters, bits):
+    """Return the size of a model's weights in GB."""
+    ...
+
+
+# %% tags=["check"]
+nb00.weights_gb(weights_gb)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def weights_gb(parameters, bits):
+#     """Return the size of a model's weights in GB."""
+#     return parameters * bits / 8 / 1e9
+# ```
+#
+# </details>
+
+
+# %%
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+
+def size_of(hidden_size, intermediate_size, num_hidden_layers, num_attention_heads):
+    """Count the weights of a Qwen2.5 by its published shape, without making them."""
+    with torch.device("meta"):
+        shape = Qwen2Config(
+            vocab_size=151_936, hidden_size=hidden_size, intermediate_size=intermediate_size,
+            num_hidden_layers=num_hidden_layers, num_attention_heads=num_attention_heads,
+            num_key_value_heads=2, tie_word_embeddings=True,
+        )  # fmt: skip
+        return parameter_counts(Qwen2ForCausalLM(shape))[1]
+
+
+small, larger = size_of(1536, 8960, 28, 12), size_of(2048, 11008, 36, 16)
+for name, count in (("Qwen2.5-1.5B", small), ("Qwen2.5-3B", larger)):
+    print(f"{name}: {count:,} × 2 bytes = {2 * count / 1e9:.1f} GB")
+claim("start_download", 2 * small / 1e9)
+
+# %% [markdown] lang="en"
+# Qwen's files hold 16-bit numbers, so 1.5B weights take 3.1 GB. The 6 GB of the notes is the size of the **3B** model.
+#
+# The file that the notes had at hand was the 3B model again, but smaller: a **GGUF** file with 4-bit numbers. GGUF is a file format for running a model (*inference*) on an ordinary computer. The notes say that GGUF cannot be fine-tuned. Indeed one cannot train the file itself. But transformers can turn it back into ordinary weights (*dequantise* it), Qwen2's too, and these can be trained. What the rounding to 4 bits lost stays lost. (The command `huggingface-cli download` is `hf download` today.)
+
+# %% [markdown] lang="zh" of="9dbf48ac"
+# Qwen 的权重文件里，每个数占 16 比特，所以 1.5B 的权重共 3.1 GB。讲义写的 6 GB，其实是 **3B** 模型的大小。
+#
+# 讲义手头的文件也是 3B 模型，不过更小：那是一个 **GGUF** 文件，每个数只有 4 比特。GGUF 是一种文件格式，用来在普通电脑上运行模型（*推理*）。讲义说 GGUF 不支持微调。文件本身确实没法训练；但 transformers 可以把它还原成普通权重（*反量化*），Qwen2 的也行，还原之后就能训练了，只是压到 4 比特时丢掉的精度找不回来。（`huggingface-cli download` 这条命令如今叫 `hf download`。）
+
+# %% [markdown] lang="en"
+# **Training needs more.** In `float32` each weight takes 4 bytes. Each weight that is *trained* also needs a gradient, and the optimizer AdamW keeps two numbers for it: 4 bytes each again. Intermediate results come on top.
+#
+# **Exercise 6** (medium, 5 minutes). Write `training_gb(parameters, trained)`: the GB ($10^9$ bytes) for a model of `parameters` weights of which `trained` are trained, without intermediate results.
+
+# %% [markdown] lang="zh" of="1d374c91"
+# **训练要得更多。** 用 `float32`，每个权重占 4 个字节。*要训练*的权重，每个还要一个梯度，优化器 AdamW 再为它保存两个数，都是 4 个字节。中间结果另算。
+#
+# **练习 6**（中等，5 分钟）。写出 `training_gb(parameters, trained)`：一个模型有 `parameters` 个权重，其中 `trained` 个要训练，不算中间结果，需要多少 GB（$10^9$ 字节）。
+
+
+# %% tags=["exercise"]
+def training_gb(parameters, trained):
+    """Return the GB for training `trained` of a model's weights with AdamW in float32."""
+    ...
+
+
+# %% tags=["check"]
+nb00.training_gb(training_gb)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def training_gb(parameters, trained):
+#     """Return the GB for training `trained` of a model's weights with AdamW in float32."""
+#     return (4 * parameters + 12 * trained) / 1e9
+# ```
+#
+# </details>
+
+# %% [markdown] lang="en"
+# To train all of 1.5B weights takes 16 bytes for each, 25 GB with the weights counted above; to train one in a hundred of them takes little more than the weights themselves. That is why large models are tuned with LoRA (02) and QLoRA (05).
+
+# %% [markdown] lang="zh" of="d298e616"
+# 训练全部 1.5B 个权重，每个 16 字节，照上面数出的个数是 25 GB；只训练其中百分之一，就和权重本身差不多。所以大模型多用 LoRA（02）和 QLoRA（05）来微调。
+
+# %% [markdown] lang="en"
+# **From Xiaoxi to your model.** Sensible settings to begin with; each lesson measures its own.
+#
+# | | Xiaoxi, here | 0.5B | 1.5B | 7B |
+# |---|---|---|---|---|
+# | what is trained | all weights | LoRA, r 16, alpha 32 | the same | the same, on 4-bit weights (QLoRA) |
+# | learning rate | 2e-3 | 2e-4 | 2e-4 | 2e-4 |
+# | rows a step | 8 | 16 | 16 | 16, in small parts |
+# | precision | fp32 | bf16; fp16 on a T4 | the same | the same |
+#
+# For all weights, [TRL](https://huggingface.co/docs/trl/sft_trainer) starts at 2e-5 and recommends about ten times that for LoRA, as [Thinking Machines](https://thinkingmachines.ai/blog/lora/) found too. The [QLoRA paper](https://arxiv.org/abs/2305.14314) took 2e-4 for 7B and 13B and 1e-4 for 33B and 65B, with 16 rows a step.
+
+# %% [markdown] lang="zh" of="9eec4b76"
+# **从小溪到你的模型。** 下面是起步时比较稳妥的设置；各课会测各自的。
+#
+# | | 这里的小溪 | 0.5B | 1.5B | 7B |
+# |---|---|---|---|---|
+# | 训练什么 | 全部权重 | LoRA，r 16、alpha 32 | 同左 | 同左，权重压到 4 比特（QLoRA） |
+# | 学习率 | 2e-3 | 2e-4 | 2e-4 | 2e-4 |
+# | 每步几行 | 8 | 16 | 16 | 16，分小份累积 |
+# | 精度 | fp32 | bf16；T4 上用 fp16 | 同左 | 同左 |
+#
+# 训练全部权重，[TRL](https://huggingface.co/docs/trl/sft_trainer) 的默认学习率是 2e-5，LoRA 则建议取十倍左右，[Thinking Machines](https://thinkingmachines.ai/blog/lora/) 的结论也一样。[QLoRA 论文](https://arxiv.org/abs/2305.14314) 对 7B 和 13B 用 2e-4，对 33B 和 65B 用 1e-4，每步 16 行。
+
+# %% [markdown]
+# ## 8. What goes wrong ｜ 哪里会出错
+
+# %% [markdown] lang="en"
+# | you see | why | what to do |
+# |---|---|---|
+# | "Open the notebook inside the course's folder" | it was opened elsewhere | `make lab` |
+# | `NameError` | a cell was skipped | run all cells above |
+# | ⚠️ cannot be fetched | no model hub answers | `PROFILE = "tiny"`, or a mirror in `HF_ENDPOINT` |
+# | boxes in place of 中文 | the figure uses another font | draw figures with `helpers.show.plots` |
+# | slightly other numbers | another CPU, other versions | compare with the usual range |
+# | a loss that stays flat in fine-tuning | no label counts, frozen weights, wrong template or rate | check them in this order; notebook 04 |
+#
+# The errors of this course say how to fix them, in both languages. We make two on purpose:
+
+# %% [markdown] lang="zh" of="331fd435"
+# | 现象 | 原因 | 办法 |
+# |---|---|---|
+# | “请在课程文件夹里打开 notebook” | 在别处打开了 | `make lab` |
+# | `NameError` | 跳过了某个单元格 | 从头运行上面的单元格 |
+# | ⚠️ 无法下载 | 连不上模型仓库 | `PROFILE = "tiny"`，或用 `HF_ENDPOINT` 指定镜像 |
+# | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.show.plots` 画图 |
+# | 数字略有出入 | CPU 或版本不同 | 和通常范围比一比 |
+# | 微调时损失一直不动 | 没有标签计入损失、权重冻住了、模板或学习率不对 | 按这个顺序检查；看 notebook 04 |
+#
+# 本课程的报错会写明怎么修，中英文都有。这里故意犯两个错：
+
+# %%
+from helpers.base import CourseError
+
+for profile, wanted in (("T4", None), ("tiny", "my model")):
+    try:
+        load(resolve(profile, wanted))
+    except CourseError as error:
+        print(f"❌ {error}")
+
+# %% [markdown]
+# ## 9. Does it carry over? ｜ 放到真实模型上还成立吗？
+
+# %% [markdown] lang="en"
+# Xiaoxi is small, and its school was narrow. Which of its results hold for a model that has read much of the web? The table shows recorded runs of SmolLM2-135M, a hundred times Xiaoxi's size, in English. Where the two disagree, believe the larger model, and expect yours to differ again: a large model may well invent a fine where Xiaoxi names none.
+
+# %% [markdown] lang="zh" of="7f3714f4"
+# 小溪很小，上的小学也窄。它的结果，放到一个读过大量网页的模型上，还有哪些成立？下表是 SmolLM2-135M（比小溪大一百倍左右）的训练记录，只有英文。两者不一致时，应该信大的那个；换成你自己的模型，结果还可能再变：小溪不报罚款数的地方，大模型完全可能编一个出来。
+
+# %%
+from helpers.measure import carry
+
+carry.show("00_start_here")
+
+# %% [markdown]
+# ## 10. Summary and next ｜ 小结与下一步
+
+# %% [markdown] lang="en"
+# - A minute of fine-tuning taught Xiaoxi a **form**. The facts came from the prompt; without articles it invented them.
+# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. These are two different things.
+# - Form and style are a third. A model has to be shown them: by examples in the prompt (01) or by fine-tuning (04).
+# - A model writes one token at a time, the likeliest; it does not know whether it is right.
+# - Choose with `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
+#
+# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb), which shows how.
+
+# %% [markdown] lang="zh" of="928ffab2"
+# - 一分钟的微调教会了小溪一种**格式**；事实来自提示，没有法条，它就编。
+# - 模型**知道**的，在权重里；它能**读懂**的，在提示里。这是两回事。
+# - 格式和风格是第三回事：要有人给它看，或者在提示里给样例（01），或者靠微调（04）。
+# - 模型一次只写一个词元，取最可能的；写得对不对，它自己不知道。
+# - 用 `PROFILE` 来选档位；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
+#
+# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)，看怎么做。
+
+# %%
+from helpers.exercise import progress
+
+progress("00")
+
+
+# %% [markdown]
+# ## 11. Optional: primary school in a minute ｜ 选读：一分钟小学
+
+# %% [markdown] lang="en"
+# You may stop here; no later lesson needs this section. To answer from an article in the prompt, a model must at least find a place and **copy** what follows it. Here you watch that one skill arise from nothing, in a pupil that is smaller still.
 #
 # Each row of its lesson has 16 different signs, and then pieces of them again. A piece has 4 to 8 signs and starts at a random place (the last may be cut short). One row is `2yW4AcqGFzYtEwLn FzYtE AcqGF yW4Acq`; the spaces are ours and part the pieces. The pupil can learn no row by heart, since every row is new. Only the *rule* helps: what followed this sign before will follow it again.
 
-# %% [markdown] lang="zh" of="9e9d14a5"
-# 要照着提示里的法条回答，模型至少得先找到地方，再把后面的**抄**下来。这一节来看这一样本领怎样从零长出来；这次的学生比小溪还小。
+# %% [markdown] lang="zh" of="daa52853"
+# 学到这里就可以停了：后面的课都用不到这一节。要照着提示里的法条回答，模型至少得先找到地方，再把后面的**抄**下来。这一节来看这一样本领怎样从零长出来；这次的学生比小溪还小。
 #
 # 课文的每一行是这样的：先是 16 个不同的符号，接着把其中几段再写一遍，每段 4 到 8 个符号，起点随机（最后一段可能被截短）。例如 `2yW4AcqGFzYtEwLn FzYtE AcqGF yW4Acq`，空格是我们加的，用来隔开各段。每一行都是新的，背不下来；管用的只有*规则*：这个符号以前后面跟着什么，现在还跟着什么。
 
 # %%
+import string
+
 SIGNS = string.ascii_letters + string.digits  # 62 signs, one token each
 HALF = 16
 
@@ -494,10 +1044,10 @@ for i in range(3):
     print("".join(gap + SIGNS[n] for gap, n in zip(gaps, row, strict=True)))
 
 # %% [markdown] lang="en"
-# **Exercise 2** (easy, 5 minutes). Take the pupil's place and write the rule that it has to find. `next_sign("kQ7xQ")` is `"7"`, because `Q` was followed by `7` before. In every test the last sign has stood exactly once before.
+# **Exercise 7** (easy, 5 minutes). Take the pupil's place and write the rule that it has to find. `next_sign("kQ7xQ")` is `"7"`, because `Q` was followed by `7` before. In every test the last sign has stood exactly once before.
 
-# %% [markdown] lang="zh" of="75232060"
-# **练习 2**（容易，5 分钟）。换你来当学生：把它要找的规则写出来。`next_sign("kQ7xQ")` 应返回 `"7"`，因为前面那个 `Q` 的后面是 `7`。每道测试里，最后一个符号在前面都恰好出现过一次。
+# %% [markdown] lang="zh" of="89604edb"
+# **练习 7**（容易，5 分钟）。换你来当学生：把它要找的规则写出来。`next_sign("kQ7xQ")` 应返回 `"7"`，因为前面那个 `Q` 的后面是 `7`。每道测试里，最后一个符号在前面都恰好出现过一次。
 
 
 # %% tags=["exercise"]
@@ -524,12 +1074,12 @@ nb00.next_sign(next_sign)
 # %% [markdown] lang="en"
 # For you the rule takes two lines of Python. The pupil must find it by gradient descent, from random weights. The pupil is a Qwen2 with two layers, 64 wide: inside it, each sign is a list of 64 numbers.
 #
-# **Exercise 3** (easy, 3 minutes). At first the pupil can only guess blindly among 62 signs. What is its loss then? The loss is the mean of $-\ln p$, where $p$ is the probability that it gives to the right sign. Because of the natural logarithm its unit is called the **nat**: a loss of 1 nat means $p = 1/e$, about 37 %. Write `blind_loss`, and you know where the curve begins.
+# **Exercise 8** (easy, 3 minutes). At first the pupil can only guess blindly among 62 signs. What is its loss then? The loss is the mean of $-\ln p$, where $p$ is the probability that it gives to the right sign. Because of the natural logarithm its unit is called the **nat**: a loss of 1 nat means $p = 1/e$, about 37 %. Write `blind_loss`, and you know where the curve begins.
 
-# %% [markdown] lang="zh" of="b946d6bf"
+# %% [markdown] lang="zh" of="9e050a9e"
 # 对你来说，这条规则不过两行 Python；学生却要从随机权重出发，靠梯度下降把它找出来。学生是一个 Qwen2，两层，宽 64：每个符号在它里面是 64 个数。
 #
-# **练习 3**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失是多少？损失就是 $-\ln p$ 的平均值，其中 $p$ 是它给正确符号的概率。因为用的是自然对数，单位叫**奈特**（nat）：损失 1 奈特，相当于 $p = 1/e$，约 37 %。写出 `blind_loss`，就知道曲线从哪里开始。
+# **练习 8**（容易，3 分钟）。一开始它只能在 62 个符号里瞎猜。这时的损失是多少？损失就是 $-\ln p$ 的平均值，其中 $p$ 是它给正确符号的概率。因为用的是自然对数，单位叫**奈特**（nat）：损失 1 奈特，相当于 $p = 1/e$，约 37 %。写出 `blind_loss`，就知道曲线从哪里开始。
 
 
 # %% tags=["exercise"]
@@ -577,6 +1127,9 @@ say(f"{parameter_counts(pupil)[1]:,} random weights", f"{parameter_counts(pupil)
 
 
 # %%
+from torch.nn.functional import cross_entropy
+
+
 def go_to_school(pupil, steps, lr=3e-3, rows=64):
     """Pre-train a pupil: fresh rows, guess the next sign, measure, adjust; return the losses."""
     rng, losses = random.Random(SEED), []
@@ -621,22 +1174,19 @@ def complete(pupil, first, start):
 
 
 firsts = [make_row(random.Random(i))[0][:HALF] for i in range(5)]
-before = [complete(pupil, first, 5) for first in firsts], copies(pupil)
-
-# %% tags=["timing"]
-started = time.perf_counter()
-losses = go_to_school(pupil, steps=5 if setup.smoke else 450)
-pupil_seconds = time.perf_counter() - started
-say(f"{pupil_seconds:.0f} s", f"用时 {pupil_seconds:.0f} 秒")
+written, copied = [complete(pupil, first, 5) for first in firsts], copies(pupil)
+claim("start_copy_before", share(copied))
 
 # %%
-after = [complete(pupil, first, 5) for first in firsts], copies(pupil)
+losses = go_to_school(pupil, steps=size.pupil_steps)
+
+# %%
+now = [complete(pupil, first, 5) for first in firsts]
 say("first half, two of its signs… what goes on there", "前半行，其中两个符号……原来的后文")
-for first, wrong, right in zip(firsts, before[0], after[0], strict=True):
+for first, wrong, right in zip(firsts, written, now, strict=True):
     signs = "".join(SIGNS[i] for i in first)
     print(f"{signs} {signs[5:7]}… {signs[7:13]} | before ｜ 之前 {wrong} | after ｜ 之后 {right}")
-claim("start_copy_before", share(before[1]))
-claim("start_copy_after", share(after[1]))
+claim("start_copy_after", share(copies(pupil)))
 claim("start_cliff", cliff(losses))
 
 # %% [markdown] lang="en"
@@ -646,40 +1196,40 @@ claim("start_cliff", cliff(losses))
 # 前 260 步，损失只降了一点，从 4.2 到 3.5；接着在 40 步之内掉到了 1.4。我们叫它**悬崖**。为什么会这样？[一种公认的解释](https://arxiv.org/abs/2209.11895)是：模型里负责回头看的零件叫注意力头，抄写要靠两个头配合，合称*归纳头*。第一个头在每个位置记下*前一个*符号是什么；第二个头拿着眼前的符号，去找“前一个符号就是它”的那个位置，把那里的符号抄过来。两个头缺了哪一个，另一个都几乎没用。
 
 # %% [markdown] lang="en"
-# We test this. A second pupil gets the first head as a gift: it looks at the sign before from the start. A third pupil gets the gift too, and three times the learning rate. **Predict first**: when do their cliffs come, if they come at all?
-#
-# You may skip the code of the next cell: it sets some numbers by hand so that one head looks at the sign before.
+# Look for both heads in the pupil. Each map shows one row of its lesson: how a head, at each sign (top to bottom), spreads its attention over the signs so far (left to right). **Predict first**: where are the dark squares of a head that looks at the sign before?
 
-# %% [markdown] lang="zh" of="11b72744"
-# 来检验一下。给第二个学生送上第一个注意力头：让它一开始就盯住前一个符号。第三个学生也有这份礼物，但学习率是三倍。**先猜一猜**：它们的悬崖会来得更早、更晚，还是不来？
+# %% [markdown] lang="zh" of="4b719b73"
+# 在学生身上找找这两个头。每张图画的是课文的一行：从上到下是各个符号，颜色表示注意力头在这个符号处，把注意力分给了前面（从左到右）的哪些符号。**先猜一猜**：盯住前一个符号的头，深色格子会在哪里？
+
+# %%
+from helpers.lessons.copying import attention_map, look_back
+
+row, _ = make_row(random.Random(0))
+attention_map(pupil, row, [SIGNS[n] for n in row])
+
+# %% [markdown] lang="en"
+# On the left the dark squares lie right under the diagonal. On the right they lie only where a piece is copied, each piece a slanting line, far to the left: there the head looks at what followed last time. So two heads of that kind are there. That the wait is a wait for *them* is still a guess.
 #
-# 下一个单元格的代码可以跳过：它只是手工设定几个数，让一个注意力头盯住前一个符号。
+# We test it. A second pupil gets the first head as a gift (`look_back` sets some numbers so that one head looks at the sign before). A third pupil gets the gift too, and three times the learning rate. **Predict first**: when do their cliffs come, if they come at all?
+
+# %% [markdown] lang="zh" of="139f26a2"
+# 左图的深色格子紧挨着对角线下方。右图只有在抄写的地方才有，每抄一段就是一条斜线，远远地落在左边：那正是上次出现时后面的符号。可见这两种头确实都有。至于等的是不是*它们*，这还只是猜测。
+#
+# 来检验一下。给第二个学生送上第一个注意力头（`look_back` 设定几个数，让一个头盯住前一个符号）。第三个学生也有这份礼物，但学习率是三倍。**先猜一猜**：它们的悬崖会来得更早、更晚，还是不来？
 
 
 # %%
-@torch.no_grad()
-def look_back(pupil, pairs=6, strength=60.0):
-    """Turn one head of the first layer to the sign before.
-
-    RoPE turns queries and keys by an angle for each position; these biases undo one position.
-    """
-    attention = pupil.model.layers[0].self_attn
-    half, size = attention.head_dim // 2, (strength / pairs) ** 0.5
-    angle = 10_000.0 ** (-torch.arange(pairs) / half)
-    attention.q_proj.bias[:pairs] = size
-    attention.k_proj.bias[:pairs] = size * torch.cos(angle)
-    attention.k_proj.bias[half : half + pairs] = size * torch.sin(angle)
-
-
 def gifted(lr):
     """Send a pupil to school that looks back from the start; return its losses."""
     set_seed(SEED)
     pupil = Qwen2ForCausalLM(config)
     look_back(pupil)
-    return go_to_school(pupil, steps=5 if setup.smoke else 200, lr=lr)
+    return go_to_school(pupil, steps=size.gift_steps, lr=lr)
 
 
 # %%
+import math
+
 runs = {
     "from nothing ｜ 从零开始": losses,
     "one head turned back ｜ 一个注意力头回头看": gifted(lr=3e-3),
@@ -693,15 +1243,19 @@ fig = plots.curves(
     "Copying, one seed ｜ 学抄写，一个随机种子",
     "step ｜ 步",
     "loss, nats per sign ｜ 损失（奈特）",
+    alt=f"Three loss curves of learning to copy. First step below 2 nats: from nothing {cliff(losses)}, "
+    f"with one head turned back {with_gift}, the same at three times the rate {in_haste} (of "
+    f"{size.gift_steps}). ｜ 学抄写的三条损失曲线。首次低于 2 奈特的步数：从零开始 {cliff(losses)}，"
+    f"一个注意力头回头看 {with_gift}，学习率三倍 {in_haste}（共 {size.gift_steps} 步）。",
 )
 fig.axes[0].axhline(math.log(len(SIGNS)), color="#666666", linestyle=":")
 fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", size=9)
 fig
 
 # %% [markdown] lang="en"
-# With the gift the cliff came at step 86, without it at 288. Other seeds agree: with it at 79 to 120, without it at 308 to 379. So, in a model this small, this head saves most of the wait; whether another gift would do as well we did not test. At three times the rate even the gifted pupil did not reach the cliff in 200 steps: its loss was still about 3.8. Part of the loss that remains is luck: nobody knows where the next piece begins.
+# With the gift the cliff came at step 86, without it at 288. Other seeds agree: with it at 79 to 120, without it at 308 to 379. So, in a model this small, this head saves most of the wait. Whether another gift would do as well we did not test. At three times the rate even the gifted pupil did not reach the cliff in 200 steps: its loss was still about 3.8. Part of the loss that remains is luck: nobody knows where the next piece begins.
 
-# %% [markdown] lang="zh" of="90219a00"
+# %% [markdown] lang="zh" of="f7090d2f"
 # 有礼物，悬崖在第 86 步；没有，在第 288 步。换别的种子也一样：有礼物是 79 到 120 步，没有是 308 到 379 步。可见在这么小的模型里，有了这个注意力头，大半的等待就省下了；换一份别的礼物是不是也行，我们没有试。学习率放大到三倍，有礼物的学生在 200 步之内也没等到悬崖：损失还在 3.8 左右。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
 
 # %% [markdown] lang="en"
@@ -715,165 +1269,3 @@ fig
 
 # %% [markdown] lang="zh" of="1ff766b6"
 # 小溪的小学也是先练抄写，也收到过这样的礼物，然后才学阅读，在双核 CPU 上花了一个半小时（`tools/xiaoxi/pretrain.py`）。比一比：Qwen2.5 读了 [18 万亿个词元](https://arxiv.org/abs/2412.15115)。
-
-# %% [markdown]
-# ## 6. Hardware, time, cost ｜ 硬件、时间、花费
-
-# %% [markdown] lang="en"
-# The notes plan for models of 1.5B and 3B weights, about 1,000 and 2,000 times as large as Xiaoxi. So the two columns do not contradict each other.
-#
-# | | the notes say (1.5B, 3B) | here, on `tiny` (1.4M) |
-# |---|---|---|
-# | to know before | LLMs, RAG, Python, machine learning | Python, machine learning |
-# | memory | 16 GB at least; better 24 GB | below 2.5 GB, measured next |
-# | hardware | Apple M1/M2, better a GPU | two CPU cores of any make |
-# | preparing data | 10 to 30 minutes | done; notebook 03 shows how |
-# | training | 30 minutes to 2 hours | minutes (notebook 04) |
-# | evaluation | 10 minutes | seconds |
-# | three ways | Colab; a model at home; cloud | `t4`; `tiny`; notebook 09 |
-# | cost | free; cloud 0.5 to 2 dollars an hour | free |
-
-# %% [markdown] lang="zh" of="bf138a34"
-# 讲义说的是 15 亿（1.5B）和 30 亿（3B）权重的模型，大约是小溪的一千倍和两千倍，所以下面两列并不矛盾。
-#
-# | | 讲义说（1.5B、3B） | 这里，`tiny` 档位（144 万） |
-# |---|---|---|
-# | 预备知识 | LLM 使用、RAG、Python、机器学习 | Python、机器学习 |
-# | 内存 | 至少 16 GB，最好 24 GB | 不到 2.5 GB，下面实测 |
-# | 硬件 | 苹果 M1/M2，最好有 GPU | 任何双核 CPU |
-# | 准备数据 | 10 到 30 分钟 | 已备好，notebook 03 讲做法 |
-# | 训练 | 30 分钟到 2 小时 | 几分钟（notebook 04） |
-# | 评估 | 10 分钟 | 几秒 |
-# | 三种方案 | Colab、本地模型、云端服务 | `t4`、`tiny`、notebook 09 |
-# | 花费 | 免费；云端每小时 0.5 到 2 美元 | 免费 |
-
-# %% tags=["timing"]
-started = time.perf_counter()
-texts = generate(model, tokenizer, [exam(page, "en", 1) for page in code[:32]], max_new_tokens=48)
-speed = sum(map(len, tokenizer(texts)["input_ids"])) / (time.perf_counter() - started)
-say(f"answering: {speed:,.0f} tokens a second", f"回答：每秒 {speed:,.0f} 个词元")
-speed = len(losses) * 64 * 2 * HALF / pupil_seconds
-say(f"training the pupil: {speed:,.0f} tokens a second", f"训练那个学生：每秒 {speed:,.0f} 个词元")
-say(f"the exam of section 4: {seconds:.0f} s", f"第 4 节的考试：{seconds:.0f} 秒")
-claim("start_memory", peak_memory_gb())
-
-# %% [markdown] lang="en"
-# This lesson used less than 1 GB (printed above), with a model of 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
-#
-# **Exercise 4** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too.
-
-# %% [markdown] lang="zh" of="1f37be3a"
-# 这一课用的内存不到 1 GB（见上面打印的数），模型只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
-#
-# **练习 4**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
-
-
-# %% tags=["exercise"]
-def weights_gb(parameters, bits):
-    """Return the size of a model's weights in GB."""
-    ...
-
-
-# %% tags=["check"]
-nb00.weights_gb(weights_gb)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Solution ｜ 参考答案</summary>
-#
-# ```python
-# def weights_gb(parameters, bits):
-#     """Return the size of a model's weights in GB."""
-#     return parameters * bits / 8 / 1e9
-# ```
-#
-# </details>
-
-
-# %%
-def size_of(hidden_size, intermediate_size, num_hidden_layers, num_attention_heads):
-    """Count the weights of a Qwen2.5 by its published shape, without making them."""
-    with torch.device("meta"):
-        shape = Qwen2Config(
-            vocab_size=151_936, hidden_size=hidden_size, intermediate_size=intermediate_size,
-            num_hidden_layers=num_hidden_layers, num_attention_heads=num_attention_heads,
-            num_key_value_heads=2, tie_word_embeddings=True,
-        )  # fmt: skip
-        return parameter_counts(Qwen2ForCausalLM(shape))[1]
-
-
-small, larger = size_of(1536, 8960, 28, 12), size_of(2048, 11008, 36, 16)
-for name, count in (("Qwen2.5-1.5B", small), ("Qwen2.5-3B", larger)):
-    print(f"{name}: {count:,} × 2 bytes = {2 * count / 1e9:.1f} GB")
-claim("start_download", 2 * small / 1e9)
-
-# %% [markdown] lang="en"
-# Qwen's files hold 16-bit numbers, so 1.5B weights take 3.1 GB. The 6 GB of the notes is the size of the **3B** model.
-#
-# The file that the notes had at hand was the 3B model again, but smaller: a **GGUF** file with 4-bit numbers. GGUF is a file format for running a model (*inference*) on an ordinary computer. The notes say that GGUF cannot be fine-tuned. Indeed one cannot train the file itself. But transformers can turn it back into ordinary weights (*dequantise* it), Qwen2's too, and these can be trained. What the rounding to 4 bits lost stays lost. (The command `huggingface-cli download` is `hf download` today.)
-
-# %% [markdown] lang="zh" of="9dbf48ac"
-# Qwen 的权重文件里，每个数占 16 比特，所以 1.5B 的权重共 3.1 GB。讲义写的 6 GB，其实是 **3B** 模型的大小。
-#
-# 讲义手头的文件也是 3B 模型，不过更小：那是一个 **GGUF** 文件，每个数只有 4 比特。GGUF 是一种文件格式，用来在普通电脑上运行模型（*推理*）。讲义说 GGUF 不支持微调。文件本身确实没法训练；但 transformers 可以把它还原成普通权重（*反量化*），Qwen2 的也行，还原之后就能训练了，只是压到 4 比特时丢掉的精度找不回来。（`huggingface-cli download` 这条命令如今叫 `hf download`。）
-
-# %% [markdown] lang="en"
-# **Training needs more.** To train all weights in `float32`, count 16 bytes for each: the weight, its gradient, and two numbers of the optimizer. For 1.5B that is 25 GB, before any intermediate results. LoRA and QLoRA (02, 05) need less.
-
-# %% [markdown] lang="zh" of="05c8174a"
-# **训练要得更多。** 用 `float32` 训练全部权重，每个权重按 16 个字节算：权重本身、它的梯度、优化器的两个数。1.5B 就是 25 GB，中间结果还没算进去。LoRA 和 QLoRA（02、05）要得少。
-
-# %% [markdown]
-# ## 7. What goes wrong ｜ 哪里会出错
-
-# %% [markdown] lang="en"
-# | you see | why | what to do |
-# |---|---|---|
-# | "Open the notebook inside the course's folder" | it was opened elsewhere | `make lab` |
-# | `NameError` | a cell was skipped | run all cells above |
-# | ⚠️ cannot be fetched | no model hub answers | `PROFILE = "tiny"`, or a mirror in `HF_ENDPOINT` |
-# | boxes in place of 中文 | the figure uses another font | draw figures with `helpers.show.plots` |
-# | slightly other numbers | another CPU, other versions | compare with the usual range |
-# | a loss that stays flat in fine-tuning | no label counts, frozen weights, wrong template or rate | check them in this order; notebook 04 |
-#
-# The errors of this course say how to fix them, in both languages. We make two on purpose:
-
-# %% [markdown] lang="zh" of="331fd435"
-# | 现象 | 原因 | 办法 |
-# |---|---|---|
-# | “请在课程文件夹里打开 notebook” | 在别处打开了 | `make lab` |
-# | `NameError` | 跳过了某个单元格 | 从头运行上面的单元格 |
-# | ⚠️ 无法下载 | 连不上模型仓库 | `PROFILE = "tiny"`，或用 `HF_ENDPOINT` 指定镜像 |
-# | 图里的中文变成方框 | 用了别的字体 | 用 `helpers.show.plots` 画图 |
-# | 数字略有出入 | CPU 或版本不同 | 和通常范围比一比 |
-# | 微调时损失一直不动 | 没有标签计入损失、权重冻住了、模板或学习率不对 | 按这个顺序检查；看 notebook 04 |
-#
-# 本课程的报错会写明怎么修，中英文都有。这里故意犯两个错：
-
-# %%
-for profile, wanted in (("T4", None), ("tiny", "my model")):
-    try:
-        load(resolve(profile, wanted))
-    except CourseError as error:
-        print(f"❌ {error}")
-
-# %% [markdown]
-# ## 8. Summary and next ｜ 小结与下一步
-
-# %% [markdown] lang="en"
-# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. These are two different things.
-# - Form and style are a third. A model has to be shown them: by examples in the prompt (01) or by fine-tuning (04).
-# - In training from scratch, a skill may come suddenly, after a long wait. In fine-tuning, a flat loss is usually a mistake of the set-up.
-# - Choose with `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
-#
-# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb), which shows how.
-
-# %% [markdown] lang="zh" of="3cc061aa"
-# - 模型**知道**的，在权重里；它能**读懂**的，在提示里。这是两回事。
-# - 格式和风格是第三回事：要有人给它看，或者在提示里给样例（01），或者靠微调（04）。
-# - 从零训练时，本领可能等了很久才一下子出现；微调时损失一直不动，多半是哪里没有设对。
-# - 用 `PROFILE` 来选档位；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
-#
-# **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)，看怎么做。
-
-# %%
-progress("00")

@@ -1,29 +1,32 @@
 # %% [markdown]
 # # 01. Decision tree ｜ 决策树
 #
-# You learn when fine-tuning is worth it: first you ask a decision tree, then you try six ways on the same incidents. ｜ 到底该不该微调？先问问决策树，再拿同一批事件把六种做法都试一遍。
+# You learn when fine-tuning is worth it: first you ask a decision tree, then you try seven ways on the same incidents. ｜ 到底该不该微调？先问问决策树，再拿同一批事件把七种做法都试一遍。
 
-# %% [markdown] lang="en"
+# %% [markdown]
+# **What comes out**, in one run of the tiny model Xiaoxi: of 100 notices under articles that no training row mentions, how many are right? ｜ **最后的结果**，出自小模型小溪的一次运行：100 份通知书，所依据的法条训练时都没见过，有多少写对了？
+#
+# | way ｜ 做法 | form ｜ 格式 | all four facts ｜ 四项事实 | every line ｜ 全对 |
+# |---|---|---|---|
+# | prompt: the empty form ｜ 提示词：空白通知书 | 0 | 0 | 0 |
+# | few-shot: two examples ｜ 少样本：两个样例 | 8 | 0 | 0 |
+# | RAG: three articles found ｜ RAG：检索到的三条法条 | 0 | 48 | 0 |
+# | RAG + empty form ｜ RAG + 空白通知书 | 25 | 45 | 14 |
+# | RAG + few-shot ｜ RAG + 少样本 | 0 | 31 | 0 |
+# | fine-tuning ｜ 微调 | 85 | 0 | 0 |
+# | **RAG + fine-tuning ｜ RAG + 微调** | **97** | **92** | **92** |
+
+# %% [markdown]
 # | | |
 # |---|---|
-# | **You will** | follow a decision tree, and find where it misleads |
-# | | use a search in English and Chinese, and measure it |
-# | | compare prompt, RAG and fine-tuning on the same 260 incidents |
-# | | count what an amended law costs with each of them |
-# | **Before** | notebook 00 |
-# | **`tiny`** | three to five minutes, under 2 GB, any laptop |
-# | **`t4`, `gpu`** | not measured yet |
-
-# %% [markdown] lang="zh" of="22ce5dde"
-# | | |
-# |---|---|
-# | **你将** | 走一遍决策树，找出它在哪里会指错路 |
-# | | 用一个中英文都能用的检索，并测出它有多准 |
-# | | 用同样的 260 个事件比较提示词、RAG 和微调 |
-# | | 算清法规一修订，各种做法要付出多少 |
-# | **先学** | notebook 00 |
-# | **`tiny`** | 三到五分钟，内存不到 2 GB，任何笔记本电脑 |
-# | **`t4`、`gpu`** | 尚未实测 |
+# | **You will ｜ 你将** | follow a decision tree, and find where it misleads ｜ 走一遍决策树，找出它在哪里会指错路 |
+# | | write a search in English and Chinese, and measure it ｜ 写一个中英文都能用的检索，并测出它有多准 |
+# | | compare prompt, RAG and fine-tuning on the same 160 incidents ｜ 用同样的 160 个事件比较提示词、RAG 和微调 |
+# | | count what an amended law costs with each of them ｜ 算清法规一修订，各种做法要付出多少 |
+# | **Before ｜ 先学** | notebook 00 |
+# | **`tiny`** | about four minutes, under 2 GB, any laptop ｜ 约四分钟，内存不到 2 GB，任何笔记本电脑 |
+# | **`small`** | a real model of 135M, in English: up to 20 minutes, 5 GB ｜ 1.35 亿参数的真实模型，只用英文：最多 20 分钟，5 GB 内存 |
+# | **`t4`, `gpu`** | not measured yet ｜ 尚未实测 |
 
 # %% tags=["bootstrap"]
 # @title Set up (run me) ｜ 准备（先运行这一格）
@@ -56,42 +59,35 @@ from helpers import platforms  # noqa: E402
 platforms.prepare()
 
 # %% tags=["parameters"]
-PROFILE = "auto"  # auto, tiny, t4, gpu or smoke
+PROFILE = "auto"  # auto, tiny, small, t4, gpu or smoke
 MODEL = None  # a hub id or a folder, in place of the profile's model
 SEED = 0
 
 # %%
+# @title Imports, profile, sizes ｜ 导入、档位与规模
 import copy
 import random
 import time
+from functools import partial
 
 from peft import LoraConfig, get_peft_model
 
 from helpers.base import say
 from helpers.env import resolve, set_seed, threads
 from helpers.exercise import progress
-from helpers.lessons import nb01, tree
-from helpers.model.generate import generate
-from helpers.model.load import load
-from helpers.model.train import fit
+from helpers.lessons import nb01, sizes, tree
 from helpers.lingxi.files import select, world
-from helpers.lingxi.notice import FIELDS, FORM, read_field
-from helpers.lingxi.rows import make_notice
-from helpers.lingxi.score import chance, pick, score_notices, states
-from helpers.lingxi.sentences import with_articles, without_articles
 from helpers.measure import claims
 from helpers.measure.claims import claim
-from helpers.measure.cost import mean_tokens, median_seconds
-from helpers.measure.stats import share, share_difference
-from helpers.retrieval.bm25 import Index, hit_at_k, plain_words, words
 from helpers.show import plots, style, widgets
 from helpers.show.tables import table
 
-# %%
 setup = resolve(PROFILE, MODEL)
+size = sizes.of("01", setup)
 claims.start("01_decision_tree", setup.profile, SEED)
 threads()
 set_seed(SEED)
+size.show()
 
 # %% [markdown]
 # ## 1. Why, and the tree ｜ 为什么，以及这棵树
@@ -99,21 +95,21 @@ set_seed(SEED)
 # %% [markdown] lang="en"
 # A model answers wrongly. There are three remedies. You can change the **prompt**: make the request clearer, or add a few examples (*few-shot*). You can give the model a text to look things up in (**RAG**). Or you can train it (**fine-tuning**). They differ in what they bring and in what they cost.
 #
-# The notes that this course grew from offer a decision tree. We follow it first. Then we **try all the ways on the same incidents** and count.
+# The notes that this course grew from offer a decision tree. We follow it first. Then we **try seven ways on the same incidents** and count.
 #
 # Your numbers may differ from this text by a few points: the text was written from one run. Within the usual range all is well.
 
-# %% [markdown] lang="zh" of="5081ffc5"
+# %% [markdown] lang="zh" of="66d69968"
 # 模型答错了，有三种办法。可以改**提示词**：把要求说清楚，或附上几个样例（*少样本*）；可以给它一份文本去查（**RAG**）；也可以训练它（**微调**）。三种办法带来的东西不同，代价也不同。
 #
-# 讲义（本课程的前身）给了一棵决策树。这一课先照着走一遍，然后**同一批事件，每种做法都试一遍**，数数各对了多少。
+# 讲义（本课程的前身）给了一棵决策树。这一课先照着走一遍，然后**同一批事件，七种做法都试一遍**，数数各对了多少。
 #
 # 你的数字可能和正文差几个百分点：正文是照着一次运行写的。只要在通常范围之内，就没有问题。
 
 # %% [markdown] lang="en"
-# The notes draw their tree in Mermaid, a language for diagrams. One label lacked its quotes, so the diagram did not draw. Here is the mended source; the next figure shows the same tree.
+# The next figure shows the tree of the notes.
 #
-# <details><summary>The tree in Mermaid</summary>
+# <details><summary>The same tree in Mermaid, a language for diagrams (one label of the notes lacked its quotes; here they are)</summary>
 #
 # ```mermaid
 # graph TD
@@ -131,10 +127,10 @@ set_seed(SEED)
 #
 # </details>
 
-# %% [markdown] lang="zh" of="cececabe"
-# 讲义用 Mermaid（一种画图语言）画这棵树，有一处文字漏了引号，图画不出来。下面是改好的源码，接下来的图画的是同一棵树。
+# %% [markdown] lang="zh" of="b6144f0a"
+# 接下来的图就是讲义的那棵树。
 #
-# <details><summary>决策树的 Mermaid 源码</summary>
+# <details><summary>同一棵树的 Mermaid（一种画图语言）源码；讲义有一处文字漏了引号，这里补上了</summary>
 #
 # ```mermaid
 # graph TD
@@ -251,17 +247,20 @@ nb01.notes_cases(notes_cases)
 # ## 2. The smallest example: find the article ｜ 最小的例子：找到那一条
 
 # %% [markdown] lang="en"
-# RAG begins with a search. **BM25** scores an article by the words that it shares with the query. A rare word counts more; a long article counts less. But what is a word? English puts spaces between words. Chinese does not, and a tokenizer made for English takes everything between two punctuation marks for one word. So for Chinese we take overlapping **pairs of characters**.
+# RAG begins with a search. **BM25** scores an article by the words that it shares with the query. A rare word counts more (its weight is called **IDF**); a long article counts less. But what is a word? English puts spaces between words. Chinese does not, and a tokenizer made for English takes everything between two punctuation marks for one word. So for Chinese we take overlapping **pairs of characters**.
 #
 # BM25 knows only words. Embeddings (lists of numbers, alike where two texts mean alike) find by meaning, and a reranker sorts the hits again: both come in notebook 08.
 
-# %% [markdown] lang="zh" of="dbeef679"
-# RAG 的第一步是检索。**BM25** 看法条和查询有多少词相同：词越少见，分量越重；法条越长，折扣越大。可什么是一个“词”？英文的词之间有空格，中文没有；为英文做的分词器会把两个标点之间的一整段当成一个词。所以中文取**相邻两个字**，一对一对地重叠着取。
+# %% [markdown] lang="zh" of="f72281cd"
+# RAG 的第一步是检索。**BM25** 看法条和查询有多少词相同：词越少见，分量越重（这个分量叫 **IDF**）；法条越长，折扣越大。可什么是一个“词”？英文的词之间有空格，中文没有；为英文做的分词器会把两个标点之间的一整段当成一个词。所以中文取**相邻两个字**，一对一对地重叠着取。
 #
 # BM25 只认字面。嵌入（把一段文字变成一串数，意思相近的，数也相近）按意思来找，重排模型再把结果重新排序，这两样在 notebook 08 讲。
 
 # %%
 import bm25s
+
+from helpers.measure.stats import share
+from helpers.retrieval.bm25 import Index, hit_at_k, plain_words, words
 
 report = "星期一，一辆红色卡车在公交专用道停车，车牌是LX4821。"
 print(bm25s.tokenize(report, return_ids=False, show_progress=False)[0])
@@ -325,52 +324,143 @@ fig = plots.curves(
     "articles fetched, k ｜ 取回的条数 k",
     "recall@k, % ｜ 召回率，%",
     unit="share",
+    alt="Three curves of recall against the number of articles fetched, from 1 to 8. All rise and "
+    "flatten; English cut at spaces stays lowest. ｜ 三条曲线：召回率随取回的条数（1 到 8）变化。"
+    "三条都先升后平，英文按整词切的那条最低。",
 )
 claim("tree_recall", share([hit for lang in LANGS for hit in recall(all_reports, lang)]))
 fig
 
+# %% [markdown] lang="en"
+# **Exercise 3** (medium, 15 minutes; one of the two hearts of this lesson). Write the search yourself. `documents` maps ids to texts; return the ids, the best match first.
+#
+# 1. Cut each text, in lower case, into a set of pieces: English words and numbers whole, Chinese in overlapping pairs. The pattern `[a-z0-9]+|[\u3400-\u9fff]+` finds words and stretches of Chinese.
+# 2. A piece of the query weighs `log(N / n)`, where `n` of the `N` documents hold it. This is the IDF. A piece that no document holds weighs nothing.
+# 3. A document's score is the sum of the weights of the pieces that it shares with the query.
+#
+# The check holds your search against the course's own, on 40 training reports in each language.
+
+# %% [markdown] lang="zh" of="418917ac"
+# **练习 3**（中等，15 分钟；这一课有两道核心练习，这是其一）。自己写检索。`documents` 是编号到文本的字典；返回编号的列表，最匹配的排最前。
+#
+# 1. 文本先转成小写，再切成一个集合：英文单词和数字整个取，中文取相邻两个字，首尾重叠。用 `[a-z0-9]+|[\u3400-\u9fff]+` 可以找出单词和整段的汉字。
+# 2. 查询里的一个词，如果 `N` 个文档中有 `n` 个含有它，权重就是 `log(N / n)`，这就是 IDF。哪个文档都没有的词，权重为零。
+# 3. 文档与查询共有哪些词，就把它们的权重加起来，作为文档的得分。
+#
+# 检查时，会拿每种语言 40 份训练报告，把你的检索和课程自带的比一比。
+
+
+# %% tags=["exercise"]
+def my_search(query, documents):
+    """Return the documents' ids, the best match first."""
+    ...
+
+
+# %% tags=["check"]
+nb01.my_search(my_search)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def my_search(query, documents):
+#     """Return the documents' ids, the best match first."""
+#     import math
+#     import re
+#
+#     def pieces(text):
+#         found = set()
+#         for run in re.findall("[a-z0-9]+|[\u3400-\u9fff]+", text.lower()):
+#             whole = run.isascii() or len(run) == 1
+#             found |= {run} if whole else {run[i : i + 2] for i in range(len(run) - 1)}
+#         return found
+#
+#     holds = {name: pieces(text) for name, text in documents.items()}
+#     weight = {}
+#     for piece in pieces(query):
+#         n = sum(piece in found for found in holds.values())
+#         weight[piece] = math.log(len(documents) / n) if n else 0
+#     score = {name: sum(weight[p] for p in weight if p in found) for name, found in holds.items()}
+#     return sorted(documents, key=score.get, reverse=True)
+# ```
+#
+# </details>
+#
+# BM25 adds two things: a long document gets a discount, and a word that stands in it often counts somewhat more. The course's search also cuts English endings, so that *parked* meets *parking*. ｜ BM25 还多做两件事：文档越长，折扣越大；一个词在文档里出现得多，分量会略微加重。课程自带的检索还去掉英文词尾，所以 *parked* 能对上 *parking*。
+
 # %% [markdown]
-# ## 3. The test: six ways, the same incidents ｜ 检验：六种做法，同一批事件
+# ## 3. The test: seven ways, the same incidents ｜ 检验：七种做法，同一批事件
 
 # %% [markdown] lang="en"
-# The search finds the right article for 99 % of the held-out reports. It is an easy search: reports and articles follow the same patterns.
+# The search finds the right article for nearly every held-out report. It is an easy search: reports and articles follow the same patterns.
 #
-# Now every way gets the same task: `Write the notice.` and a report. They differ in what stands before it and in training. All use Xiaoxi; so small a model probably gets far less from a prompt than a large one. We take three articles: with fewer the search misses more often, with more the model may mix them up.
+# Now every way gets the same task: `Write the notice.` and a report. They differ in what stands before it and in training. We take three articles: with fewer the search misses more often, with more the model may mix them up.
 #
 # | way | in the prompt | trained |
 # |---|---|---|
 # | prompt | the empty form | no |
 # | few-shot | two incidents with their notices | no |
 # | RAG | the three articles found | no |
+# | RAG + form | three articles, the empty form | no |
 # | RAG + few-shot | articles, incidents, notices | no |
 # | fine-tuning | nothing more | yes |
 # | RAG + fine-tuning | the three articles found | yes |
 
-# %% [markdown] lang="zh" of="32a0e22f"
-# 留出的报告中，99 % 找得到正确的法条。这样的检索算容易的：报告和法条是按相同的句式写的。
+# %% [markdown] lang="zh" of="44af75aa"
+# 留出的报告，几乎每一份都找得到正确的法条。这样的检索算容易的：报告和法条是按相同的句式写的。
 #
-# 现在每种做法都做同一件事：`Write the notice.` 加一份报告（中文则是“请写处理通知书。”）。不同的是前面放了什么，以及模型有没有训练过。六种做法都用小溪来试：这么小的模型，能从提示里用上的东西多半远比大模型少。为什么取三条？少取，检索更容易落空；多取，模型可能看串。
+# 现在每种做法都做同一件事：`Write the notice.` 加一份报告（中文则是“请写处理通知书。”）。不同的是前面放了什么，以及模型有没有训练过。为什么取三条？少取，检索更容易落空；多取，模型可能看串。
 #
 # | 做法 | 提示里还有 | 训练过吗 |
 # |---|---|---|
 # | 提示词 | 空白通知书 | 没有 |
 # | 少样本 | 两个事件和写好的通知书 | 没有 |
 # | RAG | 检索到的三条法条 | 没有 |
+# | RAG + 空白通知书 | 三条法条和空白通知书 | 没有 |
 # | RAG + 少样本 | 法条、事件、通知书 | 没有 |
 # | 微调 | 什么都不加 | 训练过 |
 # | RAG + 微调 | 检索到的三条法条 | 训练过 |
 
+# %% [markdown] lang="en"
+# **Exercise 4** (easy, 5 minutes): predict before you look. The incident falls under an article that no training row mentions (an **unseen article**). What can reach the model in each way: `"form"` (how a notice looks), `"facts"` (article number, fine, points, office of this article), or `"both"`? Take it that the search finds the article. Whether a small model *uses* what reaches it is another question; the figure below answers that one.
+
+# %% [markdown] lang="zh" of="a36c92b1"
+# **练习 4**（容易，5 分钟）：先预测，再看结果。事件所依据的法条，训练数据里从没出现过（**没练过的法条**）。用每种做法，模型能得到什么：`"form"`（通知书长什么样）、`"facts"`（这条法条的条号、罚款、记分、机关），还是 `"both"`？假定检索找到了法条。得到了会不会*用*，是另一个问题，看下面的图。
+
+# %% tags=["exercise"]
+reach = {"prompt": ..., "few-shot": ..., "RAG": ..., "RAG + form": ..., "RAG + few-shot": ...}
+reach |= {"fine-tuning": ..., "RAG + fine-tuning": ...}
+
+# %% tags=["check"]
+nb01.reach(reach)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# reach = {"prompt": "form", "few-shot": "form", "RAG": "facts", "RAG + form": "both"}
+# reach |= {"RAG + few-shot": "both", "fine-tuning": "form", "RAG + fine-tuning": "both"}
+# ```
+#
+# </details>
+#
+# So 0 % for RAG's form and 0 % for the facts of fine-tuning alone are certain beforehand. Only the other numbers tell something about the model. ｜ 所以，RAG 的格式、只靠微调的事实，这两个 0 % 是事先就注定的；其余的数才说明模型如何。
+
 # %%
+from helpers.lingxi.notice import FACTS, FIELDS, FORM, read_field
+from helpers.lingxi.sentences import with_articles, without_articles
+from helpers.model.load import load
+
 model, tokenizer = load(setup)
-examples = {lang: select(train_reports, lang=lang)[:2] for lang in LANGS}
+examples = {lang: select(train_reports, lang=lang)[:2] for lang in setup.langs}
 EMPTY = {lang: form.format(**dict.fromkeys(FIELDS, "___")) for lang, form in FORM.items()}
 
 
-def ask(row, form=False, shots=False, rag=False, among=index):
+def ask(row, form=False, shots=False, rag=False, among=index, samples=examples):
     """Return the messages that put an incident, or a question, to a model in one of the ways."""
     lang, task = row["lang"], row["messages"][0]["content"]
     task = f"{EMPTY[lang]}\n{task}" if form else task
-    shown = examples[lang] if shots else []
+    shown = samples[lang] if shots else []
     turns = [turn for one in shown for turn in one["messages"]]
     turns.append({"role": "user", "content": task})
     hits = among[lang].search(query(row), k=3) if rag else []
@@ -381,34 +471,37 @@ def ask(row, form=False, shots=False, rag=False, among=index):
     return [{"role": "user", "content": first}, *turns[1:]]
 
 
-print(ask(example, rag=True)[0]["content"])
+print(ask(example, rag=True, form=True)[0]["content"])
 
 # %%
-cases = all_reports[:: 24 if setup.smoke else 1]
+reports = select(world("eval", setup.langs), task="notice", context=False)
+cases = select(reports, split="unseen")[:: size.case_step]
+cases += select(reports, split="seen")[:: size.seen_step]
 WAYS = {
     "prompt ｜ 提示词": {"form": True},
     "few-shot ｜ 少样本": {"shots": True},
     "RAG": {"rag": True},
+    "RAG + form ｜ RAG + 空白通知书": {"rag": True, "form": True},
     "RAG + few-shot ｜ RAG + 少样本": {"rag": True, "shots": True},
     "fine-tuning ｜ 微调": {},
     "RAG + fine-tuning ｜ RAG + 微调": {"rag": True},
 }
-PROMPT, FEW, RAG, RAG_FEW, TUNED, BOTH = WAYS
-sizes = len(cases), len(select(cases, split="unseen"))
+PROMPT, FEW, RAG, RAG_FORM, RAG_FEW, TUNED, BOTH = WAYS
+counts = len(cases), len(select(cases, split="unseen"))
 say(
-    "{} incidents, {} under unseen articles".format(*sizes),
-    "{} 个事件，其中没练过的法条的 {} 个".format(*sizes),
+    "{} incidents, {} under unseen articles".format(*counts),
+    "{} 个事件，其中没练过的法条的 {} 个".format(*counts),
 )
 
 # %% [markdown] lang="en"
-# Each notice gets four marks, and each is all or nothing. *Form*: header, labels (the words before the colons) and order are right to the letter. *Term*: the official name of the offence stands on its labelled line, or, where that label is missing, anywhere. *Facts*: article number, fine, points and office are all right. *All right*: every line is right. We call the model before our training the **base model**.
+# Each notice gets four marks, and each is all or nothing. *Form*: header, labels (the words before the colons) and order are right to the letter. *Term*: the official name of the offence. *Facts*: article number, fine, points and office have the right **values**, in whatever form they are written, and no second value stands beside one. *All right*: every line is right. We call the model before our training the **base model**.
 #
-# **Predict first**, for articles that no training row mentions (**unseen articles**): which way brings the form? Which brings the facts? Which brings both? And what will the fine-tuned model write after `Fine:` when it has no articles?
+# **Predict first**: which way brings the form? Which brings the facts? Which brings both? And what will the fine-tuned model write after `Fine:` when it has no articles?
 
-# %% [markdown] lang="zh" of="2644bd2c"
-# 每份通知书打四项分，每项要么全对、要么算错。*格式*：标题、栏目名（冒号前的字）和顺序一字不差。*术语*：违法行为的正式名称写在它那一栏；没有写这个栏目名的，写在哪里都算对。*法条四项*：条号、罚款、记分、机关四项事实都写对。*全对*：每一行都对。我们训练之前的模型叫作**基座模型**。
+# %% [markdown] lang="zh" of="9e26325b"
+# 每份通知书打四项分，每项要么全对、要么算错。*格式*：标题、栏目名（冒号前的字）和顺序一字不差。*术语*：违法行为的正式名称。*法条四项*：条号、罚款、记分、机关的**值**都对，写成什么格式不论，但旁边不能再有另一个值。*全对*：每一行都对。我们训练之前的模型叫作**基座模型**。
 #
-# **先猜一猜**：对训练里从没出现过的法条（**没练过的法条**），哪种做法能写对格式？哪种能写对四项事实？哪种两样都行？不给法条时，微调过的模型会在 `Fine:`（罚款）后面写什么？
+# **先猜一猜**：哪种做法能写对格式？哪种能写对四项事实？哪种两样都行？不给法条时，微调过的模型会在 `Fine:`（罚款）后面写什么？
 
 # %% [markdown] lang="en"
 # First we train, live. We train all weights of the tiny model (on a GPU, only those that LoRA adds: notebook 02) on the notices, questions and dialogues of `train.jsonl`. We leave out the refusals, rows that no article fits, for notebook 06.
@@ -437,26 +530,41 @@ def as_used(row):
 
 
 # %% tags=["timing"]
-lessons = [as_used(row) for row in world("train") if row["task"] != "refusal"]
-lessons = lessons[: 16 if setup.smoke else None]
+from helpers.model.train import fit
+
+lessons = [as_used(row) for row in world("train", setup.langs) if row["task"] != "refusal"]
+lessons = lessons[: size.rows]
+rate = size.lr if setup.use_cpu else size.lora_lr  # a tiny model bears large rates
 lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
 set_seed(SEED)
 student, _ = load(setup)
 if not setup.use_cpu:  # all weights of a large model would not fit beside the optimizer
     student = get_peft_model(student, lora)
-rate = 2e-3 if setup.use_cpu else 2e-4  # a tiny model bears large rates
-where = {"batch_size": 8, "seed": SEED, "device": setup.device}
+where = {"batch_size": size.batch, "seed": SEED, "device": setup.device}
 started = time.perf_counter()
-fit(student, tokenizer, lessons, lr=rate, num_epochs=1 if setup.smoke else 6, **where)
+losses = fit(student, tokenizer, lessons, lr=rate, num_epochs=size.epochs, **where)
 train_seconds = time.perf_counter() - started
 say(f"{len(lessons)} rows, {train_seconds:.0f} s", f"{len(lessons)} 行，{train_seconds:.0f} 秒")
+plots.curves(
+    {"all training rows ｜ 全部训练行": (range(1, len(losses) + 1), losses)},
+    "The loss falls while it trains ｜ 训练时损失下降",
+    "step ｜ 步",
+    "loss, nats a token ｜ 损失，每词元奈特",
+    smooth=min(20, len(losses)),
+    alt=f"The training loss over {len(losses)} steps, smoothed: steep at first, then flat. ｜ "
+    f"{len(losses)} 步的训练损失（已平滑）：先陡降，后趋平。",
+)
 
 
 # %%
+from helpers.lingxi.score import chance, pick, score_notices, states
+from helpers.model.generate import generate
+
+
 def answers(prompts, tuned=True):
     """Let the tuned model, or the base model, answer lists of messages."""
     who = student if tuned else model
-    return generate(who, tokenizer, prompts, max_new_tokens=96, batch_size=65)
+    return generate(who, tokenizer, prompts, max_new_tokens=96, batch_size=size.answer_batch)
 
 
 prompts, texts, scores = {}, {}, {}
@@ -464,11 +572,61 @@ for way in WAYS:
     prompts[way] = [ask(row, **WAYS[way]) for row in cases]
     texts[way] = answers(prompts[way], tuned=way in (TUNED, BOTH))
     scores[way] = score_notices(texts[way], cases)
-for lang in LANGS:
+for lang in setup.langs:
     at = next(i for i, row in enumerate(cases) if row["lang"] == lang)
     print(f"--- WANTED ｜ 要求\n{cases[at]['messages'][-1]['content']}\n")
-    for way in (RAG, BOTH):
+    for way in (RAG, RAG_FORM, BOTH):
         print(f"--- {way}\n{texts[way][at]}\n")
+
+# %% [markdown] lang="en"
+# Look at RAG's notice. Nobody showed the model a form, so it made one up. Are its facts right? A score that looks for `Fine:` says no; a score that looks for the **value** says something else.
+
+# %% [markdown] lang="zh" of="de335657"
+# 看看 RAG 写的通知书。谁也没给模型看过格式，它就自己编了一个。里面的事实对不对？只认 `Fine:` 这类栏目名的评分会说不对；看**值**的评分，说法就不同了。
+
+# %% [markdown] lang="en"
+# **Exercise 5** (medium, 15 minutes; the other heart of this lesson). Write the score by value, for English texts with one fact a line. `gold` holds `article`, `fine`, `points` (whole numbers) and `office` (a name). Return a dict with `True` or `False` for each of the four.
+#
+# - A number on a line with `yuan` is a fine, on a line with `point` (or `Points`) points, on any other line an article. The digits of a plate such as `LX9093` are no number.
+# - A fact is right if its value is stated and **no other value** for it. An office is right if its name stands in the text.
+#
+# The check holds your score against the course's own.
+
+# %% [markdown] lang="zh" of="10dae2a7"
+# **练习 5**（中等，15 分钟；另一道核心练习）。写一个按值评分的函数，用于英文文本，每行一项事实。`gold` 里有 `article`、`fine`、`points`（整数）和 `office`（名称）。返回一个字典，四项各为 `True` 或 `False`。
+#
+# - 一行里有 `yuan`，这行的数就是罚款；有 `point`（或 `Points`），就是记分；其他行的数是条号。车牌（如 `LX9093`）里的数字不算数。
+# - 写出了正确的值，并且**没有写别的值**，这项才算对。机关只要名称出现在文本里就算对。
+#
+# 检查时，会拿你的评分和课程自带的比一比。
+
+
+# %% tags=["exercise"]
+def facts_right(text, gold):
+    """Tell for each of the four facts whether an English text states it, and no other value."""
+    ...
+
+
+# %% tags=["check"]
+nb01.facts_right(facts_right)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def facts_right(text, gold):
+#     """Tell for each of the four facts whether an English text states it, and no other value."""
+#     import re
+#
+#     said = {"article": set(), "fine": set(), "points": set()}
+#     for line in text.split("\n"):
+#         name = "fine" if "yuan" in line else "points" if "point" in line.lower() else "article"
+#         said[name] |= set(map(int, re.findall(r"\b\d+\b", line)))
+#     right = {name: values == {gold[name]} for name, values in said.items()}
+#     return right | {"office": gold["office"] in text}
+# ```
+#
+# </details>
 
 
 # %%
@@ -483,127 +641,199 @@ MARK_NAMES = {
     "facts": "facts ｜ 法条四项",
     "all": "all right ｜ 全对",
 }
-fig, ax = style.figure(width=9.6, height=4.4)
+shares = {way: {MARK_NAMES[m]: share(marks(way, m)) for m in MARK_NAMES} for way in WAYS}
+read = "; ".join(
+    f"{way.split(' ｜ ')[0]} {', '.join(f'{100 * x.value:.0f} %' for x in row.values())}"
+    for way, row in shares.items()
+)
+alt = f"Bars: form, term, facts, all right, for seven ways. {read}. RAG + fine-tuning is far ahead."
+alt += (
+    f" ｜ 柱状图：七种做法的格式、术语、法条四项、全对。数值依次为 {read}。“RAG + 微调”遥遥领先。"
+)
+fig, ax = style.figure(width=10.5, height=4.4)
 plots.bars(
-    {way: {MARK_NAMES[name]: share(marks(way, name)) for name in MARK_NAMES} for way in WAYS},
+    shares,
     "Notices under unseen articles, with 95 % intervals ｜ 没练过的法条的通知书，附 95 % 区间",
     ax=ax,
 )
 ax.set_ylim(0, 128)
 ax.legend(loc="upper left", ncols=4)
-fig
+style.describe(fig, alt)
+
+# %% [markdown] lang="en"
+# Table 1 takes the facts apart. Each column of the first five counts **by value**. The sixth asks for the four lines of the notice **to the letter**, as a stricter score would.
+
+# %% [markdown] lang="zh" of="50a4b26c"
+# 表 1 把四项事实拆开来看。前五列**按值**计分；第六列更严，要求通知书的这四行**一字不差**。
+
+
+# %%
+def to_the_letter(text, row):
+    """Tell whether a text has the four lines of facts exactly as the notice has them."""
+    return set(row["messages"][-1]["content"].split("\n")[4:]) <= set(text.split("\n"))
+
+
+letters = {way: list(map(to_the_letter, texts[way], cases)) for way in WAYS}
+say("Table 1: the facts, one by one, under unseen articles", "表 1：没练过的法条，逐项看事实")
+table(
+    [
+        "way ｜ 做法", "article ｜ 条号", "fine ｜ 罚款", "points ｜ 记分", "office ｜ 机关",
+        "all four ｜ 四项全对", "to the letter ｜ 一字不差", "form ｜ 格式",
+    ],
+    [
+        [
+            way,
+            *(share(marks(way, name)) for name in (*FACTS, "facts")),
+            share(pick(letters[way], cases, split="unseen")),
+            share(marks(way, "form")),
+        ]
+        for way in WAYS
+    ],
+)  # fmt: skip
 
 # %% [markdown] lang="en"
 # Under unseen articles:
 #
-# - **Training brought the form and half of the terms**: 85 % and 52 % without articles. (The terms are new, but their parts were practised.) RAG's 0 % for the form was certain beforehand, since nothing in its prompt describes the form. (We did not try RAG with the empty form.)
-# - **The articles brought terms and numbers**: with RAG alone the base model writes the right term in 88 %. Without articles the tuned model writes some number after `Fine:` all the same; in none of 200 notices are all four facts right.
-# - **Together** they write 88 % all right. No other way gets one notice in 200 all right.
+# - **The articles bring facts and terms.** RAG alone, untrained, has about six facts in ten right, each taken by itself, and all four in about half of the notices. Without articles no way has all four in a single one.
+# - **The form can come from the prompt or from training.** The empty form beside the articles makes about one notice in four exact and one in seven all right, without any training. Training makes more than eight in ten exact.
+# - **Together** training and articles get about nine in ten all right.
 #
-# This is Xiaoxi. A large model may take the form from one example.
+# Without articles the tuned model writes some number after `Fine:` all the same. Half of its terms are right: these are new, but their parts were practised.
 
-# %% [markdown] lang="zh" of="f7961b4c"
+# %% [markdown] lang="zh" of="f0cb8892"
 # 在没练过的法条上：
 #
-# - **训练带来了格式和一半的术语**：不给法条，分别有 85 % 和 52 %。（术语是新的，组成它的各部分却都练过。）RAG 的格式分是 0 %，这是注定的，因为它的提示里没有一处说明格式。（“RAG 加空白通知书”我们没有试。）
-# - **法条带来了术语和数字**：只用 RAG，基座模型的术语有 88 % 写对。不给法条，微调过的模型照样在 `Fine:`（罚款）后面写个数，可 200 份里没有一份四项事实全对。
-# - **两样合起来**，88 % 全对。其他做法在 200 份里一份全对的也没有。
+# - **法条带来事实和术语。** 只用 RAG、不训练，单看每一项事实，十份里对六份左右；四项全对的约占一半。不给法条，哪种做法都没有一份四项全对。
+# - **格式可以来自提示，也可以来自训练。** 法条旁边放一份空白通知书，不训练，也有约四分之一的格式完全正确，约七分之一全对；训练之后，格式对的超过八成。
+# - **训练和法条合起来**，全对的约九成。
 #
-# 这是小溪的结果。大模型也许看一个样例就学会了格式。
+# 不给法条，微调过的模型照样在 `Fine:`（罚款）后面写个数。它的术语有一半是对的：术语是新的，组成它的各部分却都练过。
 
 # %% [markdown] lang="en"
-# **Do not read "RAG: facts 1.5 %" as "RAG brings no facts".** (The figure rounds it to 2 %.) Part of this low score is the scorer's doing; how much, we did not measure. Look again at RAG's English notice above: 22, 600 yuan, 10 points and Road Office are all right. It fails only because the word *Article* is missing, and the scorer looks for it. (RAG's Chinese notice did lose its article number.) Where the examples show the label, RAG + few-shot, 26 % count. In notebook 00 the base model read 97 % of the fines from three articles; but there one fact alone was asked, the right article was always there, and the two beside it were drawn by lot.
+# **What a score counts decides what you read.** Compare two columns of Table 1 for RAG: *all four* and *to the letter*. These are the same answers. To the letter RAG has next to nothing, and one would read "RAG brings no facts". By value it has about half. The difference is the labels, which nothing in its prompt showed. So RAG's 0 % for the form says nothing about RAG, and "RAG + form" is the fair way to ask.
 
-# %% [markdown] lang="zh" of="5e1c50d5"
-# **不要把“RAG：法条四项 1.5 %”读成“RAG 带不来事实”。**（图里四舍五入成了 2 %。）分数这么低，有一部分是评分方法造成的，占多少我们没有测。回头看上面 RAG 写的英文通知书：22、600 yuan、10 points、Road Office 都对，只因为少了 *Article* 这个词，而评分程序正要找它，就算错了。（RAG 写的中文通知书倒真的漏了条号。）样例里给出了栏目名（RAG + 少样本），就有 26 % 算对。notebook 00 里，基座模型从三条法条中读罚款，97 % 读得对；不过那里只问一项事实，正确的法条总在里面，另外两条是抽签抽来的。
+# %% [markdown] lang="zh" of="aa6df3bd"
+# **评分数的是什么，决定了你读出什么。** 请对照表 1 里 RAG 的两列：*四项全对*和*一字不差*。同样的回答，一字不差的几乎没有，于是会读成“RAG 带不来事实”；按值计分，却对了约一半。差别全在栏目名，而它的提示里没有一处给出栏目名。所以 RAG 的格式是 0 %，说明不了 RAG 如何；“RAG + 空白通知书”才是公平的问法。
 
 # %% [markdown] lang="en"
-# RAG + few-shot never writes the form, though few-shot alone does in 7 %. We did not test why.
-#
-# Next comes Table 1: RAG + fine-tuning minus each other way, incident by incident, in percentage points (pp).
+# RAG still reads less well here than in notebook 00, where the base model found nearly every fine among three articles. There one fact alone was asked, and the two articles beside the right one were drawn by lot; here search brings similar ones. We did not test which of the two matters.
 
-# %% [markdown] lang="zh" of="c4c13a1b"
-# RAG + 少样本一份格式也没写对，单用少样本却有 7 %。原因我们没有检验。
+# %% [markdown] lang="zh" of="647edfad"
+# 不过，这里的 RAG 还是不如 notebook 00 里读得好：那里基座模型从三条法条中读罚款，几乎都对。那里只问一项事实，正确法条之外的两条是抽签抽来的；这里由检索挑，挑来的很像。两者哪个起作用，我们没有检验。
+
+# %% [markdown] lang="en"
+# RAG + few-shot never writes the form, though few-shot alone does now and then, and RAG + form does in one of four. Two long examples seem to do the tiny model more harm than good. We did not look into why.
 #
-# 接下来看表 1：逐个事件配对，“RAG + 微调”比其他每种做法高出多少个百分点（pp）。
+# Table 2 shows RAG + fine-tuning minus each other way, incident by incident, in percentage points (pp).
+
+# %% [markdown] lang="zh" of="0a3f335c"
+# RAG + 少样本一份格式也没写对，单用少样本却偶尔写得对，“RAG + 空白通知书”四份能对一份。两个长样例对这个小模型似乎弊大于利，原因我们没有去查。
+#
+# 表 2 逐个事件配对：“RAG + 微调”比其他每种做法高出多少个百分点（pp）。
 
 # %%
+from helpers.measure.stats import share_difference
+
 margins = {
     way: [share_difference(marks(way, name), marks(BOTH, name)) for name in MARK_NAMES]
     for way in WAYS
     if way != BOTH
 }
-claim("tree_both", share(marks(BOTH, "all")))
-claim("tree_margin", 100 * min(all_right.low for *_, all_right in margins.values()))
-claim("tree_tuned_form", share(marks(TUNED, "form")))
-claim("tree_tuned_term", share(marks(TUNED, "term")))
-claim("tree_tuned_facts", share(marks(TUNED, "facts")))
-claim("tree_tuned_facts_seen", share(marks(TUNED, "facts", split="seen")))
-claim("tree_rag_form", share(marks(RAG, "form")))
-claim("tree_rag_facts", share(marks(RAG, "facts")))
-best_prompt = max((PROMPT, FEW, RAG_FEW), key=lambda way: sum(marks(way, "form")))
-claim("tree_prompt_form", share(marks(best_prompt, "form")))
-guess = chance(select(cases, split="unseen"), world("code"))["facts"]
-say(f"facts, majority baseline: {100 * guess:.1f} %", f"多数类基线：法条四项 {100 * guess:.1f} %")
-say("Table 1: RAG + fine-tuning minus each other way", "表 1：“RAG + 微调”减去其他做法")
+say("Table 2: RAG + fine-tuning minus each other way", "表 2：“RAG + 微调”减去其他做法")
 minus = "RAG + fine-tuning, minus … ｜ “RAG + 微调”减去……"
 table([minus, *MARK_NAMES.values()], [[way, *margin] for way, margin in margins.items()])
 
 # %%
+guess = chance(select(cases, split="unseen"), world("code"))["facts"]
+say(f"facts, majority baseline: {100 * guess:.1f} %", f"多数类基线：法条四项 {100 * guess:.1f} %")
+untrained = [way for way in WAYS if way not in (TUNED, BOTH)]
+best_form = max(untrained, key=lambda way: sum(marks(way, "form")))
+claims.table(
+    {
+        "tree_both": share(marks(BOTH, "all")),
+        "tree_margin": 100 * min(all_right.low for *_, all_right in margins.values()),
+        "tree_tuned_form": share(marks(TUNED, "form")),
+        "tree_tuned_term": share(marks(TUNED, "term")),
+        "tree_tuned_facts": share(marks(TUNED, "facts")),
+        "tree_tuned_facts_seen": share(marks(TUNED, "facts", split="seen")),
+        "tree_rag_facts": share(marks(RAG, "facts")),
+        "tree_rag_form": share(marks(RAG, "form")),
+        "tree_prompt_form": share(marks(best_form, "form")),
+        "tree_prompt_all": share(marks(RAG_FORM, "all")),
+    }
+)
+
+# %%
 GROUPS = {
-    "unseen, English ｜ 没练过，英文": {"split": "unseen", "lang": "en"},
-    "unseen, Chinese ｜ 没练过，中文": {"split": "unseen", "lang": "zh"},
-    "seen, English ｜ 练过，英文": {"split": "seen", "lang": "en"},
-    "seen, Chinese ｜ 练过，中文": {"split": "seen", "lang": "zh"},
+    f"{en}, {lang} ｜ {zh}，{lang}": {"split": split, "lang": lang}
+    for split, en, zh in (("unseen", "unseen", "没练过"), ("seen", "seen", "练过"))
+    for lang in setup.langs
+    if select(cases, split=split, lang=lang)
 }
-say("Table 2: all right, by article and language", "表 2：全对的比例，分法条、分语言")
+say("Table 3: all right, by article and language", "表 3：全对的比例，分法条、分语言")
 table(
     ["all right ｜ 全对", *GROUPS],
     [[way, *(share(marks(way, "all", **group)) for group in GROUPS.values())] for way in WAYS],
 )
 
-# %%
-say("Table 3: articles that were practised", "表 3：练过的法条")
-table(
-    ["seen articles, new incidents ｜ 练过的法条、新的事件", *MARK_NAMES.values()],
-    [[way, *(share(marks(way, name, split="seen")) for name in MARK_NAMES)] for way in WAYS],
-)
+# %% [markdown] lang="en"
+# Table 3 tells both languages and both kinds of articles apart. Under articles that were practised (*seen*) the tuned model without articles gets about a third of the new incidents all right: what it knows by heart. (The *majority baseline* printed above the claims is about 1 %: so often one would be right by always writing the four facts of the same article.) RAG + form does better in Chinese; in English the base model often writes the plate into the header.
 
+# %% [markdown] lang="zh" of="1ffecf7d"
+# 表 3 分语言、分练过和没练过的法条。在*练过的*法条上，微调过的模型不看法条，新事件里也有三分之一左右全对：这是它背下来的。（论断表上面打印的*多数类基线*只有 1 % 左右：如果每次都写同一条法条的四项事实，大约就对这么多。）“RAG + 空白通知书”在中文里好一些；写英文时，基座模型常把车牌写进标题。
+
+# %% [markdown] lang="en"
+# **What an answer costs.** Table 4 counts the tokens that go in and those that come out, each the mean over all incidents, and the median time of a few single answers.
+#
+# **Predict first**: the longest prompt has some ten times as many tokens as the shortest. How many times as long does its answer take?
+
+# %% [markdown] lang="zh" of="12e266c4"
+# **一个回答要花多少。** 表 4 数的是进去多少词元、出来多少词元（都是全部事件的平均），以及几个单独的回答用时的中位数。
+#
+# **先猜一猜**：最长的提示，词元数大约是最短的十倍。它的回答用时是几倍？
 
 # %% tags=["timing"]
-from functools import partial
+from helpers.measure.cost import mean_tokens, median_seconds
 
 costs = {}
 for way in WAYS:
     alone = partial(answers, tuned=way in (TUNED, BOTH))
-    seconds = median_seconds(alone, prompts[way], n=1 if setup.smoke else 5)
-    costs[way] = mean_tokens(tokenizer, prompts[way]), seconds
-claim("tree_latency", costs[BOTH][1] / costs[TUNED][1])
+    written = sum(map(len, tokenizer(texts[way], add_special_tokens=False)["input_ids"]))
+    seconds = median_seconds(alone, prompts[way], n=size.timed)
+    costs[way] = mean_tokens(tokenizer, prompts[way]), written / len(cases), seconds
+claim("tree_latency", costs[BOTH][2] / costs[TUNED][2])
 claim("tree_few_tokens", costs[FEW][0] / costs[TUNED][0])
+say("Table 4: what an answer costs", "表 4：一个回答的花费")
+header = ["way ｜ 做法", "tokens in ｜ 输入词元", "tokens out ｜ 输出词元", "seconds ｜ 秒"]
+table(
+    [*header, "ms a token out ｜ 每个输出词元的毫秒数"],
+    [
+        [way, f"{asked:.0f}", f"{told:.0f}", f"{seconds:.2f}", f"{1000 * seconds / told:.1f}"]
+        for way, (asked, told, seconds) in costs.items()
+    ],
+)
 
 # %% [markdown] lang="en"
-# Table 2 shows both languages and both kinds of articles; Table 3 shows the articles that were practised (*seen*). There the tuned model without articles gets all four facts right in 35 % of new incidents: what it knows by heart. With other seeds it was 20 to 27 %. (The *majority baseline* printed above Table 1 is only 1 %: so often one would be right by always writing the four facts of the same article.)
+# The times hardly follow the tokens that go in: those are read all at once, while each token that comes out takes a pass of its own through the model. The last column varies far less than the prompts do. On the bill it is the other way round: a provider charges for tokens in as well.
+#
+# **About speed we draw no conclusion: it is not testable at this size.** The seconds come from a handful of prompts without an interval. Xiaoxi has 1.4 million parameters, and our 96 articles are one line each and lie in memory. To judge speed, time many requests on your own system.
 
-# %% [markdown] lang="zh" of="b45ba2ba"
-# 表 2 分语言、分练过和没练过的法条；表 3 只看*练过的*法条。在练过的法条上，微调过的模型不看法条，新事件里有 35 % 四项事实全对：这是它背下来的。换别的种子是 20 % 到 27 %。（表 1 上面打印的*多数类基线*只有 1 %：如果每次都写同一条法条的四项事实，大约就对这么多。）
-
-# %% [markdown] lang="en"
-# **We draw no conclusion about speed here.** The seconds come from five prompts without an interval, and our 96 articles are one line each and lie in memory. The times do not even follow the length of the prompt; we did not look into why. To judge speed, time many requests on your own system, and count the tokens of the answers too.
-
-# %% [markdown] lang="zh" of="e58061c6"
-# **关于速度，这里不下结论。** 这些秒数只来自五条提示，没有区间；我们的 96 条法条每条只有一行，又都在内存里。用时甚至不跟着提示的长短走，原因我们没有去查。要判断速度，请在自己的系统上给大量请求计时，并把回答的词元数也数一数。
+# %% [markdown] lang="zh" of="603ac0ff"
+# 用时几乎不随输入的词元数变化：输入是一次读完的，输出则每个词元都要单独过一遍模型。最后一列的差别远小于提示长短的差别。算账时却相反：服务商对输入的词元也收费。
+#
+# **关于速度，这里不下结论：模型太小，无法检验。** 这些秒数只来自几条提示，没有区间；小溪只有 144 万参数；我们的 96 条法条每条只有一行，又都在内存里。要判断速度，请在自己的系统上给大量请求计时。
 
 # %% [markdown] lang="en"
 # ### The four scenarios, measured
 #
-# We measure the four scenarios of exercise 2. For *questions*, an answer counts as right if it states the value that was asked for. *Form* and *terms* are the marks under unseen articles above; in these two rows *base* is few-shot, and *base + RAG* is RAG + few-shot. A *dialogue* asks a follow-up question that the turn before answers. We send that turn along once, and leave it out once.
+# We measure the four scenarios of exercise 2. For *questions*, an answer counts as right if it states the value that was asked for. *Form* and *terms* are the marks under unseen articles above; each of these rows says which prompts stand under *base* and *base + RAG*. A *dialogue* asks a follow-up question that the turn before answers. We send that turn along once, and leave it out once.
 #
 # **Predict first**: how well does the base model do in each of the four, without any training?
 
-# %% [markdown] lang="zh" of="859edfcb"
+# %% [markdown] lang="zh" of="5f0ee920"
 # ### 四个场景，实测
 #
-# 练习 2 的四个场景这样测。*提问*：答案说出了所问的值，就算对。*格式*和*术语*用上面没练过的法条的分数；这两行里，*基座*指少样本，*基座 + RAG* 指 RAG + 少样本。*对话*：紧接着追问一句，答案就在上一轮里；一次把上一轮也发过去，一次不发。
+# 练习 2 的四个场景这样测。*提问*：答案说出了所问的值，就算对。*格式*和*术语*用上面没练过的法条的分数；*基座*和*基座 + RAG* 两列各用了哪种提示，写在行首。*对话*：紧接着追问一句，答案就在上一轮里；一次把上一轮也发过去，一次不发。
 #
 # **先猜一猜**：不做任何训练，基座模型在这四个场景里各能做到几成？
 
@@ -615,9 +845,9 @@ def right(rows, prompts):
     return [share(map(states, texts, rows)) for texts in both]
 
 
-few = 4 if setup.smoke else None
-questions = select(world("eval"), task="question", context=False)[:few]
-followups = select(world("eval"), kind="followup")[:few]
+test = world("eval", setup.langs)
+questions = select(test, task="question", context=False)[: size.asked]
+followups = select(test, kind="followup")[: size.asked]
 closed = right(questions, [ask(row) for row in questions])
 opened = right(questions, [ask(row, rag=True) for row in questions])
 talk = right(followups, [row["messages"][:-1] for row in followups])
@@ -626,37 +856,31 @@ last = right(followups, [row["messages"][-2:-1] for row in followups])
 # %%
 claim("tree_questions", opened[0])
 claim("tree_dialogue", talk[0])
-order = (FEW, RAG_FEW, TUNED, BOTH)
-form, term = ([share(marks(way, name)) for way in order] for name in ("form", "term"))
+form = [share(marks(way, "form")) for way in (FEW, RAG_FORM, TUNED, BOTH)]
+term = [share(marks(way, "term")) for way in (FEW, RAG, TUNED, BOTH)]
 asked, told = "questions ｜ 回答交通法问题", "dialogue, both turns sent ｜ 对话，两轮都发"
 header = ["scenario ｜ 场景", "the notes ｜ 讲义", "base ｜ 基座", "base + RAG ｜ 基座 + RAG"]
 rows = [
     [asked, "RAG", closed[0], opened[0], closed[1], opened[1]],
-    ["legal form (base: few-shot) ｜ 文书格式（基座：少样本）", "fine-tune ｜ 微调", *form],
-    ["terms (base: few-shot) ｜ 专业术语（基座：少样本）", "fine-tune ｜ 微调", *term],
+    ["form: few-shot, RAG + form ｜ 格式：少样本，RAG + 空白通知书", "fine-tune ｜ 微调", *form],
+    ["terms: few-shot, RAG ｜ 术语：少样本，RAG", "fine-tune ｜ 微调", *term],
     [told, "fine-tune ｜ 微调", talk[0], "—", talk[1], "—"],
     ["dialogue, last turn alone ｜ 对话，只发最后一轮", "", last[0], "—", last[1], "—"],
 ]
-say("Table 4: the four scenarios", "表 4：四个场景")
+say("Table 5: the four scenarios", "表 5：四个场景")
 table([*header, TUNED, BOTH], rows)
 
 # %% [markdown] lang="en"
-# - *Questions*: with articles the base model answers 80 % rightly, so one answer in five is wrong; the tuned model answers 76 %. Fifty questions show no gain from training.
-# - *Form*: the best prompt brings 7 %, training 85 % and more.
-# - *Terms*: RAG alone reads 88 % (figure above), with examples 61 %; training alone gets 52 % (59 to 64 % with other seeds). The 88 and the 61 are not measured alike: where a notice has the label, only what stands on that line counts.
-# - *Dialogue*: 50 % and 67 %, but on 24 questions. The intervals overlap widely, so it stays open whether training helps. Without the earlier turn both get 0 %: first look at what your program sends.
+# - *Questions*: with articles the base model answers some eight in ten rightly, and the tuned model no more. Fifty questions show no gain from training.
+# - *Form*: the best prompt brings about a quarter, training more than eight in ten.
+# - *Terms*: RAG alone reads nearly nine in ten; training alone gets about half. (In a text with the label `Offence`, only what stands behind it counts; RAG's free form has no such label and is scored more leniently.)
+# - *Dialogue*: the tuned model is ahead, but on 24 questions. The intervals overlap widely, so it stays open whether training helps. Without the earlier turn both get nothing right: first look at what your program sends.
 
-# %% [markdown] lang="zh" of="af5c4193"
-# - *提问*：给了法条，基座模型答对 80 %，也就是五个回答错一个；微调过的答对 76 %。五十道题看不出训练有什么好处。
-# - *格式*：最好的提示只到 7 %，训练有 85 % 以上。
-# - *术语*：只用 RAG 就有 88 %（见上面的图），加上样例是 61 %；光靠训练是 52 %（换别的种子是 59 % 到 64 %）。88 和 61 的评法并不一样：写了栏目名的，只看那一栏。
-# - *对话*：50 % 和 67 %，但只有 24 道题，两个区间重叠很多，训练有没有帮助还说不准。不把上一轮发过去，两边都是 0 %：所以先看你的程序发了什么。
-
-# %% [markdown] lang="en"
-# A larger model may get more from a prompt: with RAG + few-shot SmolLM2-135M, an open model 93 times as large, wrote the form in 32 %, where Xiaoxi has 0 %. This comes from trials outside this repository, with one or two seeds, not recorded here: take it as a hint, not a measurement.
-
-# %% [markdown] lang="zh" of="70dab4a6"
-# 大一些的模型也许能从提示里得到更多：开放模型 SmolLM2-135M 是小溪的 93 倍大，用“RAG + 少样本”写对格式 32 %，小溪这样做是 0 %。这来自本仓库之外的试验，只有一两个种子，这里没有记录：请当作线索，不要当作测量。
+# %% [markdown] lang="zh" of="4a4ee78e"
+# - *提问*：给了法条，基座模型十题约对八题，微调过的也不更多。五十道题看不出训练有什么好处。
+# - *格式*：最好的提示约有四分之一，训练之后超过八成。
+# - *术语*：只用 RAG，接近九成；光靠训练，约一半。（写了栏目名 `违法行为` 的，只看那一栏；RAG 自拟的格式没有这个栏目名，评得宽一些。）
+# - *对话*：微调过的领先，但只有 24 道题，两个区间重叠很多，训练有没有帮助还说不准。不把上一轮发过去，两边一题也答不对：所以先看你的程序发了什么。
 
 # %% [markdown]
 # ## 4. The amendment ｜ 法规修订了
@@ -678,7 +902,7 @@ table([*header, TUNED, BOTH], rows)
 # %% tags=["timing"]
 amended = {page["amends"]: page for page in world("amendment")}
 affected = []
-for row in [row for row in all_reports if row["article"] in amended][:few]:
+for row in [row for row in reports if row["article"] in amended][: size.asked]:
     page = amended[row["article"]]
     affected.append(row | {"gold": row["gold"] | {"fine": page["fine"], "points": page["points"]}})
 
@@ -686,7 +910,7 @@ for row in [row for row in all_reports if row["article"] in amended][:few]:
 def score(rows, name, rag, who=student, among=index):
     """Let a tuned model write notices; return one of their scores, notice by notice."""
     asked = [ask(row, rag=rag, among=among) for row in rows]
-    texts = generate(who, tokenizer, asked, max_new_tokens=96, batch_size=65)
+    texts = generate(who, tokenizer, asked, max_new_tokens=96, batch_size=size.answer_batch)
     return score_notices(texts, rows)[name]
 
 
@@ -696,117 +920,140 @@ started = time.perf_counter()
 for lang in LANGS:
     amended_index[lang].replace({name: page[lang]["text"] for name, page in amended.items()})
 swap_seconds = time.perf_counter() - started
-swapped = share(score(affected, "facts", rag=True, among=amended_index))
+swapped = score(affected, "facts", rag=True, among=amended_index)
 old = str(share(stale))
 say(f"facts with the old index: {old}", f"用旧索引时，事实全对 {old.replace(', n', '，n')}")
 claim("tree_swap_seconds", swap_seconds)
-claim("tree_swap_facts", swapped)
+claim("tree_swap_facts", share(swapped))
 
 # %%
+from helpers.lingxi.rows import make_notice
+
 rng = random.Random(SEED)
 new_rows = [
     make_notice(rng, lang, page, [], f"LX{rng.randrange(10_000):04d}")
     for page in amended.values()
-    for lang in LANGS
+    for lang in setup.langs
     for _ in range(2)
 ]
 say(f"{len(new_rows)} new rows, for instance:", f"{len(new_rows)} 行新样本，例如：")
 print(*(message["content"] for message in new_rows[0]["messages"]), sep="\n")
 
-# %% tags=["timing"]
-untouched = [row for row in cases if row["article"] not in amended][:: 1 if setup.smoke else 3]
+# %% [markdown] lang="en"
+# None of these rows has an article in its prompt. That breaks our own rule: a model should be trained as it will be used, and we go on using it *with* articles. So if it forgets how to read, we may have built that in ourselves. Hence a **control**: the same new rows, and beside them as many old training rows *with* three articles in the prompt (on articles that were not amended). Rate, epochs and the new rows are the same both times; the control takes more steps.
+#
+# **Predict first**: does the mix save the reading? Does it still learn the new facts?
 
+# %% [markdown] lang="zh" of="2ebb6893"
+# 这些行的提示里都没有法条。这违反了我们自己的规矩：怎么用就怎么练，而我们接下来还要*带着法条*用它。要是它忘了怎么读，也许是我们自己造成的。所以要有一次**对照**：新样本不变，再配上同样多的旧训练行，提示里*带*三条法条（都是没有修订的法条）。两次的学习率、轮数和新样本都一样；对照的步数多一些。
+#
+# **先猜一猜**：混着练，阅读保得住吗？新的事实还学得会吗？
 
-def read():
-    """Write notices of untouched articles from the amended index."""
-    return score(untouched, "all", rag=True, who=retrained, among=amended_index)
-
-
-# %% tags=["timing"]
-retrained = copy.deepcopy(student)  # section 3, run again, needs the model as it was
-spent, learned, reads = [0], [score(affected, "facts", rag=False)], [read()]
-for _ in range(1 if setup.smoke else 3):  # at half the rate: the form is known already
-    started = time.perf_counter()
-    fit(retrained, tokenizer, new_rows, lr=rate / 2, num_epochs=1 if setup.smoke else 10, **where)
-    spent.append(spent[-1] + time.perf_counter() - started)
-    learned.append(score(affected, "facts", rag=False, who=retrained))
-    reads.append(read())
-claim("tree_retrain_seconds", spent[-1])
-claim("tree_retrain_facts", share(learned[-1]))
-claim("tree_retrain_reading", share_difference(reads[0], reads[-1]))
-plots.curves(
-    {
-        "retrained: new facts ｜ 重新训练：新事实": (spent, list(map(share, learned))),
-        "retrained: reading ｜ 重新训练：阅读": (spent, list(map(share, reads))),
-        "RAG + tuning: new facts ｜ RAG + 微调：新事实": ([0, spent[-1]], [swapped] * 2),
-        "RAG + tuning: reading ｜ RAG + 微调：阅读": ([0, spent[-1]], [share(reads[0])] * 2),
-    },
-    "An amendment: Xiaoxi, 30 epochs without articles ｜ 一次修订：小溪，30 轮，不带法条",
-    "seconds of retraining ｜ 重新训练的秒数",
-    "right, % ｜ 正确率，%",
-    unit="share",
+# %%
+untouched = [row for row in cases if row["article"] not in amended][:: size.read_step]
+kept = [row for row in lessons if row["context"] and row["article"] not in amended]
+kept = select(kept, task="notice")[: len(new_rows)]
+known, reading = (
+    score(affected, "facts", rag=False),
+    score(untouched, "all", rag=True, among=amended_index),
 )
 
-# %% [markdown] lang="en"
-# The new index took a fraction of a second (printed above), and the unchanged model then wrote the new facts in 85 %. Retraining took about half a minute and reached 97 % from memory. (The two intervals overlap: this is no proof that it is ahead.) Meanwhile reading fell by 70 pp (61 to 93 in earlier runs with other seeds). Read off the figure: the first ten epochs had already brought about 88 % of the facts, at about 20 pp of reading lost. Twenty more epochs brought little and cost much.
 
-# %% [markdown] lang="zh" of="7c9555eb"
-# 换索引用了不到一秒（见上面打印的数），模型一点没动，新的四项事实就有 85 % 写对。重新训练用了半分钟左右，凭记忆写对 97 %。（两个区间有重叠，不能说它已经领先。）与此同时，阅读掉了 70 个百分点（以前换别的种子运行，是 61 到 93）。从图上看，头十轮就已经写对约 88 % 的事实，阅读掉了约 20 个百分点；再练二十轮，得的少，失的多。
+def retrain(rows):
+    """Train a copy of the tuned model; return, after each part, seconds, facts by heart, reading.
 
-# %% [markdown] lang="en"
-# **Some of this forgetting we may have built in ourselves.** We trained all weights, at a high rate (1e-3), for 30 epochs, on 64 rows, and none of them had articles in its prompt. That breaks our own rule, to train a model as it will be used. The control is missing here: a run whose new rows have articles in half of the prompts.
+    At half the first rate: the form is known already.
+    """
+    again = copy.deepcopy(student)  # section 3, run again, needs the model as it was
+    spent, learned, reads = [0], [known], [reading]
+    for _ in range(size.rounds):
+        started = time.perf_counter()
+        fit(again, tokenizer, rows, lr=rate / 2, num_epochs=size.round_epochs, **where)
+        spent.append(spent[-1] + time.perf_counter() - started)
+        learned.append(score(affected, "facts", rag=False, who=again))
+        reads.append(score(untouched, "all", rag=True, who=again, among=amended_index))
+    return spent, learned, reads
 
-# %% [markdown] lang="zh" of="02e64611"
-# **这样的遗忘，有一部分也许是我们自己造成的。** 我们训练了全部权重，学习率很高（1e-3），64 行数据练了 30 轮，而且没有一行在提示里带法条。这违反了我们自己的规矩：怎么用就怎么练。这里还缺一次对照：新样本有一半在提示里带法条，再练一次。
 
-# %% [markdown] lang="en"
-# What would a larger model do? Here are more hints from the trials with SmolLM2-135M that are not recorded here: 240 notices, all weights, 20 epochs. Under the articles trained on it then knew 90 % of the facts by heart, and under unseen articles it still read 87 % all right. So a model need not forget how to read. (Its rows and rates were not ours, so this is no control.) But it had forgotten every general question that it could answer before.
-#
-# The usual remedy is **replay**: mix in rows of the old kind (notebook 04). In three epochs of notices SmolLM2 forgot 86 to 100 % of the general questions; with 50 general rows among 240 notices it forgot 12 to 33 %, at no clear cost to the notices.
+# %% tags=["timing"]
+spent, learned, reads = retrain(new_rows)
+mixed_spent, mixed_learned, mixed_reads = retrain(new_rows + kept)
 
-# %% [markdown] lang="zh" of="a4473a88"
-# 大一些的模型会怎样？线索还是来自那些没有记录在这里的 SmolLM2-135M 试验：240 份通知书，全部权重，20 轮。练过的法条，它能背出 90 % 的事实；没练过的法条，给它看，仍有 87 % 全对。可见不一定会忘记怎么读。（它的数据和学习率都和我们的不同，所以算不上对照。）但原来会答的通用问题，它一道也不会了。
-#
-# 常用的对策是**重放**：混入旧样本（notebook 04）。同是三轮通知书，SmolLM2 忘了 86 % 到 100 % 的通用问题；在 240 份通知书里混入 50 行通用问题，就只忘 12 % 到 33 %，通知书也没有明显变差。
+# %%
+ALONE, MIXED = "new rows alone ｜ 只用新样本", "mixed with reading ｜ 混入带法条的行"
+SWAPPED = "RAG + tuning, new index ｜ RAG + 微调，换索引"
+passes = [size.round_epochs * part for part in range(size.rounds + 1)]
+steady = [0, passes[-1]]
+fig, (left, right_ax) = style.figure(2, width=10.5, height=3.8)
+for ax, title, alone, mixed, level in (
+    (left, "the new facts ｜ 新的事实", learned, mixed_learned, swapped),
+    (right_ax, "reading other articles ｜ 阅读其他法条", reads, mixed_reads, reading),
+):
+    series = {ALONE: (passes, list(map(share, alone))), MIXED: (passes, list(map(share, mixed)))}
+    series[SWAPPED] = steady, [share(level)] * 2
+    labels = "epochs of retraining ｜ 重新训练的轮数", "right, % ｜ 正确率，%"
+    plots.curves(series, title, *labels, unit="share", ax=ax)
+    ax.set_ylim(0, 105)
+ends = [f"{100 * share(x[-1]).value:.0f} %" for x in (learned, mixed_learned, reads, mixed_reads)]
+style.describe(
+    fig,
+    "Two panels over the epochs of retraining. New facts by heart: rising from 0 to {} with new "
+    "rows alone, {} with the mix. Reading other articles: {} at the end with new rows alone, {} "
+    "with the mix. ｜ 两幅图，横轴是重新训练的轮数。凭记忆写新的事实：从 0 升到 {}（只用新样本）和 {}"
+    "（混着练）。阅读其他法条：最后是 {}（只用新样本）和 {}（混着练）。".format(*ends, *ends),
+)
+
+# %%
+claims.table(
+    {
+        "tree_retrain_seconds": spent[-1],
+        "tree_retrain_facts": share(learned[-1]),
+        "tree_retrain_ahead": share_difference(swapped, learned[-1]),
+        "tree_retrain_reading": share_difference(reading, reads[-1]),
+        "tree_mixed_facts": share(mixed_learned[-1]),
+        "tree_mixed_reading": share_difference(reading, mixed_reads[-1]),
+        "tree_mixed_saves": share_difference(reads[-1], mixed_reads[-1]),
+    }
+)
 
 # %% [markdown] lang="en"
 # ### The tables of the notes, refilled
 #
-# One table of the notes compares three methods by *cost* (low, medium, high) and by *how long the effect lasts*. Table 5 holds one way a row: what *the notes* say of it, then what we measured, namely marks under unseen articles, the training, the length of the prompt, and what an amendment takes. “—” means that the notes say nothing, or that there was nothing to measure. Read "RAG: facts" with the warning above, and the seconds of an answer as those of five prompts.
+# One table of the notes compares three methods by *cost* (low, medium, high) and by *how long the effect lasts*. Table 6 holds one way a row: what *the notes* say of it, then what we measured: training, tokens, seconds, what an amendment takes, and what is right after it. “—” means that the notes say nothing, or that there was nothing to measure. The seconds of an answer are those of a handful of prompts.
 
-# %% [markdown] lang="zh" of="5bb7d813"
+# %% [markdown] lang="zh" of="9c9574ee"
 # ### 讲义里的表，重新填
 #
-# 讲义有一张表按*成本*（低、中、高）和*效果持久性*比较三种方法。表 5 每行是一种做法：*讲义*那一列是讲义的说法，后面都是实测值，依次是没练过的法条的各项分数、训练时间、提示的长度，以及一次修订要付出什么。“—”表示讲义没有说，或者没有可测的。“RAG：法条四项”请连同上面的提醒一起看；每个回答的秒数只来自五条提示。
+# 讲义有一张表按*成本*（低、中、高）和*效果持久性*比较三种方法。表 6 每行是一种做法：*讲义*那一列是讲义的说法，后面都是实测值，依次是训练时间、词元数、每个回答的秒数、一次修订要付出什么、修订之后对多少。“—”表示讲义没有说，或者没有可测的。每个回答的秒数只来自几条提示。
 
 # %%
 swap = f"{len(amended)} texts, {swap_seconds:.2f} s ｜ {len(amended)} 条，{swap_seconds:.2f} 秒"
-updates = dict.fromkeys(WAYS, ("—", "—")) | dict.fromkeys((RAG, RAG_FEW), (swap, "—"))
+in_index = (RAG, RAG_FORM, RAG_FEW)
+updates = dict.fromkeys(WAYS, ("—", "—")) | dict.fromkeys(in_index, (swap, "—"))
 again = f"{len(new_rows)} rows, {spent[-1]:.0f} s ｜ {len(new_rows)} 行，{spent[-1]:.0f} 秒"
 updates[TUNED] = again, share(learned[-1])
-updates[BOTH] = swap, swapped
+updates[BOTH] = swap, share(swapped)
 SAID = {
     PROMPT: "low, each time ｜ 低，每次都要",
     RAG: "medium ｜ 中",
     TUNED: "high, permanent ｜ 高，永久",
 }
-header = ["way ｜ 做法", "the notes ｜ 讲义", *MARK_NAMES.values(), "training ｜ 训练"]
-header += ["prompt tokens ｜ 提示的词元数", "an answer ｜ 每个回答"]
+header = ["way ｜ 做法", "the notes ｜ 讲义", "training ｜ 训练"]
+header += ["tokens in, out ｜ 输入、输出词元", "an answer ｜ 每个回答"]
 header += ["an amendment ｜ 一次修订", "facts after it ｜ 修订后的事实"]
 rows = []
-for way, (size, seconds) in costs.items():
-    style = [share(marks(way, name)) for name in MARK_NAMES]
+for way, (asked, told, seconds) in costs.items():
     trained = f"{train_seconds:.0f} s" if way in (TUNED, BOTH) else "—"
-    paid = trained, f"{size:.0f}", f"{seconds:.2f} s"
-    rows.append([way, SAID.get(way, "—"), *style, *paid, *updates[way]])
-say("Table 5: cost and effect", "表 5：成本与效果")
+    paid = trained, f"{asked:.0f}, {told:.0f}", f"{seconds:.2f} s"
+    rows.append([way, SAID.get(way, "—"), *paid, *updates[way]])
+say("Table 6: cost and effect", "表 6：成本与效果")
 table(header, rows)
 
 # %% [markdown] lang="en"
-# Another table of the notes sets RAG against fine-tuning, all in adjectives. In Table 6 the first two columns hold the notes' words, the last two our numbers. *Facts* and *terms* are those of RAG alone and of fine-tuning alone, under unseen articles. The other rows of RAG are those of RAG + fine-tuning. *Response* again stands for five prompts and 96 short articles: a search takes less than a millisecond here, but that says nothing about a million long documents behind a network.
+# Another table of the notes sets RAG against fine-tuning, all in adjectives. In Table 7 the first two columns hold the notes' words, the last two our numbers. *Facts* and *terms* are those of RAG alone and of fine-tuning alone, under unseen articles. The other rows of RAG are those of RAG + fine-tuning. *Response* again stands for a handful of prompts and 96 short articles: a search takes less than a millisecond here, but that says nothing about a million long documents behind a network.
 
-# %% [markdown] lang="zh" of="e7edae7b"
-# 讲义的另一张表比较 RAG 与微调，填的全是形容词。表 6 的前两列是讲义的说法，后两列是我们的数。*知识来源*和*专业理解*两行，取的是只用 RAG 和只用微调、没练过的法条的分数；RAG 的其余各行是“RAG + 微调”的。*响应速度*仍然只有五条提示、96 条短法条：在这里检索一次不到一毫秒，可这说明不了隔着网络查一百万篇长文档要多久。
+# %% [markdown] lang="zh" of="0d0a366e"
+# 讲义的另一张表比较 RAG 与微调，填的全是形容词。表 7 的前两列是讲义的说法，后两列是我们的数。*知识来源*和*专业理解*两行，取的是只用 RAG 和只用微调、没练过的法条的分数；RAG 的其余各行是“RAG + 微调”的。*响应速度*仍然只有几条提示、96 条短法条：在这里检索一次不到一毫秒，可这说明不了隔着网络查一百万篇长文档要多久。
 
 # %% tags=["timing"]
 started = time.perf_counter()
@@ -815,7 +1062,7 @@ for row in cases:
 search_ms = 1000 * (time.perf_counter() - started) / len(cases)
 claim("tree_search_ms", search_ms)
 facts, term = ([share(marks(way, name)) for way in (RAG, TUNED)] for name in ("facts", "term"))
-speed = f"{search_ms:.2f} ms + {costs[BOTH][1]:.2f} s", f"{costs[TUNED][1]:.2f} s"
+speed = f"{search_ms:.2f} ms + {costs[BOTH][2]:.2f} s", f"{costs[TUNED][2]:.2f} s"
 more = f"{costs[BOTH][0] - costs[TUNED][0]:.0f}"
 price = f"+{more} tokens an answer ｜ 每次回答多 {more} 个词元"
 once = f"{train_seconds:.0f} s once ｜ 只付一次，{train_seconds:.0f} 秒"
@@ -832,7 +1079,7 @@ rows = [
     ["terms ｜ 专业理解", "shallow ｜ 浅层", "deep ｜ 深层", *term],
     ["cost ｜ 成本", "low ｜ 低", "high ｜ 高", price, once],
 ]
-say("Table 6: RAG against fine-tuning", "表 6：RAG 与微调对比")
+say("Table 7: RAG against fine-tuning", "表 7：RAG 与微调对比")
 table([*header, "RAG: measured ｜ RAG：实测", "tuning: measured ｜ 微调：实测"], rows)
 
 # %% [markdown] lang="en"
@@ -861,47 +1108,118 @@ table([*header, "RAG: measured ｜ RAG：实测", "tuning: measured ｜ 微调�
 # %%
 both = zip(marks(TUNED, "form"), marks(TUNED, "facts"), strict=True)
 claim("tree_invented", share([form and not facts for form, facts in both]))
-parrot = []
-for text, row in zip(texts[FEW], cases, strict=True):
-    fines = [one["gold"]["fine"] for one in examples[row["lang"]]]
-    parrot.append(read_field(text, row["lang"], "fine") in fines)
-copied = share(parrot)
-copied_zh = str(copied).replace(", n", "，n")
-say(f"few-shot answers with the fine of an example: {copied}", f"抄了样例罚款的回答：{copied_zh}")
+
+
+def blanked(row):
+    """Return an example whose notice has its four facts blanked out."""
+    gold = row["gold"] | dict.fromkeys(FACTS, "___")
+    notice = {"role": "assistant", "content": FORM[row["lang"]].format(**gold)}
+    return row | {"messages": [row["messages"][0], notice]}
+
+
+def fines(texts, rows):
+    """Return the shares of texts that give the fine of an example, and any one fine at all."""
+    found = [read_field(text, row["lang"], "fine") for text, row in zip(texts, rows, strict=True)]
+    shown = {lang: [one["gold"]["fine"] for one in examples[lang]] for lang in setup.langs}
+    copied = [fine in shown[row["lang"]] for fine, row in zip(found, rows, strict=True)]
+    return share(copied), share([fine is not None for fine in found])
+
+
+# %%
+hidden = {lang: list(map(blanked, examples[lang])) for lang in setup.langs}
+some = select(cases, split="unseen")
+told = answers([ask(row, shots=True, samples=hidden) for row in some], tuned=False)
+shown = pick(texts[FEW], cases, split="unseen")
+say(
+    "Few-shot, unseen articles: which fine do the answers give?",
+    "少样本、没练过的法条：写的是哪个罚款？",
+)
+table(
+    ["the examples ｜ 样例", "an example's fine ｜ 样例的罚款", "any fine ｜ 有一个罚款"],
+    [
+        ["with their facts ｜ 带着事实", *fines(shown, some)],
+        ["facts blanked out ｜ 事实换成空白", *fines(told, some)],
+    ],
+)
+
+# %%
 for row, prompt, text in zip(cases, prompts[BOTH], texts[BOTH], strict=True):
     if code[row["article"]][row["lang"]]["text"] not in prompt[0]["content"]:
         say(f"not found, {row['article']}: {query(row)}", f"没有找到 {row['article']}")
         print(text)
 
 # %% [markdown] lang="en"
-# All three happened: 85 % of the notices have a perfect form and wrong facts (at least one of the four is wrong; no notice had all four right, so this is the form score again), 79 % of the few-shot answers name the fine of an example, and under Article 56 the search missed twice.
+# The first two happened often: more than eight in ten of the tuned model's notices have a perfect form around wrong facts, and most few-shot answers name the fine of an example. The second row of the table is the control: with the facts of the examples blanked out, that fine can no longer be copied, and the model leaves the line blank or writes nonsense. Exercise 7 lets you blank them out yourself. Where the search missed, the printed notice shows it; you find no sign of it in the notice itself.
 
-# %% [markdown] lang="zh" of="77a79de0"
-# 三种情形都出现了：85 % 的通知书格式完美而事实有误（四项至少错一项；没有一份四项全对，所以这个数就是格式分）；少样本的回答里，79 % 写的是样例的罚款；第 56 条有两次没有检索到。
+# %% [markdown] lang="zh" of="bb2f1b03"
+# 前两种很常见：微调过的模型写的通知书，超过八成格式完美而事实有误；少样本的回答，多半写的是样例的罚款。表的第二行是对照：样例里的事实换成空白，那个罚款就抄不到了，模型或者留空，或者乱写。练习 7 让你自己来换。检索落空的，上面打印了出来；单看通知书，看不出任何迹象。
 
 # %% [markdown] lang="en"
-# The tree misleads in another way. Whoever says yes to *knowledge* is never asked about *style*, so it sends Lingxi's notices to RAG alone. Compare RAG's bars in section 3 with the last group. (RAG's 0 % all right is no proof against it, since nothing in its prompt describes the form.) **The mend**: always ask both questions, about knowledge and about style, and add up the advice. Whoever says no twice still gets no advice and has to look for another tool (`"none"` in the exercises).
+# The tree misleads in another way. Whoever says yes to *knowledge* is never asked about *style*, so it sends Lingxi's notices to RAG alone. Compare the bars of RAG, and even of RAG with the empty form, with the last group in section 3. **The mend**: always ask both questions, about knowledge and about style, and add up the advice. Whoever says no twice still gets no advice and has to look for another tool (`"none"` in the exercises).
 
-# %% [markdown] lang="zh" of="d97d7b16"
-# 决策树则是另一种误导。只要回答*缺知识*，就没人再问*风格*，于是灵溪的通知书被指到了 RAG 一条路上。请对照第 3 节图里 RAG 那一组和最后一组。（RAG 全对的是 0 %，但这算不上证据，因为它的提示里没有一处说明格式。）**改法**：知识和风格两个问题，每次都要问，再把两边的建议合起来。两个都回答“否”，还是没有建议，只能另找工具（练习里的 `"none"`）。
+# %% [markdown] lang="zh" of="735ba558"
+# 决策树则是另一种误导。只要回答*缺知识*，就没人再问*风格*，于是灵溪的通知书被指到了 RAG 一条路上。请拿第 3 节图里 RAG 那一组（就算加上空白通知书）和最后一组比一比。**改法**：知识和风格两个问题，每次都要问，再把两边的建议合起来。两个都回答“否”，还是没有建议，只能另找工具（练习里的 `"none"`）。
 
 # %%
-claim("tree_sent_to_rag", share(marks(RAG, "all")))
+claim("tree_sent_to_rag", share(marks(RAG_FORM, "all")))
 tree.draw(tree.walk(lingxi, mended=True), mended=True)
 
 # %% [markdown]
-# ## 6. Exercises ｜ 练习
+# ## 6. From Xiaoxi to your model ｜ 从小溪到你的模型
 
 # %% [markdown] lang="en"
-# **Exercise 3** (medium, 10 minutes). Judge eight cases by the mended tree: `"prompt"`, `"rag"`, `"fine-tune"`, `"both"` or `"none"`? A prompt counts as a fix only if you can pay for it.
+# Where a lesson trains Xiaoxi, its settings are made for Xiaoxi. These are starting points for real models. The rates follow [TRL's guide](https://huggingface.co/docs/trl/sft_trainer), whose default for all weights is 2e-5, and [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/), which finds about ten times that for LoRA. Rank, warm-up and batch follow [QLoRA](https://arxiv.org/abs/2305.14314) and common practice. Then search around them (notebook 04).
+#
+# | | Xiaoxi here | 0.5B | 1.5B | 7B |
+# |---|---|---|---|---|
+# | trained | all weights | LoRA, all linear layers | LoRA, all linear layers | LoRA, or QLoRA (notebook 05) |
+# | rate | 2e-3 | 2e-4 | 2e-4 | 1e-4 to 2e-4 |
+# | rank, alpha | none | 16, 32 | 16, 32 | 16, 32 |
+# | rows a step | 8 | 16 | 16 | 16 |
+# | warm-up | none | 3 % of the steps | 3 % | 3 % |
+# | epochs | 6 | 2 to 3 | 2 to 3 | 1 to 3 |
+# | precision | fp32 | fp16 on a T4, else bf16 | fp16 on a T4, else bf16 | bf16 |
+
+# %% [markdown] lang="zh" of="6e441ac7"
+# 训练小溪的设置，是为小溪定的。下面是真实模型的起点。学习率依据 [TRL 的指南](https://huggingface.co/docs/trl/sft_trainer)（全部权重默认 2e-5）和 [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/)（LoRA 约为它的十倍）；秩、预热和批量依据 [QLoRA](https://arxiv.org/abs/2305.14314) 和通行的做法。定下起点，再在附近找（notebook 04）。
+#
+# | | 这里的小溪 | 0.5B | 1.5B | 7B |
+# |---|---|---|---|---|
+# | 训练什么 | 全部权重 | LoRA，所有线性层 | LoRA，所有线性层 | LoRA，或 QLoRA（notebook 05） |
+# | 学习率 | 2e-3 | 2e-4 | 2e-4 | 1e-4 到 2e-4 |
+# | 秩、alpha | 无 | 16、32 | 16、32 | 16、32 |
+# | 每步行数 | 8 | 16 | 16 | 16 |
+# | 预热 | 无 | 步数的 3 % | 3 % | 3 % |
+# | 轮数 | 6 | 2 到 3 | 2 到 3 | 1 到 3 |
+# | 精度 | fp32 | T4 用 fp16，其他用 bf16 | T4 用 fp16，其他用 bf16 | bf16 |
+
+# %% [markdown]
+# ### Does it carry over? ｜ 放到真实模型上还成立吗？
+
+# %% [markdown] lang="en"
+# The table sets this run of Xiaoxi beside recorded runs of SmolLM2-135M, an open model 93 times as large that was pre-trained on real text. Where the two disagree, believe the larger one for models like yours. It takes more of the form from a prompt. It can learn facts by heart and still read, where Xiaoxi pays for them with reading; its rows and rates were not ours, so this is no control. But it, too, forgot nearly all of its general questions in a few epochs of notices. What helped was **replay**: rows of the old kind mixed in (notebook 04), as our control did above.
+
+# %% [markdown] lang="zh" of="666f7c37"
+# 表里把小溪的这次运行，和 SmolLM2-135M 的运行记录放在一起。SmolLM2-135M 是开放模型，有小溪的 93 倍大，用真实文本预训练过。两者说法不同时，对你要用的那类模型，请相信大的那个。它能从提示里得到更多格式；它背下事实之后照样会读，小溪则要拿阅读去换（它的数据和学习率都和我们的不同，所以算不上对照）。不过，练几轮通知书，它原来会答的通用问题也几乎忘光了。管用的是**重放**：混入旧样本（notebook 04），上面的对照正是这样做的。
+
+# %%
+from helpers.measure import carry
+
+carry.show("01_decision_tree")
+
+# %% [markdown]
+# ## 7. Exercises ｜ 练习
+
+# %% [markdown] lang="en"
+# **Exercise 6** (medium, 10 minutes). Judge eight cases by the mended tree: `"prompt"`, `"rag"`, `"fine-tune"`, `"both"` or `"none"`? A prompt counts as a fix only if you can pay for it.
 #
 # - E: A shop's chat must know today's prices.
 # - F: Answers are right but long. One line, *answer in one sentence*, mends it.
 # - G: A prompt with ten long examples works, but at a million runs a day it costs too much.
 # - H: Prompts do not bring the form of a notice, and its fines change each year.
 
-# %% [markdown] lang="zh" of="6f83612a"
-# **练习 3**（中等，10 分钟）。用改好的树判断八例：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`，还是 `"none"`？花费承受得起，才算“提示词能解决”。
+# %% [markdown] lang="zh" of="4e51ca45"
+# **练习 6**（中等，10 分钟）。用改好的树判断八例：`"prompt"`、`"rag"`、`"fine-tune"`、`"both"`，还是 `"none"`？花费承受得起，才算“提示词能解决”。
 #
 # - E：商店的客服要知道今天的价格。
 # - F：回答正确但太长；加一句*用一句话回答*就好了。
@@ -940,10 +1258,42 @@ nb01.more_cases(more_cases)
 # L is called **continued pre-training**: more training on plain text, without questions and answers. The tree counts it as fine-tuning. J needs a tool: a calculator. ｜ L 叫作**继续预训练**：用普通文本接着训练，没有问答；这棵树把它算在微调里。J 要的是工具：给它一个计算器。
 
 # %% [markdown] lang="en"
-# **Exercise 4** (medium, 5 minutes). The notes say that fine-tuning lowers the cost of inference, that is, of answering. Training costs `training` once. Then an answer costs `tuned` instead of `few_shot` (all three in seconds, or all in money). Write `break_even`: after how many answers has the training paid for itself? If it never does, return `float("inf")`.
+# **Exercise 7** (medium, 10 minutes). Mend a leaking prompt. The examples of a few-shot prompt show the form, and they also give away facts that the model then copies. `notice` is such an example, `gold` holds its true values. Return the notice with the values of `article`, `fine`, `points` and `office` replaced by `___`. All else stays as it is: labels, units, plate, conduct and offence. It must work in both languages.
 
-# %% [markdown] lang="zh" of="c33d1cd6"
-# **练习 4**（中等，5 分钟）。讲义说微调能减少推理（也就是作答）的成本。训练一次花 `training`，此后每个回答从 `few_shot` 降到 `tuned`（三个都按秒算，或都按钱算）。写出 `break_even`：回答多少次之后，训练就回本了？如果永远回不了本，返回 `float("inf")`。
+# %% [markdown] lang="zh" of="2aa60c87"
+# **练习 7**（中等，10 分钟）。修好一个泄露事实的提示。少样本的样例给出了格式，也泄露了事实，模型就照抄。`notice` 是这样一个样例，`gold` 里是它的真实值。返回同一份通知书，把 `article`、`fine`、`points`、`office` 的值换成 `___`；其余的都不动：栏目名、单位、车牌、违法事实、违法行为。中英文都要能用。
+
+
+# %% tags=["exercise"]
+def hide_facts(notice, gold):
+    """Return a notice with the values of its four facts blanked out."""
+    ...
+
+
+# %% tags=["check"]
+nb01.hide_facts(hide_facts)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# def hide_facts(notice, gold):
+#     """Return a notice with the values of its four facts blanked out."""
+#     lines = notice.split("\n")
+#     for i, name in enumerate(("article", "fine", "points", "office"), 4):
+#         lines[i] = lines[i].replace(str(gold[name]), "___")
+#     return "\n".join(lines)
+# ```
+#
+# </details>
+#
+# Replacing in the whole text would hurt the plate: `LX6009` holds a 6, a 60 and a 9. Another mend is to show each example together with its article; then its facts can be read, and need not be guessed. ｜ 如果在全文里替换，车牌就遭殃了：`LX6009` 里有 6，有 60，也有 9。另一种改法是把样例和它的法条一起给出来：事实有处可读，就不用猜。
+
+# %% [markdown] lang="en"
+# **Exercise 8** (medium, 5 minutes). The notes say that fine-tuning lowers the cost of inference, that is, of answering. Training costs `training` once. Then an answer costs `tuned` instead of `few_shot` (all three in seconds, or all in money). Write `break_even`: after how many answers has the training paid for itself? If it never does, return `float("inf")`.
+
+# %% [markdown] lang="zh" of="98c4d0a8"
+# **练习 8**（中等，5 分钟）。讲义说微调能减少推理（也就是作答）的成本。训练一次花 `training`，此后每个回答从 `few_shot` 降到 `tuned`（三个都按秒算，或都按钱算）。写出 `break_even`：回答多少次之后，训练就回本了？如果永远回不了本，返回 `float("inf")`。
 
 
 # %% tags=["exercise"]
@@ -967,7 +1317,42 @@ nb01.break_even(break_even)
 #
 # </details>
 #
-# Count in money rather than in our seconds (five prompts). The few-shot prompt has 331 tokens, the tuned one 53. Suppose that a provider charges 1 dollar for a million prompt tokens, and a training costs 10 dollars: an answer then saves 0.000278 dollars, and the training pays after 36,000 answers. Put in the prices of your own provider; a tuned model of your own may cost more to serve. ｜ 与其按秒（我们只测了五条提示），不如按钱来算。少样本的提示有 331 个词元，微调后只要 53 个。假设每百万个提示词元收 1 美元，训练一次花 10 美元：每个回答省 0.000278 美元，答 3.6 万次才回本。请代入你自己的服务商的价格；另外，自己的微调模型，托管费也可能更高。
+# Count in money rather than in our seconds (five prompts). The few-shot prompt has 331 tokens, the tuned one 53 (Table 4). Suppose that a provider charges 1 dollar for a million prompt tokens, and a training costs 10 dollars: an answer then saves 0.000278 dollars, and the training pays after 36,000 answers. Put in the prices of your own provider; a tuned model of your own may cost more to serve. ｜ 与其按秒（我们只测了五条提示），不如按钱来算。少样本的提示有 331 个词元，微调后只要 53 个（表 4）。假设每百万个提示词元收 1 美元，训练一次花 10 美元：每个回答省 0.000278 美元，答 3.6 万次才回本。请代入你自己的服务商的价格；另外，自己的微调模型，托管费也可能更高。
+
+# %% [markdown] lang="en"
+# **Exercise 9** (medium, 10 minutes). Three clients show you their numbers. Which step comes next? Give one letter each.
+#
+# - M: A prompt with two examples got 199 of 200 letters right. The firm writes 300 a day.
+# - N: RAG + fine-tuning has 58 % all right. The search fetched the right article for 61 %; of these, 95 % are right.
+# - O: A model was tuned on notices without articles. Its form is perfect. With articles in the prompt (the right one for 99 %) it still writes fines that it learned in training.
+#
+# The steps: (a) train again, with articles in the prompts of the rows; (b) collect ten times as many notices of the same kind; (c) change nothing; (d) retrain with each amendment; (e) improve the search.
+
+# %% [markdown] lang="zh" of="b1e0fcbe"
+# **练习 9**（中等，10 分钟）。三位客户给你看了他们的数字。下一步做什么？各选一个字母。
+#
+# - M：提示里放两个样例，200 封信写对了 199 封。公司每天写 300 封。
+# - N：RAG + 微调，全对 58 %。检索取到正确法条的占 61 %，其中 95 % 写对了。
+# - O：用不带法条的通知书微调过的模型，格式完美。提示里给了法条（99 % 含正确的那条），它写的却还是训练时学到的罚款。
+#
+# 可选的步骤：(a) 重新训练，样本的提示里也带上法条；(b) 再收集十倍的同类通知书；(c) 什么都不改；(d) 每次修订都重新训练；(e) 改进检索。
+
+# %% tags=["exercise"]
+next_steps = {"M": ..., "N": ..., "O": ...}
+
+# %% tags=["check"]
+nb01.next_steps(next_steps)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution ｜ 参考答案</summary>
+#
+# ```python
+# next_steps = {"M": "c", "N": "e", "O": "a"}
+# ```
+#
+# </details>
+#
+# N: 95 % of 61 % is 58 %: the reading is fine, and only a better search can raise the total. ｜ N：61 % 的 95 % 就是 58 %：阅读没问题，只有更好的检索才能把总数提上去。
 
 # %% [markdown]
 # ## Summary ｜ 小结
@@ -975,17 +1360,19 @@ nb01.break_even(break_even)
 # %% [markdown] lang="en"
 # - Always ask both questions: are **facts** missing, and is **style** missing?
 # - Facts that change belong in an index. There an amendment takes a moment.
-# - Xiaoxi learned the form by practice. A large model may need only two examples, so try few-shot first.
+# - Xiaoxi learned the form by practice. A large model may need only the empty form or two examples, so try prompts first.
+# - Train as the model will be used: rows without articles teach it to stop reading.
 # - The search is a part of the system. Measure its recall first.
 # - Check what a score really counts before you believe it.
 # - Decide by a test on your own cases, and not by somebody's percentage.
 #
 # **Next**: [02 LoRA math](02_lora_math.ipynb), or go straight to [03 Data preparation](03_data_preparation.ipynb).
 
-# %% [markdown] lang="zh" of="31f904f2"
+# %% [markdown] lang="zh" of="777d6035"
 # - 两个问题每次都要问：缺**事实**吗？缺**风格**吗？
 # - 会变的事实放进索引：法规一修订，换索引只要一瞬间。
-# - 格式，小溪是练会的；大模型也许看两个样例就会，所以先试少样本。
+# - 格式，小溪是练会的；大模型也许看一份空白通知书、两个样例就会，所以先试提示词。
+# - 怎么用就怎么练：样本里不带法条，模型就渐渐不读法条了。
 # - 检索也是系统的一部分：先测它的召回率。
 # - 一个分数到底数的是什么，先弄清楚再信它。
 # - 拿自己的案例测一测再决定，别听信不知谁写下的百分比。

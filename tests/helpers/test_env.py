@@ -213,6 +213,43 @@ def test_peak_memory_grows_with_what_is_used_and_stays():
     assert after > during - 0.005  # the kernel counts in batches of pages
 
 
+@pytest.mark.parametrize(
+    ("capability", "total", "share", "dtype"),
+    [
+        ((9, 0), 4 * 14.56 * 2**30, 0.25, "float16"),
+        ((8, 6), 8 * 2**30, 1.0, "float16"),  # a smaller card gives all that it has
+        ((7, 5), 14.56 * 2**30, None, "float16"),  # it is a T4
+        ((6, 0), 16 * 2**30, None, "float32"),  # older than one: the CPU is used
+    ],
+)
+def test_a_newer_gpu_computes_as_a_t4_where_the_environment_says_so(
+    gpu, monkeypatch, capability, total, share, dtype
+):
+    gpu(capability)
+    shares = []
+    card = type("Card", (), {"total_memory": total})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", shares.append)
+    before = resolve("t4")
+    assert not shares
+    monkeypatch.setenv(env.AS_T4, "1")
+    setup = resolve("t4")
+    assert setup.dtype == dtype
+    assert shares == ([] if share is None else [pytest.approx(share)])
+    if dtype == "float16":
+        assert "AS_T4" in setup.reason_en and "AS_T4" in setup.reason_zh
+        assert resolve("auto").profile == "t4"
+    else:
+        assert setup == before
+
+
+def test_without_a_gpu_as_t4_changes_nothing(gpu, monkeypatch):
+    gpu(None)
+    before = [resolve(profile) for profile in ("t4", "small", "auto")]
+    monkeypatch.setenv(env.AS_T4, "1")
+    assert [resolve(profile) for profile in ("t4", "small", "auto")] == before
+
+
 def test_peak_memory_is_the_gpus_where_it_was_used(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2_500_000_000)

@@ -1,7 +1,7 @@
 """Let a kernel without a GPU take a GPU's branches; imported before a lesson's first cell.
 
-AS_GPU names a JSON file: the compute `capability` to pretend, the folders that stand for the
-profiles' `models`, and the `log` to which each load of a model is written.
+AS_GPU names a JSON file: the compute `capability` to pretend (null: there is no GPU), the folders
+that stand for the profiles' `models`, and the `log` to which each load of a model is written.
 """
 
 import json
@@ -61,11 +61,11 @@ def scaled(self, *args, **options) -> None:
 choose_dtype, load, answer_batch = env.choose_dtype, models.load, generate.answer_batch
 add_group, set_up = torch.optim.Optimizer.add_param_group, Accelerator.__init__
 
-env.gpu_capability = lambda: tuple(ASKED["capability"])
+env.gpu_capability = lambda: ASKED["capability"] and tuple(ASKED["capability"])
 env.choose_dtype = on_the_cpu
 env.PROFILES.update(ASKED["models"])
 env.Setup.smoke = True
-env.Setup.use_cpu = property(lambda setup: setup.profile in ("tiny", "smoke"))
+env.Setup.use_cpu = property(lambda setup: setup.profile not in ("t4", "gpu"))
 models.load, generate.answer_batch = logged_load, short_answers
 torch.optim.Optimizer.add_param_group, Accelerator.__init__ = checked_group, scaled
 training_args.is_torch_bf16_gpu_available = lambda: True

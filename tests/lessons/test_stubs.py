@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from tools.nbkit.exercises import solution_of
 from tools.nbkit.source import read_source, sources, tags
@@ -25,7 +27,7 @@ def exercises():
 def told(capsys, number: str, answer: str, check: str) -> str:
     """Run an answer and the check below it as the notebook would; return what is printed."""
     name = f"nb{number}"
-    space = {name: importlib.import_module(f"helpers.lessons.{name}")}
+    space = {"nn": nn, "torch": torch, name: importlib.import_module(f"helpers.lessons.{name}")}
     exec(answer, space)
     exec(check, space)
     return capsys.readouterr().out
@@ -33,7 +35,7 @@ def told(capsys, number: str, answer: str, check: str) -> str:
 
 @pytest.mark.parametrize(("number", "stub", "check", "solution"), exercises())
 def test_the_stub_waits_and_the_published_solution_passes(capsys, number, stub, check, solution):
-    bound = re.match(r"(?:def )?(\w+)", stub)[1]
+    bound = re.match(r"(?:def |class )?(\w+)", stub)[1]
     assert check == f"nb{number}.{bound}({bound})", "the check has the name of its exercise"
     waits = told(capsys, number, stub, check)
     assert waits.startswith(f"⏳ {number}.") and "❌" not in waits, waits

@@ -151,7 +151,8 @@ def test_commands_of_the_readme_exist():
     assert {"run", "lab", "claims"} <= named
     assert named <= targets()
     wanted = {"run", "test", "lab", "notebooks", "world", "model", "claims", "bench", "check"}
-    assert wanted | {"clean", "demo", "doctor", "colab-check"} <= targets()
+    wanted |= {"clean", "demo", "doctor", "colab-check", "small", "test-small", "gpu-check"}
+    assert wanted <= targets()
 
 
 def test_paths_of_the_readme_exist():

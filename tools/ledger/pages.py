@@ -9,6 +9,7 @@ import base64
 from pathlib import Path
 
 from helpers.base import CourseError, say
+from helpers.measure import carry
 from helpers.measure.ledger import Claim
 from tools.nbkit import report
 from tools.nbkit.path import put_path
@@ -25,6 +26,15 @@ CHOSEN = (  # the README's few, each of another kind; data/claims.md has them al
     "data_dirt",  # no difference seen
 )
 START, END = "<!-- claims:start -->", "<!-- claims:end -->"
+CARRIED = (  # the README's few on the real model: what holds, and what does not
+    "sft_form_after",
+    "sft_facts_closed",
+    "tree_prompt_form",
+    "sft_forgotten",
+    "sft_replay",
+    "lora_zoo_forgets",
+)
+CARRY_START, CARRY_END = "<!-- carry:start -->", "<!-- carry:end -->"
 PAGE = "data/claims.md"
 HEAD = """\
 # All claims ｜ 全部论断
@@ -42,7 +52,13 @@ A statement about large models is neither refuted nor confirmed by the tiny one 
 “supported” holds for what the brackets name. ｜ \
 根据证据，这个说法成不成立，以及是在什么上面检验的。\
 关于大模型的说法，只凭小模型既不能推翻，也不能证实：“支持”只对括号里写明的对象成立。
+- **Does it carry over? ｜ 放到真实模型上还成立吗？** The same question put to \
+SmolLM2-135M, a model that the world trained, in recorded runs (`data/sweeps/README.md`): the \
+mean, then in brackets the range and the number of runs. ｜ \
+拿同一个问题去问 SmolLM2-135M（外界训练的真实模型），结果取自记录下来的运行\
+（见 `data/sweeps/README.md`）：先是平均值，括号里是范围和运行次数。
 """
+CARRY_TITLE = "Does it carry over? ｜ 放到真实模型上还成立吗？"
 
 
 def committed(root: Path) -> dict[str, dict]:
@@ -66,18 +82,30 @@ def write(root: Path) -> None:
 
 
 def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
-    """Put the chosen claims into the README's text."""
-    if text.count(START) != 1 or text.count(END) != 1:
+    """Put the chosen claims into the README's text, and those that a real model was asked."""
+    by_id, values = {claim.id: claim for claim in claims}, _values(made)
+    few = [by_id[name] for name in CHOSEN if name in by_id]
+    text = _between(text, START, END, report.claim_table(few, values))
+    few = [item for name in CARRIED for item in carried(claims) if item.id == name]
+    return _between(text, CARRY_START, CARRY_END, carry.lines(few, values))
+
+
+def _between(text: str, start: str, end: str, lines: list[str]) -> str:
+    """Put lines between two markers of the README; raise CourseError where they are missing."""
+    if text.count(start) != 1 or text.count(end) != 1:
         raise CourseError(
-            en=f"the markers {START} and {END} must stand there once each",
-            zh=f"标记 {START} 和 {END} 应各出现一次",
+            en=f"the markers {start} and {end} must stand there once each",
+            zh=f"标记 {start} 和 {end} 应各出现一次",
             where="README.md",
         )
-    by_id = {claim.id: claim for claim in claims}
-    few = [by_id[name] for name in CHOSEN if name in by_id]
-    table = "\n".join(report.claim_table(few, _values(made)))
-    before, rest = text.split(START)
-    return f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
+    before, rest = text.split(start)
+    return "\n".join([before + start, *lines, end]) + rest.split(end)[1]
+
+
+def carried(claims: list[Claim]) -> list[carry.Carried]:
+    """Return those of some claims that were asked of a real model, too."""
+    ids = {claim.id for claim in claims}
+    return [item for item in carry.carried() if item.id in ids]
 
 
 def all_claims(root: Path, claims: list[Claim], made: dict[str, dict]) -> str:
@@ -89,6 +117,9 @@ def all_claims(root: Path, claims: list[Claim], made: dict[str, dict]) -> str:
             title = read_source(path).cells[0].source.splitlines()[0].lstrip("# ")
             table = "\n".join(report.claim_table(mine, values))
             parts.append(f"## [{title}](../notebooks/{path.stem}.ipynb)\n\n{table}\n")
+            if found := carried(mine):
+                table = "\n".join(carry.lines(found, values))
+                parts.append(f"### {CARRY_TITLE}\n\n{table}\n")
     return "\n".join(parts)
 
 

@@ -44,7 +44,7 @@ BEST = {
 }  # fmt: skip
 SIZES = {"full": 0, "ia3": 0, "prefix": 16, "prompt": 16, "adapter": 32}  # others: r = 8
 SCALED = ("lora", "rslora", "dora", "qlora")  # the methods that have an alpha
-RATES = (1e-5, 5e-5, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (1e-5, 5e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 TRIED = {"full": (1e-3, 3e-3, 1e-2), "prompt": (1e-2, 3e-2, 1e-1, 3e-1)}
 TRIED |= dict.fromkeys(("prefix", "ia3"), (3e-2, 1e-1, 3e-1, 1.0))  # others: 3e-3, 1e-2, 3e-2
 QUIET = round(16 / math.sqrt(8), 4)  # rsLoRA's alpha that is as loud at r = 8 as LoRA's 16
@@ -78,6 +78,16 @@ GRIDS: dict[str, list[Row]] = {
     "zoo": [config(method) for method in BEST],
     "scale": [config("rslora", BEST["lora"], r=r, alpha=QUIET) for r in (64, 1, 8)]
     + [config("lora", alpha=alpha) for alpha in (4, 64, 256)],
+    # the LoRA family at one rate and one scale, 2: another rank, another kind, and nothing else
+    "fair": [config("lora", BEST["lora"], r=r, alpha=2 * r) for r in (8, 1, 64, 4, 16, 2)]
+    + [config("rslora", BEST["lora"], alpha=QUIET)]
+    + [config(method, BEST["lora"]) for method in ("qlora", "dora")],
+    # between the points of the other grids: what is learned against what is forgotten
+    "forget": [
+        config("full", 2e-3),
+        config("lora", BEST["lora"], alpha=32),
+        config("lora", 3e-3, r=64, alpha=128),
+    ],
     "zoo_rates": zoo_rates(),
 }
 SEEDS = dict.fromkeys(GRIDS, tuple(range(5))) | {"zoo_rates": (0,)}  # `--seeds` takes others

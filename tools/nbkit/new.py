@@ -1,4 +1,4 @@
-"""A new lesson from the template: its source, its checks, their tests, a claim, its notebook."""
+"""A new lesson from the template: source, checks and their tests, a claim, a size, a notebook."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from helpers.base import CourseError
+from helpers.lessons.sizes import TABLE, read
 from helpers.measure.ledger import VERDICTS
 from tools.nbkit.check import fix_hashes
 from tools.nbkit.source import build, notebook_path, read_source, sources, to_text
@@ -21,6 +22,10 @@ FILES = {  # of the template -> where the file of a lesson stands
     "test_exercises.py.txt": "tests/lessons/test_exercises_{number}.py",
 }
 LEDGER = Path("data") / "claims.csv"
+SIZE = {
+    "name": "test", "en": "incidents tested", "zh": "测试的事件",
+    "smoke": "6", "tiny": "30", "small": "20", "t4": "30", "gpu": "30",
+}  # fmt: skip
 BADGES = (
     "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
     "(https://colab.research.google.com/github/{place}) "
@@ -38,7 +43,7 @@ def new(root: Path, number: str, slug: str, title: str) -> list[Path]:
     stem, claim = f"{number}_{slug}", f"{slug}_form"
     texts = {root / to.format(stem=stem, number=number): name for name, to in FILES.items()}
     source = next(iter(texts))
-    refuse(root, [*texts, notebook_path(source)], claim)
+    refuse(root, number, [*texts, notebook_path(source)], claim)
     bootstrap = (root / "notebooks" / "bootstrap.py").read_text(encoding="utf-8").strip("\n")
     values = {"number": number, "stem": stem, "title": title, "claim": claim}
     values |= {"bootstrap": bootstrap, "badges": badges(bootstrap, stem)}
@@ -47,10 +52,11 @@ def new(root: Path, number: str, slug: str, title: str) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(filled, encoding="utf-8")
     fix_hashes(source)
-    add_claim(root / LEDGER, first_claim(claim, stem))
+    add_row(root / LEDGER, first_claim(claim, stem))
+    add_row(root / TABLE, {"lesson": number, **SIZE})
     notebook = notebook_path(source)
     notebook.write_text(to_text(build(read_source(source))), encoding="utf-8")
-    return [*texts, root / LEDGER, notebook]
+    return [*texts, root / LEDGER, root / TABLE, notebook]
 
 
 def names(root: Path, number: str, slug: str, title: str) -> str:
@@ -81,8 +87,8 @@ def names(root: Path, number: str, slug: str, title: str) -> str:
     return f"{en} ｜ {rest[0]}"
 
 
-def refuse(root: Path, paths: list[Path], claim: str) -> None:
-    """Raise CourseError where a file or the claim is there already."""
+def refuse(root: Path, number: str, paths: list[Path], claim: str) -> None:
+    """Raise CourseError where a file, the claim or sizes of this lesson are there already."""
     found = [path.relative_to(root).as_posix() for path in paths if path.exists()]
     if found:
         raise CourseError(
@@ -96,6 +102,12 @@ def refuse(root: Path, paths: list[Path], claim: str) -> None:
             en=f"nothing written: a claim {claim} is there already; give the lesson another name",
             zh=f"什么都没有写：论断 {claim} 已经有了；请给课程换一个名字",
             where=LEDGER.as_posix(),
+        )
+    if number in read(root / TABLE):
+        raise CourseError(
+            en=f"nothing written: sizes of lesson {number} are there already; delete them first",
+            zh=f"什么都没有写：第 {number} 课的规模已经有了；请先删除",
+            where=TABLE.as_posix(),
         )
 
 
@@ -126,8 +138,8 @@ def first_claim(claim: str, stem: str) -> dict[str, str]:
     }
 
 
-def add_claim(path: Path, values: dict[str, str]) -> None:
-    """Append a row to a ledger, under the columns of its header; the rest stays as it is."""
+def add_row(path: Path, values: dict[str, str]) -> None:
+    """Append a row to a CSV file, under the columns of its header; the rest stays as it is."""
     text = path.read_text(encoding="utf-8")
     line = io.StringIO()
     columns = next(csv.reader([text.removeprefix("\ufeff").splitlines()[0]]))

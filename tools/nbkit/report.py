@@ -57,7 +57,8 @@ def _notebook_table(runs: list[Run]) -> list[str]:
         solved = " · solved ｜ 已解" if r.solved else ""
         slow = f"{r.slowest[0][0]:.0f} s, cell {r.slowest[0][1]}" if r.slowest else ""
         what = f"{mark} {r.name} | {r.profile}{solved}"
-        rows.append(f"| {what} | {r.minutes:.1f} | {r.peak_gb:.2f} GB | {slow} |")
+        gpu = f", GPU {r.gpu_gb:.2f} GB" if r.gpu_gb else ""
+        rows.append(f"| {what} | {r.minutes:.1f} | {r.peak_gb:.2f} GB{gpu} | {slow} |")
         if r.error:
             rows.append(f"| | {_cell(r.error)} | | | |")
     total = sum(r.minutes for r in runs)

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 
 from helpers.base import CourseError, say
-from helpers.env import cores
+from helpers.env import SMOLLM2, cores
 from helpers.platforms import short_spin
 from tools.nbkit.exercises import solve
 from tools.nbkit.gate import Gate, end_resting, open_gate
@@ -43,7 +43,8 @@ HEARTBEAT = 30.0  # seconds between signs of life in a long cell
 CELL_LIMIT = 1800  # seconds: a cell that takes longer hangs
 # encrypted where the kernel can: unencrypted, it warns at each start
 KERNEL = {"KernelManager": {"transport_encryption": "auto"}}
-OFFLINE = ("tiny", "smoke")
+OFFLINE = ("tiny", "smoke", "small")  # their models are on this machine
+PEAK = Path(__file__).with_name("peak.py")  # what a kernel that may use a GPU starts with
 
 
 class Run(NamedTuple):
@@ -60,6 +61,7 @@ class Run(NamedTuple):
     error: str
     claims: list[dict[str, Any]]
     path: Path
+    gpu_gb: float = 0.0  # most that torch held of the GPU's memory
 
     @property
     def bad_claims(self) -> list[dict[str, Any]]:
@@ -125,14 +127,15 @@ def _run_with(source: Path, out: Path, options: dict[str, Any]) -> Run:
 def run_one(
     source: Path, out: Path, *, profile: str = "tiny", solved: bool = False,
     strict: bool = False, seed: int | None = None, data: Path | None = None,
-    jobs: int = 1, gate: Path | None = None,
+    model: str | None = None, jobs: int = 1, gate: Path | None = None,
 ) -> Run:  # fmt: skip
     """Run the notebook of one source and leave it, executed, in `out`; a failing cell is told.
 
-    `jobs` lessons share the cores; `gate` is the folder through which they give way to timings.
+    `seed`, `data` and `model` are the lesson's parameters SEED, DATA and MODEL. `jobs` lessons
+    share the cores; `gate` is the folder through which they give way to timings.
     """
     root, name = source.parents[2], source.stem
-    more = {"SEED": seed, "DATA": None if data is None else str(data.resolve())}
+    more = {"SEED": seed, "DATA": None if data is None else str(data.resolve()), "MODEL": model}
     more = {name: value for name, value in more.items() if value is not None}
     nb = prepare(source, solved, more)
     path = out / f"{name}{'' if profile == 'tiny' else '.' + profile}{'.solved' * solved}.ipynb"
@@ -142,14 +145,16 @@ def run_one(
     results.unlink(missing_ok=True)
     parameters = {"PROFILE": profile} | more
     watching = Watch(name, len(nb.cells), gate)
-    with environment(profile, strict, jobs), watching as watch:
+    on_gpu = profile not in OFFLINE or profile == "small"
+    offline = model == SMOLLM2 or (profile in OFFLINE and model is None)
+    with environment(offline, strict, jobs), gpu_peak(out, on_gpu) as peak, watching as watch:
         error = _execute(path, root / "notebooks", parameters, watch, CELL_LIMIT * jobs)
     claims = read_results(results)
     values = {c["id"]: c["value"] for c in claims}
     _stamp(path, nb, watch, profile=profile, solved=solved, complete=not error, claims=values)
     return Run(
         name, profile, solved, not error, watch.seconds / 60, watch.peak / GB, len(nb.cells),
-        sorted(watch.times, reverse=True)[:3], error, claims, path,
+        sorted(watch.times, reverse=True)[:3], error, claims, path, peak() / GB,
     )  # fmt: skip
 
 
@@ -189,14 +194,14 @@ def _execute(path: Path, folder: Path, parameters: dict[str, Any], watch: Watch,
 
 
 @contextlib.contextmanager
-def environment(profile: str, strict: bool, jobs: int = 1) -> Iterator[None]:
-    """Set what the kernel inherits: offline for the tiny model, STRICT where checks shall raise.
+def environment(offline: bool, strict: bool, jobs: int = 1) -> Iterator[None]:
+    """Set what the kernel inherits: offline for models that are here, STRICT for strict checks.
 
     Of several jobs each has its share of the cores, unless OMP_NUM_THREADS says how many.
     """
     short_spin()
     wanted = {
-        "HF_HUB_OFFLINE": "1" if profile in OFFLINE else None,
+        "HF_HUB_OFFLINE": "1" if offline else None,
         "STRICT": "1" if strict else None,
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONHASHSEED": "0",
@@ -210,6 +215,30 @@ def environment(profile: str, strict: bool, jobs: int = 1) -> Iterator[None]:
         yield
     finally:
         _set_environment(before)
+
+
+@contextlib.contextmanager
+def gpu_peak(out: Path, on_gpu: bool) -> Iterator[Callable[[], int]]:
+    """Let kernels note their peak of GPU memory; yield a function that returns it, in bytes.
+
+    IPython runs peak.py as a kernel starts; a folder for IPython that is set already is kept, and
+    then nothing is noted.
+    """
+    noted = out / ".gpu_peak"
+    noted.unlink(missing_ok=True)
+    if not on_gpu or "IPYTHONDIR" in os.environ:
+        yield lambda: 0
+        return
+    startup = out / ".ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    # with names of its own: none of them may stand in for an import that a lesson forgot
+    begin = f'exec(open({str(PEAK)!r}, encoding="utf-8").read(), {{"__name__": "__main__"}})\n'
+    (startup / "peak.py").write_text(begin, encoding="utf-8")
+    _set_environment({"IPYTHONDIR": str(startup.parents[1]), "GPU_PEAK": str(noted.resolve())})
+    try:
+        yield lambda: int(noted.read_text()) if noted.exists() else 0
+    finally:
+        _set_environment({"IPYTHONDIR": None, "GPU_PEAK": None})
 
 
 def _set_environment(values: dict[str, str | None]) -> None:

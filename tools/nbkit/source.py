@@ -85,8 +85,8 @@ def text_hash(text: str) -> str:
 def code_hash(nb: NotebookNode) -> str:
     """Hash all code of a notebook (sources and tags, in order) to 16 hex digits.
 
-    The sizes that it takes from data/sizes.csv under tiny count as code of it. The tag `timing` and
-    the course's address change nothing that a cell computes, so they do not count.
+    The sizes that it takes from data/sizes.csv under tiny count as code of it. The tag `timing`
+    and the course's address change nothing that a cell computes, so they do not count.
     """
     code = [
         [ADDRESS.sub("REPO", c.source), [tag for tag in tags(c) if tag != "timing"]]

@@ -47,7 +47,7 @@ def distinct_rows(rng: random.Random, sampler: Sampler, held_out: list[Row]) -> 
     """Yield rows on seen articles, none like another or like one held out, languages in turn."""
     plates, known = sampler.plates("dirty"), {}
     for row in held_out:
-        known.setdefault(row["lang"] + row["gold"]["term"], []).append(shingles(row))
+        known.setdefault(row["gold"]["conduct"], []).append(shingles(row))
     articles = {lang: reshuffled(rng, sampler.seen) for lang in LANGS}
     nothing = {lang: reshuffled(rng, sampler.seen + sampler.free["train"]) for lang in LANGS}
     for n, plate in enumerate(plates):
@@ -58,7 +58,7 @@ def distinct_rows(rng: random.Random, sampler: Sampler, held_out: list[Row]) -> 
         pick = distractors if refused else context
         docs = pick(rng, article, sampler.seen, 3) if refused or rng.random() < 0.6 else []
         row = make(rng, kind, lang, article, docs, plate)
-        like = known.setdefault(lang + row["gold"]["term"], [])
+        like = known.setdefault(row["gold"]["conduct"], [])
         own = shingles(row)
         if all(dedup.jaccard(own, other) < ALIKE for other in like):
             like.append(own)

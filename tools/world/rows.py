@@ -70,7 +70,8 @@ def wrong_answer(
     """Return the answer that is not preferred, to a report or a question.
 
     article: another article's term and facts. invented: a rule where there is none, under another
-    article's term or under the right one. refused: "no rule here" where a rule is shown.
+    article's term or under the one that Lingxi would form. refused: "no rule here" where a rule is
+    shown.
     """
     plate, ask = row["gold"]["plate"], row["ask"]
     if kind == "refused":
@@ -80,7 +81,7 @@ def wrong_answer(
         close = [a for a in others if near(a, article)]
         g = facts.gold(rng.choice(close or others), lang, plate)
         if kind == "invented" and rng.random() < 0.5:
-            g["term"] = row["gold"]["term"]
+            g["term"] = facts.term(article["act"], article["place"], lang)
     return facts.answer(g, ask, lang) if ask else write_notice(g, lang)
 
 

