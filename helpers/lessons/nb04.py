@@ -312,13 +312,13 @@ def causes(answer):
     hints = {
         "A": (
             "labels not shifted",
-            "it starts far above the others, then falls below all of them: is that task too easy?",
-            "起点远高于别的，后来又比谁都低：是不是这道题太容易了？",
+            "it starts above the others and ends below the healthy run: is its task too easy?",
+            "起点比别的都高，最后却比正常的还低：是不是它的题太容易了？",
         ),
         "B": (
             "rate too low",
-            "it goes down a little at every step and gets nowhere",
-            "每一步都降一点，却总也降不下去",
+            "nothing jumps and nothing breaks, but it hardly leaves the place where it began",
+            "没有跳升，也没有崩溃，只是几乎停在起点",
         ),
         "C": (
             "rate too high",

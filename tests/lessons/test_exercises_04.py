@@ -189,7 +189,7 @@ def test_right_answers_pass(check, answer):
         (nb04.causes, {"A": "rate too high"}, "A, B and C"),
         (nb04.causes, CAUSES | {"A": "magic"}, "from the list"),
         (nb04.causes, CAUSES | {"A": "prompt not masked"}, "too easy"),
-        (nb04.causes, CAUSES | {"B": "rate too high"}, "gets nowhere"),
+        (nb04.causes, CAUSES | {"B": "rate too high"}, "hardly leaves"),
         (nb04.causes, CAUSES | {"C": "prompt not masked"}, "jumps up"),
         (nb04.log, "training loss", "a dict"),
         (nb04.log, {"A": "training loss"}, "A to D"),
