@@ -213,10 +213,10 @@ for name, value in before["opened"].items():
 claim("sft_form_before", before["closed"]["form"])
 
 # %% [markdown] lang="en"
-# Look at the answers printed above beside these marks: no notice is in form, yet most of what they say can be right. The base can read an article that stands in its prompt. So a rise of `form` is what training must bring, and a rise of `facts` has to be measured against this start.
+# Look at the answers printed above beside these marks: no notice is in form, yet much of what they say is right. The base can read an article that stands in its prompt. So `form` is what training must bring, and a rise of `facts` has to be measured against this start, not against zero.
 
-# %% [markdown] lang="zh" of="09c07928"
-# 把上面打印的回答和这些分数对照着看：没有一份格式正确，可内容大多能写对。法条写在提示里，基座就读得懂。所以训练要带来的是 `form` 的上升；`facts` 的上升，要与这个起点相比。
+# %% [markdown] lang="zh" of="9089cd42"
+# 把上面打印的回答和这些分数对照着看：没有一份格式正确，可内容有不少是对的。法条写在提示里，基座就读得懂。所以训练要带来的是 `form`；至于 `facts` 的上升，要与这个起点相比，而不是与零相比。
 
 # %% [markdown]
 # ## 2. What counts in the loss ｜ 哪些词元计入损失
@@ -866,12 +866,12 @@ claims.table(
 # %% [markdown] lang="en"
 # The **form** came with training: before it, no notice had it. The **conduct** can be taken from the report.
 #
-# **Facts** of unseen articles cannot be known: without the article in the prompt, no answer has all four, and they look as sure as right ones. With the articles most answers have them, as they had before training. So training did not bring the facts; it brought the form in which they stand. Notebook 08 goes on from here.
+# **Facts** of unseen articles cannot be known: without the article in the prompt, hardly any answer has all four, and wrong ones look as sure as right ones. With the articles, about half of the answers had all four before training, and most have them after it: training brought no facts, but practice in taking them from the text. Notebook 08 goes on from here.
 
-# %% [markdown] lang="zh" of="bc8978e4"
+# %% [markdown] lang="zh" of="836f39dd"
 # **格式**是训练带来的：训练之前，没有一份格式正确。**违法事实**看报告就写得出。
 #
-# 没练过的法条，**事实**无从知道：提示里没有那条法条，就没有一份四项全对，可看上去和对的一样言之凿凿。给了法条，大多数都对，训练之前也是如此。所以，事实不是训练带来的；训练带来的，是承载它们的格式。notebook 08 由此展开。
+# 没练过的法条，**事实**无从知道：提示里没有那条法条，就几乎没有一份四项全对，可错的看上去和对的一样言之凿凿。给了法条，训练之前约有一半四项全对，训练之后大多数都对：训练没有带来事实，带来的是从文本里取用事实的熟练。notebook 08 由此展开。
 
 # %% [markdown] lang="en"
 # **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, they are copied. From memory the model has hardly any of them, not even of the practised ones: each stood in a few rows. Do more passes teach them, and what do those cost? Try it: set `size.epochs = 8` after the set-up cell, and compare `term` here and the general skills in section 5.
@@ -1243,6 +1243,7 @@ run = trainer_for(
     [last],
     output_dir=str(root() / "build" / "runs" / "best"),
     num_train_epochs=size.few_epochs,
+    learning_rate=2 * size.lr,  # to get there sooner
     gradient_accumulation_steps=1,
     save_strategy="epoch",
     save_total_limit=2,  # the best and the last
@@ -1434,16 +1435,16 @@ def trained(make=batches, lr=size.full_lr, rows=museum_rows):
     return model, fit(model, rows, lr=lr, num_epochs=2, make=make)
 
 
-def hang(name, model, losses, prompts=None, rows=visitors, tokenizer=tokenizer, new=96):
+def hang(name, model, losses, prompts=None, tokenizer=tokenizer, new=96):
     """Hang an exhibit: its answers, and what can be measured of it."""
-    prompts = prompts or [row["messages"][:-1] for row in rows]
+    prompts = prompts or [row["messages"][:-1] for row in visitors]
     said = generate(model, tokenizer, prompts, max_new_tokens=new, batch_size=size.answer_batch)
     exhibits[name] = {
         "texts": said,
-        "form": score_notices(said, rows)["form"],
+        "form": score_notices(said, visitors)["form"],
         "goes on": [len(text.splitlines()) > 8 for text in said],  # a notice has eight lines
         "loss": f"{losses[0]:.2f} → {sum(losses[-5:]) / 5:.2f}",
-        "on answers": f"{held_loss(model, rows):.2f}" if rows is visitors else "",
+        "on answers": "" if tokenizer.eos_token_id == pad else f"{held_loss(model, visitors):.2f}",
         "at the end": "",
     }
 
@@ -1463,9 +1464,9 @@ hang("6", healthy, losses, [tokenizer.decode([first_id]) + chat for chat in chat
 
 
 # %%
-def end_loss(model, rows):
+def end_loss(model):
     """Return the mean loss at the token that ends an answer, in nats."""
-    made = [encode(tokenizer, row["messages"]) for row in rows]
+    made = [encode(tokenizer, row["messages"]) for row in visitors]
     ids, target = next(new_end(made, len(made), torch.Generator()))
     with torch.no_grad():
         return label_loss(model, ids, target.where(target == pad, -100)).item()
@@ -1473,12 +1474,11 @@ def end_loss(model, rows):
 
 both_the_same = copy.deepcopy(tokenizer)
 both_the_same.eos_token = tokenizer.pad_token  # the mistake in one line
-plain_visitors = closed[: size.visitors]
 for name, make in (("2, control", new_end), ("2", no_end)):
-    model, losses = trained(make, rows=short[: size.museum_short])
+    model, losses = trained(make)
     model.generation_config.eos_token_id = pad
-    hang(name, model, losses, rows=plain_visitors, tokenizer=both_the_same, new=size.long)
-    exhibits[name]["at the end"] = f"{end_loss(model, plain_visitors):.2f}"
+    hang(name, model, losses, tokenizer=both_the_same, new=size.long)
+    exhibits[name]["at the end"] = f"{end_loss(model):.2f}"
     say(f"exhibit {name}, an answer:", f"{name.replace(', control', ' 号的对照')}，一份回答：")
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
@@ -1521,12 +1521,12 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# **Exhibit 2** has a loss like its control's, but its notices go on after the last line, because nothing taught it to stop. Only the loss *at the end token* gives it away. **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Whether it costs form, its interval says. **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
+# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Only the loss *at the end token* gives it away. **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Whether it costs form, its interval says. **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
 #
 # The losses give away 1 (`nan`) and 4. Exhibit 3 is the healthy run, asked otherwise. So **read answers** before you trust a curve.
 
-# %% [markdown] lang="zh" of="a7cbc0a1"
-# **2 号**的损失与对照差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。只有*结束符上*的损失看得出来。**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差，要看它的区间。**6 号**要看编号。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做：对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
+# %% [markdown] lang="zh" of="62685a20"
+# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。只有*结束符上*的损失看得出来。**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差，要看它的区间。**6 号**要看编号。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做：对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
 #
 # 光看损失，只看得出 1 号（`nan`）和 4 号。3 号就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。
 
