@@ -205,8 +205,8 @@ READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
     "sft_facts_closed": _tuned("facts_closed", **LORA),
     "sft_facts_opened": _tuned("facts_open", **LORA),
     "sft_full_minus_lora": _difference("all_open", FULL, LORA),
-    "sft_forgotten": lambda rows: [-x for x in _tuned("forgotten", **FULL)(rows)],
-    "sft_replay": _difference("forgotten", FULL, {**FULL, "replay": 50}),
+    "sft_forgotten": lambda rows: [-x for x in _tuned("forgotten", **LORA)(rows)],
+    "sft_replay": _difference("forgotten", LORA, {**LORA, "replay": 50}),
 }
 
 

@@ -91,7 +91,7 @@ from helpers.lessons import nb04, sizes
 from helpers.lingxi.files import select, world
 from helpers.lingxi.rows import make_notice
 from helpers.lingxi.score import exact_answers, forgetting, score_notices
-from helpers.measure import claims, sweeps
+from helpers.measure import carry, claims, sweeps
 from helpers.measure.claims import claim
 from helpers.measure.stats import share, share_difference
 from helpers.model.adapters import load_adapter, save_adapter
@@ -213,10 +213,10 @@ for name, value in before["opened"].items():
 claim("sft_form_before", before["closed"]["form"])
 
 # %% [markdown] lang="en"
-# Look at the answers printed above beside these marks: no notice is in form, yet most of what they say can be right. The base can read an article that stands in its prompt. So a rise of `form` is what training must bring, and a rise of `facts` has to be measured against this start.
+# Look at the answers printed above beside these marks: no notice is in form, yet much of what they say is right. The base can read an article that stands in its prompt. So `form` is what training must bring, and a rise of `facts` has to be measured against this start, not against zero.
 
-# %% [markdown] lang="zh" of="09c07928"
-# 把上面打印的回答和这些分数对照着看：没有一份格式正确，可内容大多能写对。法条写在提示里，基座就读得懂。所以训练要带来的是 `form` 的上升；`facts` 的上升，要与这个起点相比。
+# %% [markdown] lang="zh" of="9089cd42"
+# 把上面打印的回答和这些分数对照着看：没有一份格式正确，可内容有不少是对的。法条写在提示里，基座就读得懂。所以训练要带来的是 `form`；至于 `facts` 的上升，要与这个起点相比，而不是与零相比。
 
 # %% [markdown]
 # ## 2. What counts in the loss ｜ 哪些词元计入损失
@@ -555,7 +555,7 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # %% [markdown] lang="en"
 # **From Xiaoxi to your model.** The shape of this recipe is what a practitioner would recognise. Its rate is not: a small model takes a far higher one, so do not copy ours.
 #
-# | | Xiaoxi, here | SmolLM2-135M | 0.5B and 1.5B | 7B |
+# | | Xiaoxi, here | SmolLM2-135M, `small` | 0.5B and 1.5B | 7B |
 # |---|---|---|---|---|
 # | rate, LoRA | 5e-3 | 3e-3 | 2e-4 | 1e-4 to 2e-4 |
 # | rate, all weights | 2e-3 | 3e-4 | 2e-5 | 1e-5 |
@@ -565,12 +565,12 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | epochs | 7 | 3 | 1 to 3 | 1 to 3 |
 # | precision | float32 | float32 | float16 on a T4, else bfloat16 | bfloat16; 4 bits in notebook 05 |
 #
-# The two right columns are common practice, not measured here: TRL's default rate for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
+# The rates of the second column are the best of those recorded (section 9). The two right columns are common practice, not measured here: TRL's default rate for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
 
-# %% [markdown] lang="zh" of="a3abd317"
+# %% [markdown] lang="zh" of="c4d4365e"
 # **从小溪到你的模型**。这份配方的样子，是做这一行的人都认得的，但学习率不是：模型小，学习率就高得多，不要照抄我们的。
 #
-# | | 小溪（本课） | SmolLM2-135M | 0.5B 和 1.5B | 7B |
+# | | 小溪（本课） | SmolLM2-135M，`small` | 0.5B 和 1.5B | 7B |
 # |---|---|---|---|---|
 # | 学习率，LoRA | 5e-3 | 3e-3 | 2e-4 | 1e-4 到 2e-4 |
 # | 学习率，全参数 | 2e-3 | 3e-4 | 2e-5 | 1e-5 |
@@ -580,7 +580,7 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | 轮数 | 7 | 3 | 1 到 3 | 1 到 3 |
 # | 精度 | float32 | float32 | T4 上用 float16，否则 bfloat16 | bfloat16；notebook 05 用 4 比特 |
 #
-# 右边两列是通行做法，本课程没有实测：TRL 对全参数的默认学习率是 2e-5，它的文档建议 LoRA 用大约十倍。
+# 第二列的学习率，是记录里试过的最好的（见第 9 节）。右边两列是通行做法，本课程没有实测：TRL 对全参数的默认学习率是 2e-5，它的文档建议 LoRA 用大约十倍。
 
 # %%
 config = SFTConfig(
@@ -610,7 +610,7 @@ config = SFTConfig(
 )
 
 # %% [markdown] lang="en"
-# What this configuration leaves out, and your own run may need:
+# What this configuration leaves out:
 #
 # - **Packing**: `packing=True` puts several rows into one sequence and wastes no padding (notebook 03).
 # - **Other rows**: rows with the fields `prompt` and `completion` need no marks in the template; there `completion_only_loss` (on by default) is the mask.
@@ -620,8 +620,8 @@ config = SFTConfig(
 #
 # One line below is not for copying: `score_labels_only()` replaces a private function of TRL, `_use_triton`, to save time on a CPU.
 
-# %% [markdown] lang="zh" of="90ea69df"
-# 这份配置没有用到、而你自己训练时可能需要的：
+# %% [markdown] lang="zh" of="2333edc6"
+# 这份配置没有用到的：
 #
 # - **打包**：`packing=True` 把几行拼进一条序列，不浪费填充（见 notebook 03）。
 # - **别的数据格式**：用 `prompt` 和 `completion` 两个字段的数据，不需要模板里的标记；那里的掩码就是 `completion_only_loss`（默认打开）。
@@ -719,18 +719,18 @@ style.describe(
 )
 
 # %% [markdown] lang="en"
-# *Left.* The saw-tooth is no sign of an unstable run. It comes from `group_by_length`, which sorts rows within large groups, the longest first. Long rows show articles, so their numbers can be read; short ones show none, so their numbers must be guessed, and the loss is higher. For the same reason the loss on unseen notices cannot reach zero: half of them show no article.
+# *Left.* The saw-tooth is no sign of an unstable run. `group_by_length` sorts rows within large groups, the longest first. Long rows show articles, so their numbers can be read; short ones show none, so their numbers must be guessed, and the loss is higher. For the same reason the loss on unseen notices cannot reach zero: half of them show no article.
 #
 # *Middle.* Few answers, so a rough picture, but the only one of the three that says what the model writes.
 #
-# *Right.* The **warm-up**: in the first steps AdamW knows little about the size of the gradients, so the rate starts near zero and climbs. Then it falls along a cosine, so that the last steps are small.
+# *Right.* The **warm-up**: the rate starts near zero and climbs, usually explained by how little AdamW knows of the gradients at first. Then it falls along a cosine, so that the last steps are small.
 
-# %% [markdown] lang="zh" of="4fbfd0f4"
-# *左图*：锯齿并不表示训练不稳定，它来自 `group_by_length`：每一大组内按长度排序，最长的在前。长的行给了法条，数字读得到；短的行没给，数字只能猜，损失就高。没练过的通知书上，损失降不到零，也是这个道理：其中一半没给法条。
+# %% [markdown] lang="zh" of="eb142fd6"
+# *左图*：锯齿并不表示训练不稳定。`group_by_length` 在每一大组内按长度排序，最长的在前。长的行给了法条，数字读得到；短的行没给，数字只能猜，损失就高。没练过的通知书上，损失降不到零，也是这个道理：其中一半没给法条。
 #
 # *中图*：题目少，只能看个大概；但三幅图里，只有它说得出模型写了什么。
 #
-# *右图*：这就是**预热**。最初几步，AdamW 还不清楚梯度有多大，所以学习率从接近零开始往上升。之后沿余弦曲线下降，好让最后几步迈得小。
+# *右图*：这就是**预热**：学习率从接近零开始往上升；通常的解释是，AdamW 起初还不清楚梯度有多大。之后沿余弦曲线下降，好让最后几步迈得小。
 
 # %% [markdown] lang="en"
 # **Accumulation.** Two batches of eight rows make one step of sixteen: the first batch's gradient waits for the second's. This saves memory and should change nothing else. **Predict first**: is the loss of sixteen rows the mean of the losses of its two halves? We train three steps both ways and compare the losses.
@@ -866,16 +866,18 @@ claims.table(
 # %% [markdown] lang="en"
 # The **form** came with training: before it, no notice had it. The **conduct** can be taken from the report.
 #
-# **Facts** of unseen articles cannot be known: without the article in the prompt, no answer has all four, and they look as sure as right ones. With the articles most answers have them, as they had before training. So training did not bring the facts; it brought the form in which they stand. Notebook 08 goes on from here.
-#
-# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, they are copied. TERM TEXT.
+# **Facts** of unseen articles cannot be known: without the article in the prompt, hardly any answer has all four, and wrong ones look as sure as right ones. With the articles, about half of the answers had all four before training, and most have them after it: training brought no facts, but practice in taking them from the text. Notebook 08 goes on from here.
 
-# %% [markdown] lang="zh" of="6c094935"
+# %% [markdown] lang="zh" of="836f39dd"
 # **格式**是训练带来的：训练之前，没有一份格式正确。**违法事实**看报告就写得出。
 #
-# 没练过的法条，**事实**无从知道：提示里没有那条法条，就没有一份四项全对，可看上去和对的一样言之凿凿。给了法条，大多数都对，训练之前也是如此。所以，事实不是训练带来的；训练带来的，是承载它们的格式。notebook 08 由此展开。
-#
-# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行。术语文字。
+# 没练过的法条，**事实**无从知道：提示里没有那条法条，就几乎没有一份四项全对，可错的看上去和对的一样言之凿凿。给了法条，训练之前约有一半四项全对，训练之后大多数都对：训练没有带来事实，带来的是从文本里取用事实的熟练。notebook 08 由此展开。
+
+# %% [markdown] lang="en"
+# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, they are copied. From memory the model has hardly any of them, not even of the practised ones: each stood in a few rows. Do more passes teach them, and what do those cost? Try it: set `size.epochs = 8` after the set-up cell, and compare `term` here and the general skills in section 5.
+
+# %% [markdown] lang="zh" of="64461540"
+# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行。凭记忆，模型几乎写不出，练过的也一样：每个术语只出现在几行里。多练几轮能不能学会，又要付出什么代价？不妨一试：在准备单元格之后设 `size.epochs = 8`，比较这里的 `term` 和第 5 节的通用能力。
 
 # %% [markdown] lang="en"
 # Look at single notices too: a mean hides in what way an answer is wrong. **What to look for**: a notice in perfect form whose numbers belong to another article of the prompt. The eye passes over such a mistake; `facts` catches it.
@@ -1058,7 +1060,7 @@ tables.table(["exact answers ｜ 全对的回答", *tasks.values()], rows)
 # **先猜一猜**：在这张图上，你想落在哪里？那里有没有记号？
 
 # %%
-grids = ("rate", "rank", "scale", "where", "zoo")
+grids = ("rate", "rank", "scale", "where", "zoo", "fair")
 recorded = list({sweeps.key(row): row for grid in grids for row in sweeps.read(grid)}.values())
 kinds = {
     "all weights ｜ 全参数": [row for row in recorded if row["method"] == "full"],
@@ -1075,8 +1077,10 @@ fig, ax = style.figure(height=4.2)
 for (name, runs), marker in zip(kinds.items(), "os", strict=True):
     points = [(100 * row["forgetting"], 100 * row["all"]) for row in runs]
     ax.plot(*zip(*points, strict=True), marker, markersize=4, alpha=0.6, label=name)
+places = []
 for (name, (skill, right)), colour in zip(stars.items(), ("#009E73", "#D55E00"), strict=True):
     x, y = 100 * (share(base).value - share(skill).value), 100 * share(right).value
+    places.append(f"({x:.0f}, {y:.0f})")
     ax.plot(x, y, "*", markersize=15, color=colour, markeredgecolor="#222222", label=name)
 ax.set_xlabel("forgotten (points of general skills) ｜ 忘掉的（通用能力，百分点）")
 ax.set_ylabel("notices all right, % ｜ 全对的通知书，%")
@@ -1086,9 +1090,9 @@ fig.suptitle(
 )
 style.describe(
     fig,
-    "Scatter of recorded runs: notices all right against general skills forgotten. Both kinds rise "
-    "to the right; the star with replay lies furthest to the upper left. ｜ 训练记录的散点图："
-    "纵轴是全对的通知书，横轴是忘掉的通用能力。两类都是越往右越高；有重放的那颗星最靠左上。",
+    "Scatter of recorded runs: notices all right against points of general skills forgotten. Stars, "
+    f"forgotten and right: with replay {places[0]}, without {places[1]} ｜ 训练记录的散点图：纵轴是"
+    f"全对的通知书，横轴是忘掉的百分点。两颗星（忘掉，全对）：有重放 {places[0]}，无重放 {places[1]}",
 )
 
 # %%
@@ -1239,6 +1243,7 @@ run = trainer_for(
     [last],
     output_dir=str(root() / "build" / "runs" / "best"),
     num_train_epochs=size.few_epochs,
+    learning_rate=2 * size.lr,  # to get there sooner
     gradient_accumulation_steps=1,
     save_strategy="epoch",
     save_total_limit=2,  # the best and the last
@@ -1430,16 +1435,16 @@ def trained(make=batches, lr=size.full_lr, rows=museum_rows):
     return model, fit(model, rows, lr=lr, num_epochs=2, make=make)
 
 
-def hang(name, model, losses, prompts=None, rows=visitors, tokenizer=tokenizer, new=96):
+def hang(name, model, losses, prompts=None, tokenizer=tokenizer, new=96):
     """Hang an exhibit: its answers, and what can be measured of it."""
-    prompts = prompts or [row["messages"][:-1] for row in rows]
+    prompts = prompts or [row["messages"][:-1] for row in visitors]
     said = generate(model, tokenizer, prompts, max_new_tokens=new, batch_size=size.answer_batch)
     exhibits[name] = {
         "texts": said,
-        "form": score_notices(said, rows)["form"],
+        "form": score_notices(said, visitors)["form"],
         "goes on": [len(text.splitlines()) > 8 for text in said],  # a notice has eight lines
         "loss": f"{losses[0]:.2f} → {sum(losses[-5:]) / 5:.2f}",
-        "on answers": f"{held_loss(model, rows):.2f}" if rows is visitors else "",
+        "on answers": "" if tokenizer.eos_token_id == pad else f"{held_loss(model, visitors):.2f}",
         "at the end": "",
     }
 
@@ -1459,9 +1464,9 @@ hang("6", healthy, losses, [tokenizer.decode([first_id]) + chat for chat in chat
 
 
 # %%
-def end_loss(model, rows):
+def end_loss(model):
     """Return the mean loss at the token that ends an answer, in nats."""
-    made = [encode(tokenizer, row["messages"]) for row in rows]
+    made = [encode(tokenizer, row["messages"]) for row in visitors]
     ids, target = next(new_end(made, len(made), torch.Generator()))
     with torch.no_grad():
         return label_loss(model, ids, target.where(target == pad, -100)).item()
@@ -1469,12 +1474,11 @@ def end_loss(model, rows):
 
 both_the_same = copy.deepcopy(tokenizer)
 both_the_same.eos_token = tokenizer.pad_token  # the mistake in one line
-plain_visitors = closed[: size.visitors]
 for name, make in (("2, control", new_end), ("2", no_end)):
-    model, losses = trained(make, rows=short[: size.museum_short])
+    model, losses = trained(make)
     model.generation_config.eos_token_id = pad
-    hang(name, model, losses, rows=plain_visitors, tokenizer=both_the_same, new=size.long)
-    exhibits[name]["at the end"] = f"{end_loss(model, plain_visitors):.2f}"
+    hang(name, model, losses, tokenizer=both_the_same, new=size.long)
+    exhibits[name]["at the end"] = f"{end_loss(model):.2f}"
     say(f"exhibit {name}, an answer:", f"{name.replace(', control', ' 号的对照')}，一份回答：")
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
@@ -1517,46 +1521,33 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# **Exhibit 2** has a loss like its control's, but its notices go on after the last line, because nothing taught it to stop. Only the loss *at the end token* gives it away. **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Whether it costs form, its interval says. **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
+# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Only the loss *at the end token* gives it away. **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Whether it costs form, its interval says. **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
 #
 # The losses give away 1 (`nan`) and 4. Exhibit 3 is the healthy run, asked otherwise. So **read answers** before you trust a curve.
 
-# %% [markdown] lang="zh" of="a7cbc0a1"
-# **2 号**的损失与对照差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。只有*结束符上*的损失看得出来。**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差，要看它的区间。**6 号**要看编号。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做：对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
+# %% [markdown] lang="zh" of="62685a20"
+# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。只有*结束符上*的损失看得出来。**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差，要看它的区间。**6 号**要看编号。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做：对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
 #
 # 光看损失，只看得出 1 号（`nan`）和 4 号。3 号就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。
 
 # %% [markdown]
-# ### Does it carry over? ｜ 放到真实模型上还成立吗？
+# ## 9. Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# All of the above was measured on Xiaoxi, a very small model. SmolLM2-135M is a real pre-trained one. Of it we have trials of one or two seeds, not kept as records: **a hint, not a result**.
+# All of the above was measured on Xiaoxi, a very small model. The table holds some of its claims against recorded runs of SmolLM2-135M, a real pre-trained model: English alone, fewer rows, few seeds.
 #
-# | | Xiaoxi, here | SmolLM2-135M |
-# |---|---|---|
-# | the form is learned in a few epochs | yes | yes |
-# | the best rates lie far apart: LoRA high, all weights low | yes | yes |
-# | without replay most old skills go | yes | yes |
-# | replay keeps most of them | yes, its rows and the test from one generator | yes, its rows answered by the base |
-# | at equal right notices, LoRA forgets less | not shown | not shown |
-#
-# To find out for your model: set `PROFILE = "small"`, or `MODEL`, and run the notebook again.
+# Where the two disagree, believe the real model. On replay they agree, and there it says more than ours: its general rows are answers of the base model itself to prompts of another kind than the test's. What neither tells you is *your* model and *your* old skills: set `PROFILE = "small"`, or `MODEL`, and run the notebook again.
 
-# %% [markdown] lang="zh" of="d41169b6"
-# 以上都是在小溪这个很小的模型上测的。SmolLM2-135M 是真正预训练出来的模型。关于它，目前只有一两个种子的试验，没有留下记录：**只是线索，不是结论**。
+# %% [markdown] lang="zh" of="ae34117f"
+# 以上都是在小溪这个很小的模型上测的。下表把其中几条论断与 SmolLM2-135M 的训练记录放在一起。后者是真正预训练出来的模型；那些训练只用英文，数据更少，种子也不多。
 #
-# | | 小溪（本课） | SmolLM2-135M |
-# |---|---|---|
-# | 几轮就学会格式 | 是 | 是 |
-# | 最佳学习率相差很远：LoRA 高，全参数低 | 是 | 是 |
-# | 没有重放，旧本领大多丢掉 | 是 | 是 |
-# | 重放能保住大部分 | 是，数据与测试题同源 | 是，数据由基座自己作答 |
-# | 写对的通知书一样多时，LoRA 忘得少 | 未能证明 | 未能证明 |
-#
-# 想知道你的模型怎样：设 `PROFILE = "small"`，或者设 `MODEL`，再把 notebook 运行一遍。
+# 两者不一致时，应当相信真实模型。在重放上两者一致，而且它比我们更有说服力：它混入的通用数据是基座模型自己的回答，提示也和测试题不是同一类。*你的*模型、*你的*旧本领会怎样，两者都说明不了：设 `PROFILE = "small"`，或者设 `MODEL`，再把 notebook 运行一遍。
+
+# %%
+carry.show("04_sft")
 
 # %% [markdown]
-# ## 9. Exercises ｜ 练习
+# ## 10. Exercises ｜ 练习
 
 # %% [markdown] lang="en"
 # **Exercise 6** (medium, 5 minutes). Here are five patients. For each, name the exhibit, 1 to 6, that fits best: `diagnosis = {"A": ?, "B": ?, …}`. One exhibit is not used.
@@ -1670,7 +1661,8 @@ slips = {
     "C": {"lr": 100 * size.full_lr},
     "healthy ｜ 正常": {},
 }
-curves = {name: trained(rows=few_rows, **slip)[1] for name, slip in slips.items()}
+some = short[: size.museum_few]
+curves = {name: trained(rows=some, **slip)[1] for name, slip in slips.items()}
 plots.curves(
     {name: (range(1, len(losses) + 1), losses) for name, losses in curves.items()},
     "Three broken runs and a healthy one ｜ 三次训坏的和一次正常的",

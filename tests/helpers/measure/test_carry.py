@@ -42,8 +42,8 @@ def test_ranks_are_compared_at_one_rate_that_both_were_tried_at():
 
 def test_forgetting_and_replay_have_the_ledgers_signs():
     rows = [
-        made("full", 0.1, 0.8, forgotten=0.9),
-        made("full", 0.1, 0.7, forgotten=0.2, replay=50),
+        made("lora", 0.1, 0.8, forgotten=0.9),
+        made("lora", 0.1, 0.7, forgotten=0.2, replay=50),
     ]
     assert carry.READ["sft_forgotten"](rows) == pytest.approx([-90])
     assert carry.READ["sft_replay"](rows) == pytest.approx([70])
