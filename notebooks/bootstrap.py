@@ -25,4 +25,4 @@ if str(course) not in sys.path:
 
 from helpers import platforms  # noqa: E402
 
-platforms.prepare()
+_ = platforms.prepare()

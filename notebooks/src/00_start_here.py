@@ -61,7 +61,7 @@ if str(course) not in sys.path:
 
 from helpers import platforms  # noqa: E402
 
-platforms.prepare()
+_ = platforms.prepare()
 
 # %% tags=["parameters"]
 PROFILE = "auto"  # auto, tiny, small, t4, gpu or smoke
@@ -980,10 +980,10 @@ for profile, wanted in (("T4", None), ("tiny", "my model")):
 # ## 9. Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# Xiaoxi is small, and its school was narrow. Which of its results hold for a model that has read much of the web? The table shows recorded runs of SmolLM2-135M, a hundred times Xiaoxi's size, in English. Where the two disagree, believe the larger model, and expect yours to differ again: a large model may well invent a fine where Xiaoxi names none.
+# Xiaoxi is small, and its school was narrow. Which of its results hold for a model that has read much of the web? The table shows recorded runs of SmolLM2-135M, a hundred times Xiaoxi's size, in English. Where the two disagree, believe the larger model, and expect yours to differ again. One difference is not in the table: closed book, Xiaoxi named no fine, while SmolLM2 invented one for each of the few questions that we tried. `PROFILE = "small"` shows it.
 
-# %% [markdown] lang="zh" of="7f3714f4"
-# 小溪很小，上的小学也窄。它的结果，放到一个读过大量网页的模型上，还有哪些成立？下表是 SmolLM2-135M（比小溪大一百倍左右）的训练记录，只有英文。两者不一致时，应该信大的那个；换成你自己的模型，结果还可能再变：小溪不报罚款数的地方，大模型完全可能编一个出来。
+# %% [markdown] lang="zh" of="da3e249b"
+# 小溪很小，上的小学也窄。它的结果，放到一个读过大量网页的模型上，还有哪些成立？下表是 SmolLM2-135M（比小溪大一百倍左右）的训练记录，只有英文。两者不一致时，应该信大的那个；换成你自己的模型，结果还可能再变。有一点表里没有：闭卷时小溪一个罚款数也不报，SmolLM2 却编得出来，我们试的那几道题，每道都编了一个。设成 `PROFILE = "small"` 就能看到。
 
 # %%
 from helpers.measure import carry

@@ -62,7 +62,7 @@ if str(course) not in sys.path:
 
 from helpers import platforms  # noqa: E402
 
-platforms.prepare()
+_ = platforms.prepare()
 
 # %% tags=["parameters"]
 PROFILE = "auto"  # auto, tiny, small, t4, gpu or smoke
