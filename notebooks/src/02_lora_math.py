@@ -870,17 +870,19 @@ moved = sum(bool(d.any()) for d in deltas.values())
 print(f"matrices that training changed ｜ 训练改动了的矩阵: {moved} / {len(deltas)}")
 
 
-def energy(delta):
-    """Return, for r = 1, 2, …, the share of a matrix that its best copy of rank r holds."""
-    squares = torch.linalg.svdvals(delta) ** 2
+def energy(S):
+    """Return, for r = 1, 2, …, the share that the first r singular values hold of the squares."""
+    squares = S**2
     return (squares.cumsum(0) / squares.sum()).cpu()
 
 
+parts = {name: torch.linalg.svd(delta, full_matrices=False) for name, delta in deltas.items()}
 d = base.config.hidden_size
-wide = [delta for delta in deltas.values() if min(delta.shape) == d]
-energies = torch.stack([energy(delta) for delta in wide])
-by_shape = {delta.shape: energy(torch.randn_like(delta)) for delta in wide}  # a draw a shape
-noise = torch.stack([by_shape[delta.shape] for delta in wide])
+wide = [name for name, delta in deltas.items() if min(delta.shape) == d]
+energies = torch.stack([energy(parts[name].S) for name in wide])
+shapes = {deltas[name].shape for name in wide}
+by_shape = {shape: energy(torch.linalg.svdvals(torch.randn(shape))) for shape in shapes}
+noise = torch.stack([by_shape[deltas[name].shape] for name in wide])  # random matrices
 
 # %% [markdown] lang="en"
 # A share of squares does not tell whether the model still works. So we **cut**: we keep only rank $r$ of each matrix's change and measure the model again. (Biases and norms are vectors and keep their change.) The test is strict. LoRA learns within rank $r$ from the start, so it may do better than a cut. And the embedding, which is also the output head here, is left as it is by LoRA. So we cut twice: all matrices, and all but the embedding, which then keeps its whole change.
@@ -894,9 +896,6 @@ noise = torch.stack([by_shape[delta.shape] for delta in wide])
 
 
 # %%
-parts = {name: torch.linalg.svd(delta, full_matrices=False) for name, delta in deltas.items()}
-
-
 def cut(r, kept=()):
     """Return the fully tuned model with only rank r of each change, but for the names kept."""
     model = copy.deepcopy(full)
@@ -1612,16 +1611,16 @@ carry.show("02_lora_math")
 
 # %% [markdown] lang="en"
 # - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. You have written it in twenty lines. Merged, it leaves no trace; switched off, it gives the base back to the last bit.
-# - Its share of the weights depends on the model's width, so count it.
+# - Its share of the weights depends on the model's width.
 # - On Xiaoxi, in one run, the change that full fine-tuning made was only roughly low-rank.
 # - Set the rate first, always together with `alpha`, then the places, then the rank.
 # - LoRA saves gradients and optimizer state: at 7B 90 GB in float32 by count, 44 GB measured in bf16 (1 × 512 tokens); almost nothing at our size. Its files are small. On Xiaoxi it did not prevent forgetting: compare methods at like scores.
 #
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). These exercises you have passed so far:
 
-# %% [markdown] lang="zh" of="9ebd417a"
+# %% [markdown] lang="zh" of="45b346ff"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；你用二十行写出了它。合并后不留痕迹；关掉后，基座一个比特都不差。
-# - 它占多大比例，取决于模型有多宽：自己数一数。
+# - 它占多大比例，取决于模型有多宽。
 # - 在小溪上的一次训练里，全参数微调的改动只是大致低秩。
 # - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩。
 # - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 90 GB，用 bf16 实测是 44 GB（1 × 512 个词元）；在我们这个规模上几乎为零。它的文件小。在小溪上，它没有挡住遗忘：要拿成绩相近的来比。
