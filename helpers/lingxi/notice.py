@@ -64,18 +64,21 @@ def _pattern(form: str) -> re.Pattern[str]:
 # what else people call a field where it stands before a colon (or an equals sign, a dash, a bar)
 OTHER_LABELS = {
     "en": {
-        "article": "legal basis|article|rule|law|section|provision|legal reference",
-        "fine": "fine amount|penalty|amount|sum|total",
+        "article": "legal basis|article|rule|law|section|provision|clause|source|ground|under",
+        "fine": "fine amount|penalty|amount|sum|total|to pay|due|payment",
         "points": "(?:penalty|demerit|licen[cs]e) points|points deducted|demerits",
     },
     "zh": {
-        "article": "(?:法律|处罚)依据|法条|条款|条号|适用(?:法条|条款)|违反条款",
-        "fine": "罚款?(?:金额|数额)|罚金|金额",
+        "article": "(?:法律|处罚)依据|根据|适用(?:法条|条款)|违反条款|法条|条[款号文]|规则|出处",
+        "fine": "罚款?(?:金额|数额)|罚金|[金数]额|应缴|缴款|费用",
         "points": "[扣计]分|分[值数]|违法记分",
     },
 }
 N = r"(?<![0-9])[0-9]+(?:\.[0-9]+)?"
-MONTH = "(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
+MONTH = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|(?-i:May)|june?|july?|aug(?:ust)?"
+    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
 SOME = {"en": rf"{N}(?:(?:-| to | or ){N})*", "zh": rf"{N}(?:[-~至到或]{N})*"}
 # What the numbers of a text are. The patterns are tried in order, and a number that one of them
 # has taken is gone for the others. "" stands for numbers that are no fact.
@@ -87,8 +90,8 @@ WORDED = {
         ("", r"^[^\w\n]*[0-9]{1,2}[.)] +(?=[^\s0-9])|\b[0-9]+(?:st|nd|rd|th)\b"),  # lists, ordinals
         ("", rf"{N}[- ]?(?:years?|days?|hours?|min|mins|minutes?|seconds?|km|metres?|meters?|%"
              r"|[ap]\.?m\b)"),
-        ("", rf"\b(?:aged?|chapter|paragraph|page|step|lane|report|case) (?:no\.? ?)?{N}"),
-        ("fine", rf"(?:¥|\brmb|\bcny|\(yuan\) ?:) ?{SOME['en']}|{SOME['en']}[- ]?(?:(?:yuan|rmb|cny)\b|¥)"),
+        ("fine", rf"(?:¥|\brmb|\bcny|\(yuan\) ?:) ?{SOME['en']}"
+                 rf"|{SOME['en']}[- ]?(?:(?:yuan|rmb|cny)\b|¥)"),
         ("points", rf"{SOME['en']}[- ]?(?:(?:penalty|demerit|licen[cs]e) )?(?:points?|pts)\b"),
         ("points", rf"\b(?:points?|demerits)(?: (?:deducted|imposed|is|are|of))*[ :=-]*{SOME['en']}"),
         ("fine", rf"\b(?:fined?|penalty|pay|costs?)(?: (?:amount|the driver|is|of|at|to))*[ :=-]*"
@@ -96,6 +99,7 @@ WORDED = {
         ("article", rf"(?:\barticles|\barts\b\.?|§§) ?{N}(?:(?:, | ?,? ?and | or | to |-){N})*"),
         ("article", rf"(?:\b(?:article|section)|\b(?:art|sec)\b\.?|§)[ :=#-]*(?:no\.? ?)?{N}"
                     rf"(?:(?: ?and | or | to |-|/){N})*"),
+        ("", rf"\b(?:aged?|chapter|paragraph|page|step|lane|report|case) (?:no\.? ?)?{N}"),
         ("", r"\b(?:19|20)[0-9]{2}\b"),  # years
         ("", rf"[\u4e00-\u9fff][: ]*{N}|{N} ?[\u4e00-\u9fff]"),  # in the other language
     ],
