@@ -1645,12 +1645,12 @@ carry.show("02_lora_math")
 # - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. You have written it in twenty lines. Merged, it leaves no trace; switched off, it gives the base back to the last bit.
 # - Its share of the weights depends on the model's width.
 # - On Xiaoxi, in one run, the change that full fine-tuning made was only roughly low-rank.
-# - Set the rate first, always together with `alpha`, then the places, then the rank: at one rate, ranks with equal `alpha` learned alike.
+# - Set the rate first, with `alpha`, then the places, then the rank: at one rate, ranks with equal `alpha` learned alike.
 # - LoRA saves gradients and optimizer state: at 7B 90 GB in float32 by count, 44 GB measured in bf16 (1 × 512 tokens); almost nothing at our size. On Xiaoxi it did not prevent forgetting: compare methods at like scores.
 #
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). These exercises you have passed so far:
 
-# %% [markdown] lang="zh" of="871b5ffb"
+# %% [markdown] lang="zh" of="a0a068ae"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；你用二十行写出了它。合并后不留痕迹；关掉后，基座一个比特都不差。
 # - 它占多大比例，取决于模型有多宽。
 # - 在小溪上的一次训练里，全参数微调的改动只是大致低秩。
