@@ -496,6 +496,7 @@ def begin(A_zero=False, B_bound=0.0):
     return [before, *losses], max(p.abs().max().item() for p in trained)
 
 
+# %%
 def held_loss(model, rows):
     """Return the mean loss of the answers' tokens, in nats."""
     return math.log(perplexity(model.eval(), tokenizer, rows))
