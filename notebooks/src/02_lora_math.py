@@ -473,10 +473,18 @@ train_rows = select(world("train", setup.langs), task="notice")[: size.rows]
 few = select(train_rows, context=False)[: size.few]
 
 
+def fresh():
+    """Load the model; a real one keeps fewer intermediate results in training (notebook 04)."""
+    model, _ = load(setup)
+    if setup.model != PROFILES["tiny"]:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return model
+
+
 def begin(A_zero=False, B_bound=0.0):
     """Train from a start; return the losses, before it and at each step, and the largest weight."""
     set_seed(SEED)
-    model = wrap(load(setup)[0])
+    model = wrap(fresh())
     for layer in model.modules():
         if isinstance(layer, LoRALinear):
             layer.A.data *= 0 if A_zero else 1
@@ -488,6 +496,7 @@ def begin(A_zero=False, B_bound=0.0):
     return [before, *losses], max(p.abs().max().item() for p in trained)
 
 
+# %%
 def held_loss(model, rows):
     """Return the mean loss of the answers' tokens, in nats."""
     return math.log(perplexity(model.eval(), tokenizer, rows))
@@ -588,7 +597,7 @@ def digest(tensors):
 
 hash_before = digest(base.parameters())
 set_seed(SEED)
-tuned = wrap(copy.deepcopy(base))
+tuned = wrap(fresh())
 losses = fit(tuned, tokenizer, train_rows, lr=size.lr, **common)
 hash_after = digest(p for p in tuned.parameters() if not p.requires_grad)
 print(f"loss, first step → last ｜ 损失，第一步 → 最后一步: {losses[0]:.2f} → {losses[-1]:.2f}")
@@ -639,7 +648,7 @@ def in_peft_names(wrapped):
     }
 
 
-base, _ = load(setup)
+base = fresh()
 probe = torch.tensor([encode(tokenizer, opened[0]["messages"])[0]], device=setup.device)
 with torch.no_grad():
     plain = base(probe).logits
@@ -719,34 +728,38 @@ print("the hash of the beginning ｜ 哈希与开头相同:", digest(base.parame
 # **先猜一猜**：学习率不变，`alpha` 也各自不变：LoRA 取 16，rsLoRA 取 16/√8 ≈ 5.7，这样两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
 
 # %%
-scale, rank, fair = (sweeps.read(grid) for grid in ("scale", "rank", "fair"))
-stable = select(scale, method="rslora")
-same_rate = select(rank, lr=stable[0]["lr"])
+scale, rank, fair, forget = map(sweeps.read, ("scale", "rank", "fair", "forget"))
+lora_runs = [run for grid in (rank, scale, fair, forget) for run in grid if run["lr"] == 1e-2]
+lora_runs = [run for run in lora_runs if run["method"] in ("lora", "rslora")]
+for run in lora_runs:  # rsLoRA's alpha / √r as the alpha / r of plain LoRA
+    run["loud"] = round(run["alpha"] * (run["r"] ** 0.5 if run["method"] == "rslora" else 1), 1)
+by_alpha = {
+    f"r = {r}": sweeps.by(select(lora_runs, r=r), "loud", "loss") for r in (8, 1, 4, 16, 64)
+}
+stable, same_alpha = select(scale, method="rslora"), select(rank, lr=1e-2)
 by_rank = {
-    "LoRA, α = 16": sweeps.by(same_rate, "r", "loss"),
+    "LoRA, α = 16": sweeps.by(same_alpha, "r", "loss"),
     "rsLoRA, α = 16/√8": sweeps.by(stable, "r", "loss"),
     "LoRA, α = 2r": sweeps.by(select(fair, method="lora"), "r", "loss"),
 }
-by_alpha = sweeps.by(select(scale, method="lora") + select(same_rate, r=8), "alpha", "loss")
-
-# %%
 rs_gain = by_rank["LoRA, α = 16"][64].value - by_rank["rsLoRA, α = 16/√8"][64].value
 claim("lora_rs_gain", rs_gain)
+
+# %%
 fig, (left, right) = style.figure(
     columns=2, width=9, height=3.8,
-    alt="Left: the loss of rank 8 falls as alpha grows to 64 and leaps up at 256. Right: the loss "
-    "against the rank, three lines that meet at rank 8: α = 16, rsLoRA, α = 2r ｜ "
-    "左图：秩 8 的损失随 alpha 增大而下降，到 64 为止，256 时猛升。右图：损失随秩的变化，"
-    "三条线在秩 8 处相交：α = 16、rsLoRA、α = 2r",
+    alt="Left: the loss against alpha for five ranks; all but rank 1 lie nearly on one curve, which "
+    "falls, and leaps up at 256. Right: the loss against the rank, three lines that meet at rank 8: "
+    "α = 16, rsLoRA, α = 2r ｜ 左图：五种秩的损失随 alpha 的变化；除秩 1 外几乎都在同一条曲线上，"
+    "先降，到 256 时猛升。右图：损失随秩的变化，三条线在秩 8 处相交：α = 16、rsLoRA、α = 2r",
 )  # fmt: skip
-plots.curves(
-    {"LoRA, r = 8": (list(by_alpha), list(by_alpha.values()))},
-    "Louder or softer ｜ 音量调大或调小", "alpha", "loss ｜ 损失", logx=True, ax=left,
-)  # fmt: skip
-plots.curves(
-    {kind: (list(means), list(means.values())) for kind, means in by_rank.items()},
-    "Equally loud at rank 8 ｜ 秩 8 时一样响", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=right,
-)  # fmt: skip
+for means_of, title, xlabel, ax in (
+    (by_alpha, "Every rank against α ｜ 各种秩，随 α 变化", "alpha", left),
+    (by_rank, "Equally loud at rank 8 ｜ 秩 8 时一样响", "rank ｜ 秩", right),
+):
+    lines = {kind: (list(means), list(means.values())) for kind, means in means_of.items()}
+    plots.curves(lines, title, xlabel, "loss ｜ 损失", logx=True, ax=ax)
+left.set_xticks([2, 4, 8, 16, 32, 64, 128, 256], "2 4 8 16 32 64 128 256".split())
 for ax in (left, right):
     ax.set_yscale("log")
     ax.set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
@@ -754,14 +767,20 @@ for ax in (left, right):
 fig
 
 # %% [markdown] lang="en"
-# Each point is the mean of five recorded runs on Xiaoxi, all at a rate of 1e-2. Left: at rank 8 a larger $\alpha$ learns more, until it breaks the model. Right: at rank 8 all three lines are equally loud, and meet. With $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls. The line of $\alpha = 2r$, the scale 2 at every rank, is the steepest.
+# Each point is the mean of the recorded runs of a setting on Xiaoxi, five random seeds at a rate of 1e-2. Right: with $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls, and that of $\alpha = 2r$ falls most. Is that the rank's doing?
 #
-# Is that the rank's doing? **Raising α at rank 8 helps as much**: $\alpha = 64$ reaches 0.029 there, rsLoRA at rank 64 reaches 0.031. At one rate and one scale, more rank is also louder, for $BA$ sums more parts, each about as large. So these lines cannot tell rank from volume. They do show that $\alpha = 16$ was too low for this task at every rank.
+# The left figure has the control: the same runs, drawn against $\alpha$. (rsLoRA's scale is written as the $\alpha$ of a plain LoRA.) From rank 4 on, all ranks lie nearly on one curve. **At one rate it is $\alpha$ that counts, not the rank**: rank 8 with $\alpha = 64$ reaches 0.029, rsLoRA at rank 64 reaches 0.031. That is what the division by $r$ is for.
 
-# %% [markdown] lang="zh" of="b69c057e"
-# 图上每个点是小溪五次训练记录的平均，学习率都是 1e-2。左图：秩为 8 时，$\alpha$ 越大学得越多，大过了头就毁掉模型。右图：秩 8 时三种做法一样响，三条线在此相交。$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$（缩放系数始终是 2）的线最陡。
+# %% [markdown] lang="zh" of="54e23c73"
+# 图上每个点是小溪上一种设置的训练记录的平均：五个随机种子，学习率都是 1e-2。右图：$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$ 的线降得最多。这是秩的功劳吗？
 #
-# 这是秩的功劳吗？**秩还是 8，只调大 α，也一样有效**：$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。学习率和缩放系数都不变时，秩大了，音量其实也大了：$BA$ 是更多项之和，每一项差不多大。所以这几条线分不出是秩的作用还是音量的作用。它们确实说明：不论哪个秩，$\alpha = 16$ 对这项任务都太低。
+# 左图就是对照：同样的训练，改为随 $\alpha$ 画。（rsLoRA 的缩放系数折算成普通 LoRA 的 $\alpha$。）从秩 4 起，各种秩几乎都在同一条曲线上。**学习率相同时，起作用的是 $\alpha$，不是秩**：秩 8、$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。除以 $r$ 就是为了这个。
+
+# %% [markdown] lang="en"
+# So $\alpha = 16$ was too low for this task at every rank, and 256 breaks the model. (Rank 1 lies above the curve at 16, so there the rank is too small.) Louder has a price: at rank 8, $\alpha = 64$ forgot 87 points of general skills, $\alpha = 16$ forgot 41. Section 8 weighs one against the other.
+
+# %% [markdown] lang="zh" of="66709aa5"
+# 可见在这些训练里，不论哪个秩，$\alpha = 16$ 对这项任务都太低；到 256，模型就坏了。（取 16 时秩 1 落在曲线上方，那里才是秩太小。）调大音量有代价：同是秩 8，$\alpha = 64$ 把通用能力忘掉了 87 个百分点，$\alpha = 16$ 是 41 个。第 8 节会把得失放在一起权衡。
 
 # %% [markdown] lang="en"
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
@@ -818,12 +837,12 @@ print(f"without detach, relative ｜ 不用 detach，相对差: {kept:.2f}")
 # %% [markdown] lang="en"
 # The outputs agree in any case; the gradients agree only with `.detach()`.
 #
-# **Exercise 4** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that gives the same scale at rank `new_r`. It has to work for LoRA and, with `rslora=True`, for rsLoRA.
+# **Exercise 4** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that gives the same scale at rank `new_r`. It has to work for LoRA and, with `rslora=True`, for rsLoRA. (Whether to keep the scale or `alpha` is another question: above, ranks with equal `alpha` learned alike.)
 
-# %% [markdown] lang="zh" of="e7451e91"
+# %% [markdown] lang="zh" of="5e31599b"
 # 输出怎样都一致；梯度要加上 `.detach()` 才一致。
 #
-# **练习 4**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 后，`alpha` 取多少，缩放系数才不变？要能算 LoRA，也要能算 rsLoRA（`rslora=True`）。
+# **练习 4**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 后，`alpha` 取多少，缩放系数才不变？要能算 LoRA，也要能算 rsLoRA（`rslora=True`）。（该保持缩放系数还是保持 `alpha`，是另一个问题：上面是 `alpha` 相同的秩学得差不多。）
 
 
 # %% tags=["exercise"]
@@ -861,7 +880,7 @@ nb02.new_alpha(new_alpha)
 # **先猜一猜**：最多 128 个分量里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
 # %%
-full, _ = load(setup)
+full = fresh()
 set_seed(SEED)
 fit(full, tokenizer, train_rows, lr=size.full_lr, **common)
 bare = dict(base.named_parameters())
@@ -870,17 +889,19 @@ moved = sum(bool(d.any()) for d in deltas.values())
 print(f"matrices that training changed ｜ 训练改动了的矩阵: {moved} / {len(deltas)}")
 
 
-def energy(delta):
-    """Return, for r = 1, 2, …, the share of a matrix that its best copy of rank r holds."""
-    squares = torch.linalg.svdvals(delta) ** 2
+def energy(S):
+    """Return, for r = 1, 2, …, the share that the first r singular values hold of the squares."""
+    squares = S**2
     return (squares.cumsum(0) / squares.sum()).cpu()
 
 
+parts = {name: torch.linalg.svd(delta, full_matrices=False) for name, delta in deltas.items()}
 d = base.config.hidden_size
-wide = [delta for delta in deltas.values() if min(delta.shape) == d]
-energies = torch.stack([energy(delta) for delta in wide])
-by_shape = {delta.shape: energy(torch.randn_like(delta)) for delta in wide}  # a draw a shape
-noise = torch.stack([by_shape[delta.shape] for delta in wide])
+wide = [name for name, delta in deltas.items() if min(delta.shape) == d]
+energies = torch.stack([energy(parts[name].S) for name in wide])
+shapes = {deltas[name].shape for name in wide}
+by_shape = {shape: energy(torch.linalg.svdvals(torch.randn(shape))) for shape in shapes}
+noise = torch.stack([by_shape[deltas[name].shape] for name in wide])  # random matrices
 
 # %% [markdown] lang="en"
 # A share of squares does not tell whether the model still works. So we **cut**: we keep only rank $r$ of each matrix's change and measure the model again. (Biases and norms are vectors and keep their change.) The test is strict. LoRA learns within rank $r$ from the start, so it may do better than a cut. And the embedding, which is also the output head here, is left as it is by LoRA. So we cut twice: all matrices, and all but the embedding, which then keeps its whole change.
@@ -894,9 +915,6 @@ noise = torch.stack([by_shape[delta.shape] for delta in wide])
 
 
 # %%
-parts = {name: torch.linalg.svd(delta, full_matrices=False) for name, delta in deltas.items()}
-
-
 def cut(r, kept=()):
     """Return the fully tuned model with only rank r of each change, but for the names kept."""
     model = copy.deepcopy(full)
@@ -954,14 +972,14 @@ print(f"all right, cut to rank 8 ｜ 全对，截断到秩 8: {marks(cut(8))['al
 print(f"  the embedding left whole ｜ 嵌入不截断: {marks(cut(8, EMBEDDING))['all']}")
 
 # %% [markdown] lang="en"
-# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. But cut to rank 8 the model writes none of 60 notices all right any more, where it wrote 77 % before. (We scored the notices at rank 8 alone. At rank 16 the loss is about 0.05, still three times that of the uncut model.) Our LoRA of rank 8 wrote 78 % (section 4). So this change, made by *full training*, does not fit into rank 8, but the *task* does.
+# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. Cut to rank 8 everywhere, the model writes none of 60 notices all right, where it wrote 77 % before. With the embedding left whole it still writes 45 %, and its loss rises by 0.03 instead of 0.22. So most of the damage was the embedding's, which LoRA never touches.
 #
-# How much of the fall is the embedding's? We did not test a cut without it. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
+# The change of the linear layers nearly fits into rank 8, if one looks at the loss; in notices it still costs 32 points. Our LoRA learned within rank 8 from the start and wrote 78 % (section 4): the *task* fits. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
 
-# %% [markdown] lang="zh" of="c3ae0aba"
-# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。可截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。（只有秩 8 写过通知书来评分；秩 16 的损失约为 0.05，仍是不截断时的三倍。）而第 4 节里秩 8 的 LoRA 有 78 % 全对。所以，*全参数微调*的这个改动装不进秩 8，*任务*本身却装得下。
+# %% [markdown] lang="zh" of="76a0318d"
+# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。所有矩阵都截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。嵌入留下不截，还有 45 % 全对，损失只升 0.03，而不是 0.22。可见损坏大多来自嵌入，而 LoRA 根本不动它。
 #
-# 掉下来的部分，有多少该算在嵌入头上？不截断嵌入的情形，我们没有测。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
+# 单看损失，线性层的改动几乎装得进秩 8；看通知书，还是少了 32 个百分点。我们的 LoRA 从一开始就在秩 8 之内学习，写对了 78 %（第 4 节）：*任务*是装得下的。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
 
 # %% [markdown] lang="en"
 # **Exercise 5** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix's squares. You are given its singular values, largest first.
@@ -1089,14 +1107,14 @@ right.legend(loc="upper left", fontsize=7)
 fig
 
 # %% [markdown] lang="en"
-# With $\alpha = 16$, rank 1 gets 22 % all right, rank 4 gets 41 % and rank 8 gets 42 %. The loss is level from rank 4 on, and rank 64 (37 %) is no better than 8. With $\alpha = 2r$ it looks as if rank decided everything: all right climbs with it, and so does forgetting. But that is the volume (section 5): at rank 64 and this rate, $\alpha = 128$ is simply very loud.
+# With $\alpha = 16$, rank 1 gets 22 % all right, rank 4 gets 41 % and rank 8 gets 42 %. The loss is level from rank 4 on, and rank 64 (37 %) is no better than 8. With $\alpha = 2r$ it looks as if rank decided everything: all right climbs with it, and so does forgetting, until at rank 64 nearly all skills are gone. But there $\alpha$ grows too, and that is what counts (section 5).
 #
-# So compare ranks each at its own best rate and scale, and look at forgetting too. The whiskers are long: five seeds cannot tell neighbours apart.
+# So do not compare ranks at one scale and one rate. Keep $\alpha$, or give each rank its own best rate, and look at forgetting too. The whiskers are long: five seeds cannot tell neighbours apart.
 
-# %% [markdown] lang="zh" of="087a7dd5"
-# $\alpha = 16$ 时，秩 1 全对 22 %，秩 4 是 41 %，秩 8 是 42 %。从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。取 $\alpha = 2r$，看上去就像秩决定了一切：秩越大全对越多，遗忘也越多。其实那是音量（第 5 节）：秩 64 用这个学习率，$\alpha = 128$ 只是非常响。
+# %% [markdown] lang="zh" of="6f99c542"
+# $\alpha = 16$ 时，秩 1 全对 22 %，秩 4 是 41 %，秩 8 是 42 %。从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。取 $\alpha = 2r$，看上去就像秩决定了一切：秩越大全对越多，遗忘也越多，到秩 64 通用能力几乎丢光。可这里 $\alpha$ 也在变大，起作用的正是它（第 5 节）。
 #
-# 所以，比较不同的秩，要各用自己最好的学习率和缩放系数，而且要看遗忘。误差线很长：五个种子还分不清相邻两点的高低。
+# 所以，不要在缩放系数和学习率都不变时比较不同的秩。要么让 $\alpha$ 不变，要么各用自己最好的学习率，而且要看遗忘。误差线很长：五个种子还分不清相邻两点的高低。
 
 # %% [markdown] lang="en"
 # **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. A bar is the mean, a dot one run; the first panel counts the weights.
@@ -1331,12 +1349,12 @@ panels(
 # %% [markdown] lang="en"
 # The family lies close together. LoRA and rsLoRA are even equal to the digit: at one rank they differ in nothing but the name of the scale. Four bits cost little here. (In the grid `zoo`, at 3e-2, QLoRA forgot 93 points; but so did plain LoRA at that rate: 92.)
 #
-# All weights lead, with 75 % against 42. **This is no ranking of the methods**: $\alpha = 16$ is too low. With 64, LoRA gets 62 %; with $\alpha \approx 45$ (rsLoRA with 16) it gets 70. After sixty steps on 480 notices LoRA and all weights have 78 and 77 % (sections 4 and 6, one run each). Prefix, soft prompt and IA3 learn no form in forty steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model.
+# All weights lead, with 75 % against 42. **This is no ranking of the methods**: $\alpha = 16$ is too low (section 5). With $\alpha \approx 45$ (rsLoRA with 16) LoRA gets 70 %. After sixty steps on 480 notices LoRA and all weights have 78 and 77 % (sections 4 and 6, one run each). Prefix, soft prompt and IA3 learn no form in forty steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model.
 
-# %% [markdown] lang="zh" of="d692e68e"
+# %% [markdown] lang="zh" of="4c3756fb"
 # LoRA 一族彼此接近。LoRA 和 rsLoRA 连每一位数都相同：秩相同时，两者只是缩放系数的叫法不一样。4 比特在这里代价很小。（在 `zoo` 网格里，学习率 3e-2，QLoRA 忘了 93 个百分点；可普通的 LoRA 用这个学习率也忘了 92 个。）
 #
-# 全参数领先：75 % 比 42 %。**这不是方法的排名**：$\alpha = 16$ 太低。取 64，LoRA 有 62 %；取 $\alpha \approx 45$（即 rsLoRA 取 16），有 70 %。用 480 份通知书训练六十步，LoRA 和全参数是 78 % 和 77 %（第 4、6 节，各跑一次）。前缀、软提示和 IA3 在四十步里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。
+# 全参数领先：75 % 比 42 %。**这不是方法的排名**：$\alpha = 16$ 太低（第 5 节）。取 $\alpha \approx 45$（即 rsLoRA 取 16），LoRA 有 70 %。用 480 份通知书训练六十步，LoRA 和全参数是 78 % 和 77 %（第 4、6 节，各跑一次）。前缀、软提示和 IA3 在四十步里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。
 
 # %% [markdown] lang="en"
 # **Does LoRA forget less?** One rate for each method cannot tell: whoever learns more has usually forgotten more. So we take *every* recorded run of LoRA and its relatives and of all weights, and draw what it learned against what it forgot. Down and to the right is good.
@@ -1350,16 +1368,23 @@ panels(
 
 
 # %%
-def gentlest(runs, need):
-    """Return the least that a setting forgets which has `need` right (means over its seeds)."""
+def settings(runs):
+    """Return (all right, forgotten, setting) of each setting, means over its seeds."""
     groups = {}
     for run in runs:
         groups.setdefault(sweeps.key(run | {"seed": None}), []).append(run)
-    means = [
-        [sum(run[mark] for run in group) / len(group) for mark in ("all", "forgetting")]
+    return [
+        (
+            *(sum(run[mark] for run in group) / len(group) for mark in ("all", "forgetting")),
+            group[0],
+        )
         for group in groups.values()
     ]
-    return min((lost for right, lost in means if right >= need), default=math.nan)
+
+
+def gentlest(runs, need):
+    """Return the least that a setting forgets which has `need` right."""
+    return min((lost for got, lost, _ in settings(runs) if got >= need), default=math.nan)
 
 
 grids = ("rate", "rank", "scale", "zoo", "where", "fair", "forget")
@@ -1402,15 +1427,30 @@ gentle = [
 ]
 table(heads, gentle[2:])
 
-# %% [markdown] lang="en"
-# Neither colour lies below the other. In both, settings that learn little forget little, and the best scores cost most skills. Where the two differ, all weights were the gentler: at 1e-3 they got 51 % right and forgot 18 points, less than any setting of LoRA's that got 40 %, though LoRA had four times as many settings to choose from. So on Xiaoxi LoRA does **not** forget less at a like score. A [known study](https://arxiv.org/abs/2405.09673) found on larger models that it forgets less, and learns less.
-#
-# Nor do few trained weights prevent forgetting: IA3 trains the third fewest here and forgot 90 points. That comes from its rate, 0.3; at 0.03 it forgot 13 (one seed). What an adapter can do is to be switched off (section 4).
+# %%
+named = []
+for runs in two_kinds.values():
+    for got, gone, run in sorted(settings(runs), key=lambda found: -found[0])[:4]:
+        size_of = f", r {run['r']}, α {run['alpha']:.3g}" if run["r"] else ""
+        label = f"{METHODS[run['method']]}{size_of}, {run['lr']:g}"
+        named.append([label, f"{100 * got:.0f} %", f"{100 * gone:.0f} pp"])
+table(["best settings ｜ 最好的设置", "all right ｜ 全对", "forgotten ｜ 遗忘"], named)
 
-# %% [markdown] lang="zh" of="d73d56e0"
-# 没有哪种颜色整个在另一种下面。两种颜色都一样：学得少的设置忘得也少，成绩最好的丢的通用能力最多。要说差别，反而是全参数忘得少：学习率 1e-3 时全对 51 %，只忘 18 个百分点，比 LoRA 里任何一个做到 40 % 的设置都少，而可选的设置 LoRA 有四倍之多。所以在小溪上，成绩相近时，LoRA **并不**忘得更少。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
+# %% [markdown] lang="en"
+# In both colours, settings that learn little forget little, and the best scores cost about half of the skills or more. LoRA's staircase does not lie below the other: **on Xiaoxi LoRA does not forget less at a like score.** Between 30 and 50 % all right, all weights even forgot far less: at 1e-3, 51 % right and 18 points forgotten. At high scores the two come together.
 #
-# 训练的权重少，也挡不住遗忘：IA3 在这里训练的权重倒数第三，却忘了 90 个百分点。这是它的学习率 0.3 造成的：用 0.03 时只忘 13（一个种子）。适配器能做到的，是随时关掉（第 4 节）。
+# Look at LoRA's best settings: a louder $\alpha$ at a third of the rate. Choosing the rate alone, by the loss at $\alpha = 16$, had sold LoRA short. A [known study](https://arxiv.org/abs/2405.09673) found that on larger models LoRA forgets less, and learns less.
+
+# %% [markdown] lang="zh" of="806ded5e"
+# 两种颜色都一样：学得少的设置忘得也少，成绩最好的，通用能力要丢掉一半左右甚至更多。LoRA 的阶梯并不在另一条下面：**在小溪上，成绩相近时，LoRA 并不忘得更少。** 全对在 30 % 到 50 % 之间时，反而是全参数忘得少得多：学习率 1e-3 时全对 51 %，只忘 18 个百分点。成绩高的地方，两者走到了一起。
+#
+# 看看 LoRA 最好的设置：$\alpha$ 更大，学习率只有三分之一。只按 $\alpha = 16$ 时的损失挑学习率，亏待了 LoRA。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
+
+# %% [markdown] lang="en"
+# Nor do few trained weights prevent forgetting: IA3 trains fewer than LoRA and forgot 90 points. That comes from its rate, 0.3; at 0.03 it forgot 13 (one seed). What an adapter can do is to be switched off (section 4). What keeps the skills in the model is old rows in the mix (notebook 04).
+
+# %% [markdown] lang="zh" of="020f9e53"
+# 训练的权重少，也挡不住遗忘：IA3 练的权重比 LoRA 还少，却忘了 90 个百分点。这是它的学习率 0.3 造成的：用 0.03 时只忘 13（一个种子）。适配器能做到的，是随时关掉（第 4 节）。要让通用能力留在模型里，得混进旧样本（notebook 04）。
 
 # %% [markdown] lang="en"
 # **Exercise 6** (medium, 8 minutes). Recorded runs are there to choose from. Write `pick`: of the rates that forget at most `limit` *on average over their seeds*, the one with the best `all` on average. A run is a dict with `lr`, `seed`, `all` and `forgetting`, the marks from 0 to 1.
@@ -1539,10 +1579,10 @@ nb02.causes(causes)
 # | rate, LoRA | 1e-2 | 2e-4 | 2e-4 | 2e-4; above 13B 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314), tried from 7B on |
 # | rate, all weights | 3e-3 | 2e-5 to 1e-3 | 2e-5 to 3e-4 | 2e-5 | low: TRL's default; high: [SmolLM2](https://github.com/huggingface/alignment-handbook/tree/main/recipes/smollm2/sft), 360M and 1.7B, much data; 7B: [Alpaca](https://github.com/tatsu-lab/stanford_alpaca) |
 # | `r` | 8 | 16 | 16 | 16; QLoRA 64 | common practice |
-# | `alpha` | 16 (too low) | 32 | 32 | 32; QLoRA 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
+# | `alpha` | 16 (too low; 32 to 64) | 32 | 32 | 32; QLoRA 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
 # | places | all linear layers | the same | the same | the same | the same |
 
-# %% [markdown] lang="zh" of="2b344748"
+# %% [markdown] lang="zh" of="ab19a1e4"
 # 小溪的数字不能照搬。下面是别人用过的起点，这里没有实测。以它们为中心，按三倍一档去试学习率。
 #
 # | | 小溪（本课） | 0.5B | 1.5B | 7B | 出处 |
@@ -1550,7 +1590,7 @@ nb02.causes(causes)
 # | 学习率，LoRA | 1e-2 | 2e-4 | 2e-4 | 2e-4；13B 以上 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314)，从 7B 试起 |
 # | 学习率，全参数 | 3e-3 | 2e-5 到 1e-3 | 2e-5 到 3e-4 | 2e-5 | 低的是 TRL 的默认值；高的是 [SmolLM2](https://github.com/huggingface/alignment-handbook/tree/main/recipes/smollm2/sft)，360M 和 1.7B，数据很多；7B：[Alpaca](https://github.com/tatsu-lab/stanford_alpaca) |
 # | `r` | 8 | 16 | 16 | 16；QLoRA 用 64 | 惯例 |
-# | `alpha` | 16（太低） | 32 | 32 | 32；QLoRA 用 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
+# | `alpha` | 16（太低；32 到 64） | 32 | 32 | 32；QLoRA 用 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
 # | 加在哪里 | 所有线性层 | 相同 | 相同 | 相同 | 同上 |
 
 # %% [markdown] lang="en"
@@ -1595,12 +1635,12 @@ nb02.causes(causes)
 # %% [markdown] lang="en"
 # The table holds what Xiaoxi showed against recorded runs of SmolLM2-135M, a real model a hundred times larger. Where the two disagree about forgetting, believe neither number alone: at its best rate each method had learned much and forgotten nearly all, so look at scores that are alike. What kept the skills there was old rows in the mix (notebook 04), with LoRA and with all weights.
 #
-# For rank and places we have only single trials on SmolLM2, which go the same way or the other with the rate. Measure those on your own task.
+# For places there are single runs: all layers did better than `q` and `v` alone at both rates tried. For rank there are three, with $\alpha = 2r$ at one rate, which cannot tell rank from $\alpha$ (section 5).
 
-# %% [markdown] lang="zh" of="9a655598"
+# %% [markdown] lang="zh" of="b7415be1"
 # 下表把小溪的结果和 SmolLM2-135M 的训练记录放在一起：后者是真实的模型，大一百倍。关于遗忘，两边不一致时，单看哪个数都不行：各用自己的最佳学习率时，两种方法都学得多，也几乎忘光了，所以要看成绩相近的那些。在那里，保住通用能力的是混进去的旧样本（notebook 04），LoRA 和全参数都一样。
 #
-# 至于秩和加在哪里，我们在 SmolLM2 上只试过一两次，学习率一变，结果就可能反过来。这些要在你自己的任务上测。
+# 加在哪里只有单次训练：试过的两个学习率下，加在所有层都比只加 `q` 和 `v` 好。秩试过三个，都是 $\alpha = 2r$、同一个学习率，分不出是秩还是 $\alpha$ 的作用（第 5 节）。
 
 # %%
 from helpers.measure import carry
@@ -1612,19 +1652,19 @@ carry.show("02_lora_math")
 
 # %% [markdown] lang="en"
 # - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. You have written it in twenty lines. Merged, it leaves no trace; switched off, it gives the base back to the last bit.
-# - Its share of the weights depends on the model's width, so count it.
+# - Its share of the weights depends on the model's width.
 # - On Xiaoxi, in one run, the change that full fine-tuning made was only roughly low-rank.
-# - Set the rate first, always together with `alpha`, then the places, then the rank.
-# - LoRA saves gradients and optimizer state: at 7B 90 GB in float32 by count, 44 GB measured in bf16 (1 × 512 tokens); almost nothing at our size. Its files are small. On Xiaoxi it did not prevent forgetting: compare methods at like scores.
+# - Set the rate first, with `alpha`, then the places, then the rank: at one rate, ranks with equal `alpha` learned alike.
+# - LoRA saves gradients and optimizer state: at 7B 90 GB in float32 by count, 44 GB measured in bf16 (1 × 512 tokens); almost nothing at our size. On Xiaoxi it did not prevent forgetting: compare methods at like scores.
 #
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). These exercises you have passed so far:
 
-# %% [markdown] lang="zh" of="9ebd417a"
+# %% [markdown] lang="zh" of="a0a068ae"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；你用二十行写出了它。合并后不留痕迹；关掉后，基座一个比特都不差。
-# - 它占多大比例，取决于模型有多宽：自己数一数。
+# - 它占多大比例，取决于模型有多宽。
 # - 在小溪上的一次训练里，全参数微调的改动只是大致低秩。
-# - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩。
-# - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 90 GB，用 bf16 实测是 44 GB（1 × 512 个词元）；在我们这个规模上几乎为零。它的文件小。在小溪上，它没有挡住遗忘：要拿成绩相近的来比。
+# - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩：学习率相同时，`alpha` 相同的秩学得差不多。
+# - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 90 GB，用 bf16 实测是 44 GB（1 × 512 个词元）；在我们这个规模上几乎为零。在小溪上，它没有挡住遗忘：要拿成绩相近的来比。
 #
 # **下一课**：[03 数据准备](03_data_preparation.ipynb)。你目前通过的练习：
 
