@@ -816,7 +816,13 @@ header = ["way ｜ 做法", "tokens in ｜ 输入词元", "tokens out ｜ 输出
 table(
     [*header, "ms a token out ｜ 每个输出词元的毫秒数"],
     [
-        [way, f"{asked:.0f}", f"{told:.0f}", f"{seconds:.2f}", f"{1000 * seconds / told:.1f}"]
+        [
+            way,
+            f"{asked:.0f}",
+            f"{told:.0f}",
+            f"{seconds:.2f}",
+            f"{1000 * seconds / max(told, 1):.1f}",
+        ]
         for way, (asked, told, seconds) in costs.items()
     ],
 )
