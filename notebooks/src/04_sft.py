@@ -1243,7 +1243,8 @@ run = trainer_for(
     [last],
     output_dir=str(root() / "build" / "runs" / "best"),
     num_train_epochs=size.few_epochs,
-    learning_rate=2 * size.lr,  # to get there sooner
+    learning_rate=2 * size.lr,  # a high rate that does not fall shows it sooner
+    lr_scheduler_type="constant",
     gradient_accumulation_steps=1,
     save_strategy="epoch",
     save_total_limit=2,  # the best and the last
