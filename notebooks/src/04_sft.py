@@ -526,7 +526,7 @@ lora = LoraConfig(
     target_modules="all-linear",  # the notes: only q_proj and v_proj
     task_type="CAUSAL_LM",
 )
-trainable, total = parameter_counts(get_peft_model(model, lora))
+trainable, total = parameter_counts(get_peft_model(load(setup)[0], lora))
 say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {trainable:,} 个")
 claim("sft_lora_share", 100 * trainable / total)
 
@@ -981,7 +981,7 @@ control.train()
 without = control.model.eval()
 texts["without"] = answer(without, opened)
 kept = {
-    "base ｜ 基座": forgetting(load(setup)[0], tokenizer, measure, max_new_tokens=48),
+    "base ｜ 基座": forgetting(model, tokenizer, measure, max_new_tokens=48),
     "with replay ｜ 有重放": forgetting(adapted, tokenizer, measure, max_new_tokens=48),
     "without replay ｜ 无重放": forgetting(without, tokenizer, measure, max_new_tokens=48),
 }
@@ -1154,7 +1154,7 @@ def held_loss(model, rows):
     return sum(loss for loss, _ in both) / sum(tokens for _, tokens in both)
 
 
-untrained, tried = held_loss(load(setup)[0], watched), {}
+untrained, tried = held_loss(model, watched), {}
 for lr in size.rates:
     set_seed(SEED)
     trial = get_peft_model(load(setup)[0], lora)
@@ -1183,12 +1183,12 @@ style.describe(
 )
 
 # %% [markdown] lang="en"
-# At the lowest rate one epoch hardly moves the loss (the dotted line is the loss before training). The best of the five is hundreds of times higher. Further to the right training does harm: the loss ends above the dotted line, or it is `nan`, not a number, and the figure cannot show it.
+# At the lowest rate one epoch hardly moves the loss (the dotted line is the loss before training). The best of the five is hundreds of times higher. At the right end training does harm: the loss ends above the dotted line, or it is `nan`, not a number, and the figure cannot show it.
 #
 # This does not refute the notes. They advise on full fine-tuning of much larger models; LoRA takes a higher rate there too (section 4). For your own model, a loop like this one finds the region; a finer grid with several seeds finds the rate.
 
-# %% [markdown] lang="zh" of="5c6ec211"
-# 用最低的学习率练一轮，损失几乎没动（虚线是训练前的损失）。五个里面最好的，比它高几百倍。再往右，越练越坏：损失高过虚线，或者成了 `nan`（不是数），图上画不出来。
+# %% [markdown] lang="zh" of="fcab54af"
+# 用最低的学习率练一轮，损失几乎没动（虚线是训练前的损失）。五个里面最好的，比它高几百倍。到了最右端，越练越坏：损失高过虚线，或者成了 `nan`（不是数），图上画不出来。
 #
 # 这并不说明讲义错了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要用更高的学习率（见第 4 节）。换成你的模型，像这样循环一遍，就找得到大致范围；再用更密的几档、多几个种子，就能定下来。
 
@@ -1476,10 +1476,10 @@ def end_loss(model):
 both_the_same = copy.deepcopy(tokenizer)
 both_the_same.eos_token = tokenizer.pad_token  # the mistake in one line
 for name, make in (("2, control", new_end), ("2", no_end)):
-    model, losses = trained(make)
-    model.generation_config.eos_token_id = pad
-    hang(name, model, losses, tokenizer=both_the_same, new=size.long)
-    exhibits[name]["at the end"] = f"{end_loss(model):.2f}"
+    harmed, losses = trained(make)
+    harmed.generation_config.eos_token_id = pad
+    hang(name, harmed, losses, tokenizer=both_the_same, new=size.long)
+    exhibits[name]["at the end"] = f"{end_loss(harmed):.2f}"
     say(f"exhibit {name}, an answer:", f"{name.replace(', control', ' 号的对照')}，一份回答：")
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
