@@ -1124,14 +1124,14 @@ general_at = sweeps.by(select(sweeps.read("rate"), method="full"), "lr", "genera
 claim("sft_small_rate", 100 * (general_at[1e-3].value - general_at[3e-3].value))
 
 # %% [markdown] lang="en"
-# Without replay, one pays for notices with old skills: the marks rise to the right. Read the table across, at an equal share of right notices: there the runs of all weights that did well on Xiaoxi forgot **no more** than those of LoRA, and often less. So "LoRA forgets less" is not shown here; published work on large models finds that LoRA learns less and forgets less. At its best setting each method reaches about the same share of right notices.
+# Without replay, one pays for notices with old skills: the upper edge of the cloud rises to the right. Compare at an equal share of right notices, as the table does: there the least forgetful run of all weights forgot **less** than the least forgetful of LoRA. So "LoRA forgets less" is not shown here; published work on large models finds that it learns less and forgets less. At its best each reaches about the same share of right notices.
 #
-# A smaller rate does forget less, and learns less: it moves a run along the cloud. Replay moves it **off** the cloud, up and to the left. That is why it stands in this lesson's recipe.
+# A smaller rate does forget less, and learns less: it moves a run along the edge of the cloud. Replay moves it **off** the cloud, to the upper left: compare the two stars. So our recipe has it.
 
-# %% [markdown] lang="zh" of="5b48def9"
-# 没有重放，学通知书就要拿旧本领去换：记号越往右越高。横着比这张表，也就是在写对的通知书一样多的地方比：在小溪上，成绩好的全参数训练，忘掉的**并不比** LoRA 多，常常还更少。所以“LoRA 忘得少”在这里没有得到证明；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
+# %% [markdown] lang="zh" of="9a192b40"
+# 没有重放，学通知书就要拿旧本领去换：这片云的上沿越往右越高。要比，就在写对的通知书一样多的地方比，像表里那样：全参数里忘得最少的那次，比 LoRA 里忘得最少的那次**还要少**。所以“LoRA 忘得少”在这里没有得到证明；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
 #
-# 学习率小，确实忘得少，学得也少：只是沿着这片云移动。重放则让它**离开**这片云，往左上走。所以这一课的配方里有它。
+# 学习率小，确实忘得少，学得也少：只是沿着云的上沿移动。重放则让它**离开**这片云，到左上方去：比一比那两颗星。所以这一课的配方里有它。
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
@@ -1664,7 +1664,7 @@ slips = {
 }
 some = short[: size.museum_few]
 curves = {name: trained(rows=some, **slip)[1] for name, slip in slips.items()}
-plots.curves(
+fig = plots.curves(
     {name: (range(1, len(losses) + 1), losses) for name, losses in curves.items()},
     "Three broken runs and a healthy one ｜ 三次训坏的和一次正常的",
     "step ｜ 步",
@@ -1674,6 +1674,8 @@ plots.curves(
     + " ｜ 四条损失曲线。"
     + "；".join(f"{name}：{run[0]:.1f} → {run[-1]:.1f}" for name, run in curves.items()),
 )
+fig.axes[0].set_yscale("log")
+fig
 
 # %% tags=["exercise"]
 causes = ...
