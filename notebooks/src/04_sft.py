@@ -379,7 +379,7 @@ for row in train_rows[: size.plain]:
     target = ids.where(mask.bool(), -100)  # (1, tokens)
     logits = plain(ids).logits  # (1, tokens, vocabulary)
     loss = cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
-    own = plain(ids, labels=target).loss
+    own = plain(ids, labels=target).loss.item()
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -457,7 +457,7 @@ say(
     f"a batch of {ids.numel()} tokens has {kept} labels: so many logits instead of {ids.numel()}",
     f"一批 {ids.numel()} 个词元里有 {kept} 个标签：只算这么多个位置的 logits",
 )
-del plain
+del plain, optimizer, logits, loss  # weights and AdamW's moments take memory
 
 # %% [markdown] lang="en"
 # The first test of any set-up costs little: can it learn a few rows by heart, that is, **overfit** them? We train all weights on sixteen rows. If a model cannot do that, something is broken. Make this test before every long run. Expected: a loss below 0.1 nats.
