@@ -379,7 +379,7 @@ for row in train_rows[: size.plain]:
     target = ids.where(mask.bool(), -100)  # (1, tokens)
     logits = plain(ids).logits  # (1, tokens, vocabulary)
     loss = cross_entropy(logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
-    own = plain(ids, labels=target).loss
+    own = plain(ids, labels=target).loss.item()
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -457,7 +457,7 @@ say(
     f"a batch of {ids.numel()} tokens has {kept} labels: so many logits instead of {ids.numel()}",
     f"一批 {ids.numel()} 个词元里有 {kept} 个标签：只算这么多个位置的 logits",
 )
-del plain
+del plain, optimizer, logits, loss  # weights and AdamW's moments take memory
 
 # %% [markdown] lang="en"
 # The first test of any set-up costs little: can it learn a few rows by heart, that is, **overfit** them? We train all weights on sixteen rows. If a model cannot do that, something is broken. Make this test before every long run. Expected: a loss below 0.1 nats.
@@ -526,7 +526,7 @@ lora = LoraConfig(
     target_modules="all-linear",  # the notes: only q_proj and v_proj
     task_type="CAUSAL_LM",
 )
-trainable, total = parameter_counts(get_peft_model(model, lora))
+trainable, total = parameter_counts(get_peft_model(load(setup)[0], lora))
 say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {trainable:,} 个")
 claim("sft_lora_share", 100 * trainable / total)
 
@@ -981,7 +981,7 @@ control.train()
 without = control.model.eval()
 texts["without"] = answer(without, opened)
 kept = {
-    "base ｜ 基座": forgetting(load(setup)[0], tokenizer, measure, max_new_tokens=48),
+    "base ｜ 基座": forgetting(model, tokenizer, measure, max_new_tokens=48),
     "with replay ｜ 有重放": forgetting(adapted, tokenizer, measure, max_new_tokens=48),
     "without replay ｜ 无重放": forgetting(without, tokenizer, measure, max_new_tokens=48),
 }
@@ -1124,14 +1124,14 @@ general_at = sweeps.by(select(sweeps.read("rate"), method="full"), "lr", "genera
 claim("sft_small_rate", 100 * (general_at[1e-3].value - general_at[3e-3].value))
 
 # %% [markdown] lang="en"
-# Without replay, one pays for notices with old skills: the marks rise to the right. Read the table across, at an equal share of right notices: there the runs of all weights that did well on Xiaoxi forgot **no more** than those of LoRA, and often less. So "LoRA forgets less" is not shown here; published work on large models finds that LoRA learns less and forgets less. At its best setting each method reaches about the same share of right notices.
+# Without replay, one pays for notices with old skills: the upper edge of the cloud rises to the right. Compare at an equal share of right notices, as the table does: there the least forgetful run of all weights forgot **less** than the least forgetful of LoRA. So "LoRA forgets less" is not shown here; published work on large models finds that it learns less and forgets less. At its best each reaches about the same share of right notices.
 #
-# A smaller rate does forget less, and learns less: it moves a run along the cloud. Replay moves it **off** the cloud, up and to the left. That is why it stands in this lesson's recipe.
+# A smaller rate does forget less, and learns less: it moves a run along the edge of the cloud. Replay moves it **off** the cloud, to the upper left: compare the two stars. So our recipe has it.
 
-# %% [markdown] lang="zh" of="5b48def9"
-# 没有重放，学通知书就要拿旧本领去换：记号越往右越高。横着比这张表，也就是在写对的通知书一样多的地方比：在小溪上，成绩好的全参数训练，忘掉的**并不比** LoRA 多，常常还更少。所以“LoRA 忘得少”在这里没有得到证明；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
+# %% [markdown] lang="zh" of="9a192b40"
+# 没有重放，学通知书就要拿旧本领去换：这片云的上沿越往右越高。要比，就在写对的通知书一样多的地方比，像表里那样：全参数里忘得最少的那次，比 LoRA 里忘得最少的那次**还要少**。所以“LoRA 忘得少”在这里没有得到证明；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
 #
-# 学习率小，确实忘得少，学得也少：只是沿着这片云移动。重放则让它**离开**这片云，往左上走。所以这一课的配方里有它。
+# 学习率小，确实忘得少，学得也少：只是沿着云的上沿移动。重放则让它**离开**这片云，到左上方去：比一比那两颗星。所以这一课的配方里有它。
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
@@ -1154,7 +1154,7 @@ def held_loss(model, rows):
     return sum(loss for loss, _ in both) / sum(tokens for _, tokens in both)
 
 
-untrained, tried = held_loss(load(setup)[0], watched), {}
+untrained, tried = held_loss(model, watched), {}
 for lr in size.rates:
     set_seed(SEED)
     trial = get_peft_model(load(setup)[0], lora)
@@ -1183,12 +1183,12 @@ style.describe(
 )
 
 # %% [markdown] lang="en"
-# At the lowest rate one epoch hardly moves the loss (the dotted line is the loss before training). The best of the five is hundreds of times higher. Further to the right training does harm: the loss ends above the dotted line, or it is `nan`, not a number, and the figure cannot show it.
+# At the lowest rate one epoch hardly moves the loss (the dotted line is the loss before training). The best of the five is hundreds of times higher. At the right end training does harm: the loss ends above the dotted line, or it is `nan`, not a number, and the figure cannot show it.
 #
 # This does not refute the notes. They advise on full fine-tuning of much larger models; LoRA takes a higher rate there too (section 4). For your own model, a loop like this one finds the region; a finer grid with several seeds finds the rate.
 
-# %% [markdown] lang="zh" of="5c6ec211"
-# 用最低的学习率练一轮，损失几乎没动（虚线是训练前的损失）。五个里面最好的，比它高几百倍。再往右，越练越坏：损失高过虚线，或者成了 `nan`（不是数），图上画不出来。
+# %% [markdown] lang="zh" of="fcab54af"
+# 用最低的学习率练一轮，损失几乎没动（虚线是训练前的损失）。五个里面最好的，比它高几百倍。到了最右端，越练越坏：损失高过虚线，或者成了 `nan`（不是数），图上画不出来。
 #
 # 这并不说明讲义错了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要用更高的学习率（见第 4 节）。换成你的模型，像这样循环一遍，就找得到大致范围；再用更密的几档、多几个种子，就能定下来。
 
@@ -1243,7 +1243,8 @@ run = trainer_for(
     [last],
     output_dir=str(root() / "build" / "runs" / "best"),
     num_train_epochs=size.few_epochs,
-    learning_rate=2 * size.lr,  # to get there sooner
+    learning_rate=2 * size.lr,  # a high rate that does not fall shows it sooner
+    lr_scheduler_type="constant",
     gradient_accumulation_steps=1,
     save_strategy="epoch",
     save_total_limit=2,  # the best and the last
@@ -1475,10 +1476,10 @@ def end_loss(model):
 both_the_same = copy.deepcopy(tokenizer)
 both_the_same.eos_token = tokenizer.pad_token  # the mistake in one line
 for name, make in (("2, control", new_end), ("2", no_end)):
-    model, losses = trained(make)
-    model.generation_config.eos_token_id = pad
-    hang(name, model, losses, tokenizer=both_the_same, new=size.long)
-    exhibits[name]["at the end"] = f"{end_loss(model):.2f}"
+    harmed, losses = trained(make)
+    harmed.generation_config.eos_token_id = pad
+    hang(name, harmed, losses, tokenizer=both_the_same, new=size.long)
+    exhibits[name]["at the end"] = f"{end_loss(harmed):.2f}"
     say(f"exhibit {name}, an answer:", f"{name.replace(', control', ' 号的对照')}，一份回答：")
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
@@ -1663,7 +1664,7 @@ slips = {
 }
 some = short[: size.museum_few]
 curves = {name: trained(rows=some, **slip)[1] for name, slip in slips.items()}
-plots.curves(
+fig = plots.curves(
     {name: (range(1, len(losses) + 1), losses) for name, losses in curves.items()},
     "Three broken runs and a healthy one ｜ 三次训坏的和一次正常的",
     "step ｜ 步",
@@ -1673,6 +1674,8 @@ plots.curves(
     + " ｜ 四条损失曲线。"
     + "；".join(f"{name}：{run[0]:.1f} → {run[-1]:.1f}" for name, run in curves.items()),
 )
+fig.axes[0].set_yscale("log")
+fig
 
 # %% tags=["exercise"]
 causes = ...
