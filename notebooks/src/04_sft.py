@@ -853,6 +853,7 @@ plots.bars(
 # %%
 claims.table(
     {
+        "sft_form_opened": after["opened"]["form"],
         "sft_form_after": after["closed"]["form"],
         "sft_form_familiar": after["familiar"]["form"],
         "sft_term_after": after["closed"]["term"],
