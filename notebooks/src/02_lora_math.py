@@ -699,9 +699,9 @@ def outputs_of(model):
 
 with tempfile.TemporaryDirectory() as folder:
     both.save_pretrained(folder, save_embedding_layers=False)  # LoRA leaves embeddings alone
-    fresh = PeftModel.from_pretrained(load(setup)[0], f"{folder}/notice", adapter_name="notice")
-    fresh.load_adapter(f"{folder}/question", adapter_name="question")
-    same = all(map(torch.equal, outputs_of(both), outputs_of(fresh)))
+    reloaded = PeftModel.from_pretrained(load(setup)[0], f"{folder}/notice", adapter_name="notice")
+    reloaded.load_adapter(f"{folder}/question", adapter_name="question")
+    same = all(map(torch.equal, outputs_of(both), outputs_of(reloaded)))
     for name in ("notice", "question"):
         megabytes = sum(f.stat().st_size for f in Path(folder, name).iterdir()) / 1e6
         print(f"{name}: {megabytes:.2f} MB")
