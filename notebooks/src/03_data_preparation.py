@@ -1,27 +1,33 @@
 # %% [markdown]
 # # 03. Data preparation ｜ 数据准备
 #
-# You turn documents into training rows, find what is wrong with them, and measure what that costs a model. ｜ 你将把文档变成训练数据，找出其中的毛病，并测出这些毛病会让模型付出什么代价。
+# You turn documents into training rows, find what is wrong with them, and see which test tells the truth about a model. ｜ 你将把文档变成训练数据，找出其中的毛病，再看看怎样的测试才不会骗人。
 
 # %% [markdown] lang="en"
-# **Where this lesson ends.** In one run, we trained a small model on notices about twelve articles of a traffic code, with no article in the prompt, and then tested this one model twice. A notice states four facts: article, fine, points and office.
+# **Where this lesson ends.** In one run, we trained a small model on notices about twelve articles of a traffic code, with no article in the prompt, and then tested this one model twice. Each notice states four facts of its article: number, fine, points and office.
 #
 # | the test | notices with all four facts right |
 # |---|---|
 # | new notices on the same twelve articles | 82 % (49 of 60) |
 # | notices on twelve other articles | 0 % (0 of 60) |
-#
-# The model is the same; only the choice of the test rows differs. If you shuffle your rows and keep a tenth, you report the first number. At work you get the second.
 
-# %% [markdown] lang="zh" of="a1dec2fb"
-# **这一课的终点**。一次运行里，我们拿一部交通法规中 12 条法条的通知书训练一个小模型，提示里不给法条，然后把同一个模型测了两次。通知书里有法条四项：条号、罚款、记分、机关。
+# %% [markdown] lang="zh" of="2609fa75"
+# **这一课的终点**。一次运行里，我们拿一部交通法规中 12 条法条的通知书训练一个小模型，提示里不给法条，然后把同一个模型测了两次。每份通知书要写出法条里的四项内容：条号、罚款、记分和处理机关。
 #
 # | 测什么 | 法条四项全对的通知书 |
 # |---|---|
 # | 同样 12 条法条的新通知书 | 82 %（60 份里 49 份） |
 # | 另外 12 条法条的通知书 | 0 %（60 份里 0 份） |
+
+# %% [markdown] lang="en"
+# (Other draws of the twelve articles gave 40 to 97 % in the first line, and 0 % each time in the second.)
 #
-# 模型是同一个，只有测试题的选法不同。把数据打乱、随手留出十分之一来测，报出来的就是第一个数；真正上线，得到的是第二个。
+# The model is the same; only the choice of the test rows differs. A test of shuffled rows would tell you something like the first number. Where the articles at work are new and the prompt does not show them, you get the second.
+
+# %% [markdown] lang="zh" of="3001c12c"
+# （换几批十二条法条，第一行从 40 % 到 97 % 不等，第二行次次是 0 %。）
+#
+# 模型是同一个，只有测试题的选法不同。把数据打乱、随手留一部分来测，报出来的会接近第一个数；要是上线后遇到的是新法条，提示里又没有，得到的就是第二个。
 
 # %% [markdown]
 # | **You will ｜ 你将** | convert between Alpaca, ShareGPT and messages without loss ｜ 在 Alpaca、ShareGPT 和 messages 之间无损转换 |
@@ -97,6 +103,12 @@ from helpers.measure.stats import bootstrap_difference, mean_interval, share
 from helpers.show import plots, style, tokens, widgets
 from helpers.show.tables import table
 
+# %% [markdown] lang="en"
+# The next cell lists this run's sizes, to look up later: the four ways and the practised articles belong to section 7, the thresholds to section 9.
+
+# %% [markdown] lang="zh" of="818eb32b"
+# 下一个单元格列出这次运行的规模，供以后查：四种安排和练过的法条在第 7 节，相似度阈值在第 9 节。
+
 # %%
 setup = resolve(PROFILE, MODEL)
 if setup.profile == "gpu" and MODEL is None:  # section 7 trains all weights: 7B would need 120 GB
@@ -113,13 +125,15 @@ size.show()
 # ## 1. Why: a model is what it is fed ｜ 为什么：喂什么，像什么
 
 # %% [markdown] lang="en"
-# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It measures the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0). They come from one run, so yours may differ by a few points. If they lie in the usual range, all is well.
-#
+# The notes that this course grew from give four pieces of advice on data: put quality above quantity, vary the content, keep one format, and make question–answer pairs from documents. This lesson follows all four. It tests the first on Xiaoxi, the course's small model of 1.4 million weights. The numbers in this text are those of Xiaoxi (profile `tiny`, seed 0). Unless a recorded run is named, they come from one run of this lesson, so yours may differ by a few points, in section 7 by more. If a number lies in its usual range, all is well.
+
+# %% [markdown] lang="zh" of="c83c3364"
+# 讲义（本课程的前身）对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上试一试第一条。文中的数字都是小溪的（`tiny` 档位，种子 0）；凡没有注明是事先记录的，都取自这一课的一次运行，你的可能差几个百分点，第 7 节差得更多。落在通常范围内，就没有问题。
+
+# %% [markdown] lang="en"
 # Everything here happens **before** training. With these toy files it takes minutes. In a real project, collecting, reading and correcting the rows usually takes more time than training, and the care is well spent.
 
-# %% [markdown] lang="zh" of="1dd682bd"
-# 讲义（本课程的前身）对数据提了四条建议：质量重于数量，内容要多样，格式要一致，还可以从文档生成问答对。这一课四条都照做，并在小溪（课程自带的小模型，144 万个权重）上实测第一条。文中的数字都是小溪的（`tiny` 档位，种子 0），取自一次运行，你的可能差几个百分点；落在通常范围内就没有问题。
-#
+# %% [markdown] lang="zh" of="2a1bd3c5"
 # 这一课讲的事都发生在训练**之前**。这里的文件是玩具，几分钟就处理完；真实项目里，收集、阅读、改正数据往往比训练更费时间，这份功夫值得花。
 
 # %% [markdown]
@@ -192,17 +206,19 @@ nb03.from_sharegpt(from_sharegpt)
 # **Without loss** means that converting a row there and back returns an identical row, with all its other fields. Where that is impossible, a converter should refuse. Ours keeps Alpaca's `input`, so that it knows on the way back where to cut the question in two.
 #
 # A **preference pair** (notebook 06) has a better and a worse answer, but a conversation has room for one only. The better answer stays in the conversation; the other one becomes a field beside it. There is no way back.
-#
-# Expected: all 800 rows, dialogues included, come back unchanged from three formats.
-#
-# **Predict first**: Alpaca has one question and one answer. Where do a dialogue's earlier turns go?
 
-# %% [markdown] lang="zh" of="5c7e8d23"
+# %% [markdown] lang="zh" of="58649ea3"
 # **无损**的意思是：转过去再转回来，还是同一行，其他字段也一个不少。做不到时，转换器应当拒绝，而不是悄悄丢掉。我们的转换器留着 Alpaca 的 `input`，转回去时才知道问题该从哪里切开。
 #
 # **偏好对**（notebook 06 要用）有一好一差两个回答，而一段对话只放得下一个：更好的那个留在对话里，另一个放进旁边的字段；这条路是单行道。
+
+# %% [markdown] lang="en"
+# The first three lines below list the keys that a dialogue gains by the conversion. Expected: all 800 rows, dialogues included, come back unchanged from three formats.
 #
-# 预期：800 行（含多轮对话）从三种格式转一圈回来，全部原样不变。
+# **Predict first**: Alpaca has one question and one answer. Where do a dialogue's earlier turns go?
+
+# %% [markdown] lang="zh" of="afc041e4"
+# 下面前三行，是一段多轮对话转换之后新出现的键。预期：800 行（含多轮对话）从三种格式转一圈回来，全部原样不变。
 #
 # **先猜一猜**：Alpaca 只有一问一答，对话前几轮会放到哪里？
 
@@ -295,10 +311,14 @@ nb03.loss_mask(loss_mask)
 # %% [markdown] lang="en"
 # In practice a template marks the answers itself, between `{% generation %}` and `{% endgeneration %}`. It is a small program in Jinja, a language for text with blanks to fill; the next cell prints it. Two mistakes are common. The end token may stand **outside** the markers, or the markers may enclose **everything**. Neither mistake raises an error here.
 #
+# The markers are not written into the text; `apply_chat_template` uses them to note which stretches are answers, and makes the mask from that. In the template printed below, find the two markers and see whether `<|im_end|>` stands between them.
+#
 # **Predict first**: what will a model do that was trained with each?
 
-# %% [markdown] lang="zh" of="5ef4bcca"
+# %% [markdown] lang="zh" of="395d350a"
 # 实际使用时，回答由模板自己标出来，放在 `{% generation %}` 与 `{% endgeneration %}` 之间。模板是用 Jinja（一种给文本填空用的语言）写的一小段程序，下一个单元格会把它打印出来。常见的错有两种：结束符落在标记**外面**，或者标记把**所有内容**都圈了进去。这里两种都不会报错。
+#
+# 这两个标记不会写进文本；`apply_chat_template` 只用它们记下哪几段是回答，据此做出掩码。在下面打印的模板里找到这两个标记，看 `<|im_end|>` 在不在它们之间。
 #
 # **先猜一猜**：分别用它们训练，模型会变成什么样？
 
@@ -335,24 +355,24 @@ short = [n for n, (ids, _) in enumerate(masked["right ｜ 正确"]) if len(ids) 
 widgets.explore(show_mask, names=names, template=list(templates), row=short)
 
 # %% [markdown] lang="en"
-# With the end token outside, none of these rows teaches the model where to stop; a model that did not know it before will go on writing. With everything inside, two thirds of the tokens that count belong to articles, reports and the template (the answers are a third), and nobody asked the model to write those.
+# The three lines under the template count the first 40 training rows. Some of them hold two answers, so there are 43 ends; with everything inside, the ends of the user's turns count as well, which makes 86. With the end token outside, none of these rows teaches the model where to stop; a model that did not know it before will go on writing. With everything inside, two thirds of the tokens that count belong to articles, reports and the template (the answers are a third), and nobody asked the model to write those.
 #
 # We have only counted tokens here. Notebook 04 trains with both mistakes and measures what comes of it. **Look at one coloured row before each training.**
 
-# %% [markdown] lang="zh" of="f4b3f924"
-# 结束符在外，这些行就没有一行教模型该在哪里停；本来就不会停的模型，会一直写下去。全部圈入，计入损失的词元有三分之二是法条、报告和模板（答案只占三分之一），而没人要模型写这些。
+# %% [markdown] lang="zh" of="ca1e5087"
+# 模板下面的三行，数的是训练数据的前 40 行。其中有的含两个回答，所以结束符有 43 个；全部圈入时，用户那几轮的结束符也算，就成了 86 个。结束符在外，这些行就没有一行教模型该在哪里停；本来就不会停的模型，会一直写下去。全部圈入，计入损失的词元有三分之二是法条、报告和模板（答案只占三分之一），而没人要模型写这些。
 #
 # 这里只数了词元。两种错误各会带来什么后果，notebook 04 里真的训练一遍再测。**每次训练之前，先看一行着色的数据。**
 
 # %% [markdown] lang="en"
 # **What does TRL do?** We give it the same eight dialogues in two formats, and read the labels that its trainer makes (−100 means "does not count"). Nothing is trained. Each dialogue has two answers: a notice, and a short answer to a question about it.
 #
-# **Predict first**: in which of the four rows below does the trainer count exactly what our mask counts?
+# **Predict first**: in which of four cases does the trainer count exactly what our mask counts? (1) Messages, by default; (2) messages, with `assistant_only_loss=True` (the assistant's tokens alone); (3) prompt–completion, by default; (4) prompt–completion, with `completion_only_loss=False` (the prompt, too). (The trainer shuffles the rows, so we sort both sides before we compare.)
 
-# %% [markdown] lang="zh" of="d549cc37"
+# %% [markdown] lang="zh" of="d70e74b7"
 # **TRL 是怎么做的？** 把同样的八段对话用两种格式交给它，读出训练器做好的标签（−100 表示不计入），并不真的训练。每段对话有两个回答：一份通知书，和一句对追问的简短回答。
 #
-# **先猜一猜**：下面四行里，哪一行计入的词元正好和我们的掩码一样？
+# **先猜一猜**：四种情况里，哪一种计入的词元正好和我们的掩码一样？① messages，默认设置；② messages，`assistant_only_loss=True`（只计助手的）；③ prompt–completion，默认设置；④ prompt–completion，`completion_only_loss=False`（提示也计）。（训练器会打乱各行的次序，所以比较之前两边都排序。）
 
 # %%
 from datasets import Dataset
@@ -434,12 +454,12 @@ table(
 # Qwen2.5 自带的模板里没有标记。对 Qwen2.5 和其他认识的模型家族，TRL 会换上带标记的模板，不认识的就报错。结束符落在标记外面时，它会给出警告。
 
 # %% [markdown] lang="en"
-# **Tool calls and reasoning.** Rows for an agent hold more than questions and answers. The assistant may think first (`reasoning_content`) and call a tool (`tool_calls`); the tool's result comes back as a message of its own (role `tool`). ChatML, the format of Qwen's templates, writes all this as text between tags. Below, the template that TRL uses to train Qwen3 writes such a row with Xiaoxi's tokens.
+# **Tool calls and reasoning.** An *agent* is a program in which the model calls tools by itself, and its rows hold more than questions and answers. The assistant may think first (`reasoning_content`) and call a tool (`tool_calls`); the tool's result comes back as a message of its own (role `tool`). ChatML, the format of Qwen's templates, writes all this as text between tags. Below, the template that TRL uses to train Qwen3 writes such a row with Xiaoxi's tokens.
 #
 # **Predict first**: which of these count in the loss: the thinking, the call, the tool's result?
 
-# %% [markdown] lang="zh" of="14c0ea6a"
-# **工具调用与推理过程**。给智能体用的数据，不止一问一答：助手可能先想一想（`reasoning_content`），再调用工具（`tool_calls`）；工具的结果作为单独的一条消息传回来（角色是 `tool`）。Qwen 的模板用的是 ChatML 格式，把这些都写成标签之间的文本。下面用 TRL 训练 Qwen3 时的模板来写这样一行，词元是小溪的。
+# %% [markdown] lang="zh" of="30e3153b"
+# **工具调用与推理过程**。*智能体*是会自己调用工具的模型程序，给它用的数据不止一问一答：助手可能先想一想（`reasoning_content`），再调用工具（`tool_calls`）；工具的结果作为单独的一条消息传回来（角色是 `tool`）。Qwen 的模板用的是 ChatML 格式，把这些都写成标签之间的文本。下面用 TRL 训练 Qwen3 时的模板来写这样一行，词元是小溪的。
 #
 # **先猜一猜**：推理、调用、工具的结果，哪几样计入损失？
 
@@ -461,14 +481,14 @@ ids, mask = encode(qwen3, agent)
 tokens.token_colours([tokenizer.decode([i]) for i in ids], mask)
 
 # %% [markdown] lang="en"
-# Everything counts that the model must write itself: the thinking, the call, the answer and the end token. The tool's result does not count, for the tool writes it. (This template also counts the line break after the end token. That is harmless.)
+# Everything counts that the model must write itself: the thinking, the call, the answer and the end token. The tool's result does not count, for the tool writes it. (This template also counts the line break after the end token. That is harmless.) The result stands in a turn of `user`, between `<tool_response>` tags: this is how Qwen's template writes the role `tool`.
 #
 # A second question decides how such rows are stored: does the thinking of **earlier** turns stay in the prompt? TRL's training template keeps it. Here is what Qwen3's own template writes when you serve the model:
 
-# %% [markdown] lang="zh" of="223f7d53"
-# 凡是要模型自己写的都计入：推理、调用、回答和结束符。工具的结果由工具来写，所以不计。（这个模板把结束符后面的换行也计入了，无妨。）
+# %% [markdown] lang="zh" of="980c5eef"
+# 凡是要模型自己写的都计入：推理、调用、回答和结束符。工具的结果由工具来写，所以不计。（这个模板把结束符后面的换行也计入了，无妨。）工具的结果写在 `user` 那一轮的 `<tool_response>` 标签之间：Qwen 的模板就是这样写角色 `tool` 的。
 #
-# 这样的数据怎么存，还取决于另一个问题：**前几轮**的推理要不要留在提示里？TRL 的训练模板留着。而上线服务时，Qwen3 自带的模板写出来是这样：
+# 这样的数据怎么存，还取决于另一个问题：**前几轮**的推理要不要留在提示里？TRL 的训练模板把它们都留着。而上线服务时，Qwen3 自带的模板写出来是这样：
 
 # %%
 print(qwen3.apply_chat_template(agent, chat_template=qwen3_chat_template, tokenize=False))
@@ -482,12 +502,12 @@ say(
 )
 
 # %% [markdown] lang="en"
-# Only the thinking after the last question is left. A model trained on the first form meets the second at work. To train as you serve, make one row of each answer, with its history as the serving template writes it, and let only that answer count.
+# Only the thinking after the last question is left. A model trained on the first form meets the second at work. To train as you serve, make one prompt–completion row of each answer: the prompt as the serving template writes it, the completion this one answer, which alone counts by default.
 #
 # In any case, write the tools' descriptions into the row (`tools=` of `apply_chat_template`); without them, the model learns to call tools that nobody offered. This course trains on no such rows, and the check of section 8 names them.
 
-# %% [markdown] lang="zh" of="98064aa3"
-# 只剩下最后一问之后的推理。按第一种写法训练的模型，上线后遇到的是第二种。要让训练与上线一致，就把每个回答单独做成一行，历史照上线时的模板来写，只让这一个回答计入损失。
+# %% [markdown] lang="zh" of="f5ea38ad"
+# 只剩下最后一问之后的推理。按第一种写法训练的模型，上线后遇到的是第二种。要让训练与上线一致，就把每个回答单独做成一行，存成 prompt–completion 格式：提示照上线时的模板来写，completion 就是这一个回答，默认只有它计入损失。
 #
 # 另外，工具的说明也要写进数据里（`apply_chat_template` 的 `tools=`）；少了它，模型学到的就是调用没人提供的工具。本课程不拿这类数据训练，第 8 节的检查会把它们指出来。
 
@@ -534,12 +554,12 @@ table(["way ｜ 方式", "padding ｜ 填充"], [[name, f"{100 * x:.0f} %"] for 
 # 随机成批，三分之一的计算花在填充上。按长度排序几乎全省下来，本课程的训练循环就是这样做的。（这样一批里的行都是同一类，所以各批的先后要打乱。）
 
 # %% [markdown] lang="en"
-# Packing brings a danger: **a row may see the row before it**. The *attention mask* says which tokens may be seen; the *cache* keeps what was computed for earlier tokens. Below, three rows stand in one sequence. We call the model in three ways. A: only with position numbers that start at 0 again with each row. B: with a mask of ones as well. C: as A, but with the cache on.
+# Packing brings a danger: **a row may see the row before it**. The *attention mask* says which tokens may be seen; the *cache* keeps what was computed for earlier tokens. Below, three rows stand in one sequence. A *position number* tells the model where in its row a token stands. We call the model in three ways. A: only with position numbers that start at 0 again with each row. B: with a mask of ones as well (a tokenizer gives one out by default, and it is easily passed on). C: as A, but with the cache on.
 #
 # **Predict first**: which of A, B and C gives the same logits (raw scores of the next token) as three separate rows?
 
-# %% [markdown] lang="zh" of="e9cbc6ac"
-# 打包则有一种危险：**一行看到了它前面的那一行**。*注意力掩码*规定能看哪些词元，*缓存*里存着前面词元算好的结果。下面把三行拼成一条，用三种方式调用模型。A：只给位置编号，每行从 0 算起；B：再加一个全 1 的掩码；C：同 A，但开着缓存。
+# %% [markdown] lang="zh" of="d23af636"
+# 打包则有一种危险：**一行看到了它前面的那一行**。*注意力掩码*规定能看哪些词元，*缓存*里存着前面词元算好的结果。*位置编号*告诉模型，一个词元在自己那一行里排第几。下面把三行拼成一条，用三种方式调用模型。A：只给位置编号，每行从 0 算起；B：再加一个全 1 的掩码（分词器默认就会给出一个，很容易顺手传进去）；C：同 A，但开着缓存。
 #
 # **先猜一猜**：A、B、C 里，哪一种的 logits（下一个词元的原始分数）与三行分开算时相同？
 
@@ -568,14 +588,20 @@ claim("data_packing_right", leaks[0])
 claim("data_packing_leak", leaks[1])
 
 # %% [markdown] lang="en"
-# Only A does. From positions that start again at 0, the library (here transformers 5.23) works out where each row begins, but only if you give it **no attention mask and no cache**. A mask of ones says "every earlier token may be seen", and the library obeys without an error or a warning. Other versions may differ, so run this comparison on yours.
+# Only A does. In the print, 1e-05 is 0.00001, mere rounding. A difference like 2e+01 is about 20: it changes a token's odds against another one hundreds of millions of times.
 #
-# TRL 1.16 packs rows when you set `packing=True`. Its usual strategy, `packing_strategy="bfd"`, passes positions and no mask, as A does, and it cuts off what is longer than `max_length`. The pictures show which tokens each token may look at:
+# From positions that start again at 0, the library (here transformers 5.23) works out where each row begins, but only if you give it **no attention mask and no cache**. A mask of ones says "every earlier token may be seen", and the library obeys without an error or a warning. With the cache on (C) it no longer works out the rows and takes the three for one. Other versions may differ, so run this comparison on yours.
 
-# %% [markdown] lang="zh" of="b7098a71"
-# 只有 A。位置从 0 重新算起，库（这里是 transformers 5.23）就能推出每行从哪里开始；但前提是你**不给注意力掩码，也不开缓存**。全 1 的掩码等于说“前面的都可以看”，库就照办了：不报错，也不警告。换一个版本，行为可能不同，请在你的版本上跑一遍这个对比。
+# %% [markdown] lang="zh" of="b103e81f"
+# 只有 A。打印的 1e-05 是 0.00001，只是舍入误差；2e+01 是 20 左右：一个 logit 差了 20，这个词元与别的词元的概率之比就差几亿倍。
 #
-# TRL 1.16 设置 `packing=True` 才会打包。默认的策略 `packing_strategy="bfd"` 只传位置、不传掩码，和上面的 A 一样；超出 `max_length` 的部分会被截掉。下图是每个词元能看到的词元：
+# 位置从 0 重新算起，库（这里是 transformers 5.23）就能推出每行从哪里开始；但前提是你**不给注意力掩码，也不开缓存**。全 1 的掩码等于说“前面的都可以看”，库就照办了：不报错，也不警告。开着缓存（C），库不再做这个推断，三行被当成了一行。换一个版本，行为可能不同，请在你的版本上跑一遍这个对比。
+
+# %% [markdown] lang="en"
+# TRL 1.16 packs rows when you set `packing=True`. Its default strategy, `packing_strategy="bfd"`, passes positions and no mask, as A does (by its source; not run here), and it cuts off what is longer than `max_length`. The pictures show which tokens each token may look at:
+
+# %% [markdown] lang="zh" of="835ae0b9"
+# TRL 1.16 设置 `packing=True` 才会打包。默认的策略 `packing_strategy="bfd"` 只传位置、不传掩码，和上面的 A 一样（据源码，这里没有运行）；超出 `max_length` 的部分会被截掉。下图是每个词元能看到的词元：
 
 # %%
 owner = torch.tensor([n for n, row in enumerate(three) for _ in row])
@@ -648,23 +674,25 @@ table(
 )
 
 # %% [markdown] lang="en"
-# At 256, about a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. TRL drops rows of which nothing is left to learn, without an error. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
+# The column of longer rows is a few more than the other two together: those few lose only the line break after the answer, which does not count anyway. At 256, about a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. For the line at the top, the eight dialogues of section 3 were cut at 56 tokens, very short on purpose. TRL dropped four of them without an error: those that break off before anything to learn has come. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
 
-# %% [markdown] lang="zh" of="666d4400"
-# 截到 256，约三分之一的行会丢掉回答的结尾，也就教不会模型在哪里停；截到 192，有的行连整个回答都没了。一行若没有剩下可学的，TRL 会把它去掉，也不报错。所以训练前先数词元，`max_length` 要设得比最长的行还大；不然就缩短提示（例如少放几条法条），千万别动回答。
+# %% [markdown] lang="zh" of="5ca307e4"
+# “超长的行”比后两列之和多几行：多出来的那几行，丢掉的只是回答后面的换行，本来就不计入损失。截到 256，约三分之一的行会丢掉回答的结尾，也就教不会模型在哪里停；截到 192，有的行连整个回答都没了。最上面那一行，是拿第 3 节的八段对话截到 56 个词元（故意截得很短）：其中四段还没到可学的内容就断了，TRL 便把它们去掉，也不报错。所以训练前先数词元，`max_length` 要设得比最长的行还大；不然就缩短提示（例如少放几条法条），千万别动回答。
 
 # %% [markdown]
 # ## 5. From a law's text to training rows ｜ 从法规文本到训练数据
 
 # %% [markdown] lang="en"
-# Now the rows themselves. We have a document of 96 articles in two languages, worded in several ways, and a list of acts, places and offices. First we read the **facts** out of the sentences. A program can misread, so we check it: the two languages are two witnesses, and where a table exists (here `code.jsonl`), it is a third.
-#
-# A few search patterns are enough here because this law was itself written from templates. Real documents were not; below we look at such a one.
+# Now the rows themselves. We have two things: a document of 96 articles in two languages, worded in several ways, and a list of acts, places and offices. First we read the **facts** out of the sentences. A program can misread, so we check it: we read number, fine and points in the English and in the Chinese text apart and see whether they agree; where a table exists (here `code.jsonl`), we compare with that, too.
 
-# %% [markdown] lang="zh" of="888604b4"
-# 现在来做数据本身。手头有一份文档，和一张行为、地点、机关的词表：法规 96 条，中英两个版本，句式有好几种。第一步，从句子里读出**事实**。程序会读错，所以要核对：两种语言是两个证人；要是另有表格（这里是 `code.jsonl`），那就是第三个。
-#
-# 这里只用几个搜索模式就够，是因为这部法规本身就是按模板写的。真实的文档不是，下面就来看一份这样的。
+# %% [markdown] lang="zh" of="b42c14d2"
+# 现在来做数据本身。手头有两样东西：一份文档，是 96 条的法规，有中英两个版本，句式有好几种；还有一张词表，列出各种行为、地点和机关。第一步，从句子里读出**事实**。程序可能读错，所以要核对：条号、罚款、记分从中文版和英文版里各读一遍，看结果是否一致；要是另有现成的表格（这里是 `code.jsonl`），再与它比一比。
+
+# %% [markdown] lang="en"
+# A few search patterns are enough here because this law was itself written from templates. Real documents were not; below we look at such a one. In the code, `read_field` finds the numbers with search patterns, `lay` writes an act at a place in everyday words, as the law has them, and `pairs` lists all combinations.
+
+# %% [markdown] lang="zh" of="4895816d"
+# 这里只用几个搜索模式就够，是因为这部法规本身就是按模板写的。真实的文档不是，下面就来看一份这样的。代码里，`read_field` 用搜索模式读出数字，`lay` 用日常的话写出“某行为、某地点”，与法条里的说法相同，`pairs` 列出所有可能的搭配。
 
 # %%
 from helpers.lingxi.words import OFFICES, pairs, possible
@@ -705,12 +733,22 @@ print(f"languages agree ｜ 中英一致: {share(agree)}")
 claim("data_facts_read", share(true))
 
 # %% [markdown] lang="en"
-# All 96 articles were read right. One article gives many rows: incident → notice, question → answer, dialogues, and refusals, where no article applies. Wordings, plates and witnesses vary (the notes call this **diversity**); the form of the answers never does (**consistency**). One thing no document decides for us: 32 articles are kept for the **test**, and `code.jsonl` says which.
+# All 96 articles were read right. (The languages were held against each other for number, fine and points; the office was read in English and checked by the table.)
+#
+# One article gives many rows: incident → notice, question → answer, dialogues, and refusals, where no article applies. Wordings, plates and witnesses vary (the notes call this **diversity**); the form of the answers never does (**consistency**). One thing no document decides for us: 32 articles are kept for the **test**, and `code.jsonl` says which.
+
+# %% [markdown] lang="zh" of="f343248c"
+# 96 条全部读对。（中英对照的是条号、罚款、记分；机关读的是英文，再与表格核对。）
+#
+# 一条法条能做出多种数据：事件 → 通知书、提问 → 回答、对话，以及拒答（没有法条可用）。句式、车牌、目击者都在变（讲义说的**多样**），答案的格式始终不变（**一致**）。有一件事文档替我们决定不了：哪 32 条法条要留出来、只用于**测试**，这记在 `code.jsonl` 里。
+
+# %% [markdown] lang="en"
+# The next cell first prints four kinds of row. `notice` is an incident and its notice, and `question` a question and its answer. `followup` is a question after the notice. In `clarify` the report lacks the plate, and the assistant asks first. The fifth kind, not printed here, is the refusal: no article covers the incident, and the right answer says just that. Then `make_train` makes the whole file again from the same seed, and we compare it with `train.jsonl` line by line.
 #
 # **Predict first**: will the course's own `train.jsonl` come out again, byte for byte? If so, anybody can check how it was made.
 
-# %% [markdown] lang="zh" of="0eea42bf"
-# 96 条全部读对。一条法条能做出多种数据：事件 → 通知书、提问 → 回答、对话，以及拒答（没有法条可用）。句式、车牌、目击者都在变（讲义说的**多样**），答案的格式始终不变（**一致**）。有一件事文档替我们决定不了：哪 32 条法条要留出来、只用于**测试**，这记在 `code.jsonl` 里。
+# %% [markdown] lang="zh" of="ef941bc7"
+# 下一个单元格先打印四种数据：`notice`，事件和它的通知书；`question`，提问和回答；`followup`，写完通知书再追问；`clarify`，报告里缺车牌，助手先反问。第五种是拒答，这里不打印：没有哪条法条管这件事，正确的回答就是照实说没有。随后 `make_train` 用同一个种子把整个文件重做一遍，与 `train.jsonl` 逐行比较。
 #
 # **先猜一猜**：随课程附带的 `train.jsonl`，能一个字节不差地再做出来吗？如果能，谁都可以核对它是怎么来的。
 
@@ -732,15 +770,17 @@ both = zip(made.read_bytes().split(b"\n"), shipped.read_bytes().split(b"\n"), st
 claim("data_same_bytes", sum(a != b for a, b in both))
 
 # %% [markdown] lang="en"
-# It does: no line differs. These rows follow from the document, the lists and one seed number, so anybody can make them again.
-#
+# It does: no line differs. These rows follow from the document, the lists, the choice of test articles (in `code.jsonl`) and one seed number, so anybody with the program can make them again.
+
+# %% [markdown] lang="zh" of="4f0ae134"
+# 能：没有一行不同。这些数据由文档、词表、留作测试的法条名单（在 `code.jsonl` 里）和一个种子数决定，有这个程序，谁都能重做。
+
+# %% [markdown] lang="en"
 # **A text that no template made.** Real documents need three steps. *Extract*: a model or a person reads the facts. *Ground*: each fact keeps the words of the text that it came from, to the letter. *Check*: a program looks whether the quotation stands in the text and the value in the quotation; people read a sample. Here is a bulletin, with five facts as a model might extract them. (We wrote them by hand and put mistakes in.)
 #
 # **Predict first**: which facts are wrong, and which of these does the program find?
 
-# %% [markdown] lang="zh" of="289591f6"
-# 能：没有一行不同。这些数据由文档、词表和一个种子数决定，谁都能重做。
-#
+# %% [markdown] lang="zh" of="5886f914"
 # **不按模板写的文本**。真实的文档要分三步。*抽取*：由模型或人读出事实。*溯源*：每条事实都附上它所依据的原文，一字不改。*核对*：程序查引文在不在原文里、值在不在引文里，人再抽查一部分。下面是一则通告，和五条像是模型抽取出来的事实。（其实是我们手写的，故意写错了几处。）
 #
 # **先猜一猜**：哪几条是错的？其中哪些程序查得出来？
@@ -793,10 +833,14 @@ table(
 )
 
 # %% [markdown] lang="en"
-# Three of the five are wrong. The program finds two: the invented quotation (*fifteen minutes*), and the fine before, which it only doubts (150 is half as much again as **100**). It also doubts the two points, which are right, for the text says *two*. And it passes the wrong office, whose name stands in the text, but for something else. So the program shortens the work of people and does not replace it: they read every ❓ and a sample of the ✅. Where two independent extractions disagree (by two models, or from two languages, as with the law above), people look first.
+# Three of the five are wrong. The program rejects one, the invented quotation (*fifteen minutes*). Two it doubts: the fine before, which is wrong (150 is half as much again as **100**), and the two points, which are right, for the text says *two*. And it passes the wrong office, whose name stands in the text, but for something else. So the program shortens the work of people and does not replace it: they read every ❓ and a sample of the ✅.
+#
+# Two extractions made apart help, too (by two models, say): people look first where they disagree. Where both make the same mistake, as in both halves of this table, they agree.
 
-# %% [markdown] lang="zh" of="ab0e6ecc"
-# 五条里错了三条。程序查出两条：编造的引文（*十五分钟*），以及原来的罚款，不过对后者只是存疑（150 是 **100** 再多一半）。记两分明明是对的，它也存疑，因为原文写的是*两*。处理机关错了，它却放行：这个名字原文里有，只是说的是另一回事。所以程序能让人少干活，却代替不了人：❓ 要逐条看，✅ 要抽查。再做一份互不相干的抽取（换一个模型，或像前面的法规那样换一种语言），两份不一致的地方，就是人最该先看的地方。
+# %% [markdown] lang="zh" of="871f1d0a"
+# 五条里错了三条。程序否定了一条：编造的引文（*十五分钟*）。存疑的有两条：原来的罚款，确实错了（150 是 **100** 再多一半）；记两分，其实是对的，因为原文写的是*两*。处理机关错了，它却放行：这个名字原文里有，只是说的是另一回事。所以程序能让人少干活，却代替不了人：❓ 要逐条看，✅ 要抽查。
+#
+# 另做一份抽取也有帮助（例如换一个模型），两份不一致的地方，人最该先看。要是两份错得一样，就像这张表的中英两半，那就看不出来了。
 
 # %% [markdown] lang="en"
 # **May you use it?** Each row keeps where it came from (*provenance*): source, date, author or model, licence, and changes. Four questions decide; ask a lawyer where money hangs on the answer:
@@ -819,25 +863,25 @@ table(
 # | 你拿它来测试吗？ | 你自己的测试集、公开的基准 |
 
 # %% [markdown] lang="en"
-# **Exercise 4** (easy, 10 minutes). Which of these sources may you train on as they are? Put `True` or `False`.
+# **Exercise 4** (easy, 10 minutes). Which of these sources may you train on as they are? Put `True` if it passes all four questions above, else `False`.
 #
-# - **A.** The benchmark by which your model will be judged; licence MIT.
-# - **B.** The text of a law, published by a state whose copyright law exempts laws (China's does).
+# - **A.** The benchmark that your model will be judged by; MIT.
+# - **B.** A law's text, from a state whose copyright law exempts laws (China's does).
 # - **C.** A data set under CC BY-NC 4.0. You will sell the model.
 # - **D.** Letters of customers. They agreed that you read and answer them.
-# - **E.** Answers by an open model under Apache 2.0, sampled and checked by you.
+# - **E.** Answers by an open model (Apache 2.0) that you ran; you checked a sample.
 # - **F.** Answers by a chat service. Its terms forbid training competing models; yours competes.
 # - **G.** Your office's notices, names and plates replaced. The office agreed in writing.
 # - **H.** Posts of a public forum, with no licence stated.
 
-# %% [markdown] lang="zh" of="4615ce54"
-# **练习 4**（容易，10 分钟）。下面这些来源，哪些可以照原样拿来训练？给每个字母填上 `True` 或 `False`。
+# %% [markdown] lang="zh" of="065f3652"
+# **练习 4**（容易，10 分钟）。下面这些来源，哪些可以照原样拿来训练？上表的四个问题都过关的填 `True`，有一个过不了就填 `False`。
 #
 # - **A.** 将来用来评判你的模型的那套基准；许可是 MIT。
 # - **B.** 一部法律的条文，由国家公布；该国著作权法规定法律不受著作权保护（中国就是如此）。
 # - **C.** 一个采用 CC BY-NC 4.0 许可的数据集；你打算出售训练好的模型。
 # - **D.** 客户来信；他们同意的，是你阅读和回复。
-# - **E.** 一个 Apache 2.0 许可的开放模型写的回答，由你抽样核对过。
+# - **E.** Apache 2.0 许可的开放模型写的回答；模型由你自己运行，回答你也抽查过。
 # - **F.** 某个聊天服务写的回答；服务条款禁止用来训练竞争的模型，而你的模型正与它竞争。
 # - **G.** 你们单位开出的通知书，姓名和车牌已替换，单位书面同意。
 # - **H.** 公开论坛的帖子，没有注明许可。
@@ -866,10 +910,10 @@ nb03.usable(usable)
 # ## 6. Cleaning ｜ 清洗
 
 # %% [markdown] lang="en"
-# Real data is dirty. `dirty.jsonl` was made dirty on purpose: of its 1,200 rows, 470 have one of seven faults. These are copies, near copies, the wrong language, a broken form, personal data, items of the test, and wrong facts. Every row carries a true label, so that we can **mark** a cleaner. The labels serve the marking only; no cleaning step may look at them. Choose a fault to see what it looks like:
+# Real data is dirty. `dirty.jsonl` was made dirty on purpose: of its 1,200 rows, 470 have one of seven faults. These are copies, near copies, the wrong language, a broken form, personal data, items of the test, and wrong facts. Every row carries a true label, for **marking** a cleaner only; no cleaning step may look at it. Choose a fault to see what it looks like. The first line of each example gives the row, its language and the finer kind of fault, such as `other_separator` (another sign in place of the colon) or `swapped_lines` (two lines in the wrong order); for a copy it also names the original. The articles of the prompt are left out:
 
-# %% [markdown] lang="zh" of="3d581e3f"
-# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种：完全重复、近似重复、语言不对、格式破损、带个人信息、混入测试题、事实错误。每行都有真实标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。选一种毛病，看看它长什么样：
+# %% [markdown] lang="zh" of="3c25ec4e"
+# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种：完全重复、近似重复、语言不对、格式破损、带个人信息、混入测试题、事实错误。每行都有真实标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。选一种毛病，看看它长什么样。每个例子的第一行是行号、语言和毛病的细类，例如 `other_separator`（冒号换成了别的符号）、`swapped_lines`（两行换了位置）；副本的后面还写着原件的行号。提示里的法条略去不印：
 
 # %%
 from helpers.lingxi.clean import STEPS, clean
