@@ -868,13 +868,13 @@ table(
 # - **A.** The benchmark that your model will be judged by; MIT.
 # - **B.** A law's text, from a state whose copyright law exempts laws (China's does).
 # - **C.** A data set under CC BY-NC 4.0. You will sell the model.
-# - **D.** Letters of customers. They agreed that you read and answer them.
+# - **D.** Customers' letters. They agreed that you read and answer them.
 # - **E.** Answers by an open model (Apache 2.0) that you ran; you checked a sample.
 # - **F.** Answers by a chat service. Its terms forbid training competing models; yours competes.
-# - **G.** Your office's notices, names and plates replaced. The office agreed in writing.
-# - **H.** Posts of a public forum, with no licence stated.
+# - **G.** Your office's notices, names and plates replaced; it agreed in writing.
+# - **H.** Posts of a public forum, no licence stated.
 
-# %% [markdown] lang="zh" of="065f3652"
+# %% [markdown] lang="zh" of="8bb107d2"
 # **练习 4**（容易，10 分钟）。下面这些来源，哪些可以照原样拿来训练？上表的四个问题都过关的填 `True`，有一个过不了就填 `False`。
 #
 # - **A.** 将来用来评判你的模型的那套基准；许可是 MIT。
@@ -986,14 +986,14 @@ nb03.copies(copies)
 #
 # $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
 #
-# **Exercise 6** (easy, 5 minutes). Write `alike(a, b, size)`: it returns this share for two texts.
+# **Exercise 6** (easy, 5 minutes). Write `alike(a, b, size)`: it returns this share for two texts. (No text is shorter than `size`, so no set is empty.)
 
-# %% [markdown] lang="zh" of="a0920dee"
+# %% [markdown] lang="zh" of="551ef5b0"
 # **近似**的副本需要一把尺子。把文本里所有连着的 `size` 个字符各取成一小片（*shingle*）；长度为 3 时，`abcd` 取出 `abc` 和 `bcd`。两段文本的小片*集合*记作 $A$、$B$（相同的只算一次），共有的占多大比例，就叫**杰卡德相似度**（Jaccard）：
 #
 # $$J(A,B)=\frac{|A\cap B|}{|A\cup B|}$$
 #
-# **练习 6**（容易，5 分钟）。写出 `alike(a, b, size)`：返回两段文本的这个比例。
+# **练习 6**（容易，5 分钟）。写出 `alike(a, b, size)`：返回两段文本的这个比例。（文本都不短于 `size`，空集合不用管。）
 
 
 # %% tags=["exercise"]
@@ -1019,11 +1019,17 @@ nb03.alike(alike)
 
 # %% [markdown] lang="en"
 # A million texts make half a trillion pairs, too many to compare. **MinHash** gives each text a short signature, called a *sketch*. Hash every piece of the text, which turns it into a random-looking number, and keep the smallest number. Do this with many hash functions. For ideal hash functions, the chance that two texts have the same smallest number is their $J$. Then cut each sketch into bands, groups of a few numbers, and compare two texts only if all numbers of some band agree. The library `rensa` does this in Rust.
+
+# %% [markdown] lang="zh" of="7db7c65e"
+# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一个简短的“签名”（*sketch*）：把小片全部哈希（各变成一个看似随机的数），只留最小的；换许多个哈希函数各做一遍。哈希函数如果是理想的，两段文本最小值相同的概率就等于它们的 $J$。再把签名切成几段，每段几个数；两段文本只要有一段的数全部相同，才拿来比较。`rensa` 库用 Rust 做这件事。
+
+# %% [markdown] lang="en"
+# The next cell compares one near copy with four rows: its original, two other rows on the same article, and one that has nothing to do with it. `crc32` turns a piece into a number $h$; the remainder of $(a h + b)$ divided by a large prime is one hash function, and another random pair $a$, $b$ gives another. `lines` holds 128 pairs.
 #
 # **Predict first**: how near does an estimate from 128 functions come? (Its standard error, $\sqrt{J(1-J)/128}$, is at most 0.044.)
 
-# %% [markdown] lang="zh" of="9c7d54f2"
-# 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一个简短的“签名”（*sketch*）：把小片全部哈希（各变成一个看似随机的数），只留最小的；换许多个哈希函数各做一遍。哈希函数如果是理想的，两段文本最小值相同的概率就等于它们的 $J$。再把签名切成几段，每段几个数；两段文本只要有一段的数全部相同，才拿来比较。`rensa` 库用 Rust 做这件事。
+# %% [markdown] lang="zh" of="c5e0bb0f"
+# 下一个单元格拿一个近似副本与四行相比：它的原件、讲同一条法条的另外两行、不相干的一行。代码用 `crc32` 把小片变成数 $h$；$(a h + b)$ 除以一个大质数取余数，就是一个哈希函数，换一对随机的 $a$、$b$ 就换一个。`lines` 里有 128 对。
 #
 # **先猜一猜**：用 128 个函数，估得有多准？（标准误差是 $\sqrt{J(1-J)/128}$，最多 0.044。）
 
@@ -1054,20 +1060,26 @@ for other in (copy["of"], *kin, dirty[0]["id"]):
     print(f"{two}: J = {measured:.2f}, estimate ｜ 估计 {estimate:.2f}")
 
 # %% [markdown] lang="en"
-# Compare the two columns: an estimate is rarely further off than two standard errors, that is, 0.09.
+# Compare the two columns: in our run these four were off by 0.01 at most. By the formula, an estimate is rarely further off than two standard errors: 0.09 at $J = 0.5$, 0.04 at $J = 0.95$.
 #
-# The cleaner (`helpers/lingxi/clean.py`) has one step for each fault. Each step removes one fault from what the steps before left; texts with $J \ge 0.7$ count as *near* copies. Each step gets two marks. **Precision**: of the rows that it removed, how many deserved it? **Recall**: of the rows that deserved it, how many did it remove?
+# The cleaner (`helpers/lingxi/clean.py`) has one step for each fault. Each step removes one fault from what the steps before left; texts with $J \ge 0.7$ count as *near* copies. The pieces of Chinese and of English differ in length here (`SIZES`), since one Chinese character says more than one letter.
+
+# %% [markdown] lang="zh" of="658c1395"
+# 对照两列：在我们的运行里，这四对最多差 0.01。按公式，估计值很少差过两个标准误差：$J = 0.5$ 时是 0.09，$J = 0.95$ 时是 0.04。
 #
-# **Exercise 7** (easy, 5 minutes). Write `precision_recall(found, true)` for two lists of bools, one entry a row: `found` says that the row was removed, `true` that it deserved it.
+# 清洗程序（`helpers/lingxi/clean.py`）一步管一种毛病，每一步只看前面几步留下来的行；$J \ge 0.7$ 才算*近似*重复。小片的长度，中英文在这里不一样（`SIZES`），因为一个汉字承载的内容比一个字母多。
+
+# %% [markdown] lang="en"
+# Each step gets two marks. **Precision**: of the rows that it removed, how many deserved it? **Recall**: of the rows that deserved it, how many did it remove?
+#
+# **Exercise 7** (easy, 5 minutes). Write `precision_recall(found, true)` for two lists of bools, one entry a row: `found` says that the row was removed, `true` that it deserved it. Return `(precision, recall)`, two numbers from 0 to 1; each list holds at least one `True`.
 #
 # **Predict first**: which of the seven steps will be the weakest?
 
-# %% [markdown] lang="zh" of="b5637ee3"
-# 对照两列：估计值很少差过两个标准误差，也就是 0.09。
+# %% [markdown] lang="zh" of="3e63dc6e"
+# 每一步打两个分。**精确率**：去掉的行里，多少是该去的？**召回率**：该去的行里，多少被去掉了？
 #
-# 清洗程序（`helpers/lingxi/clean.py`）一步管一种毛病，每一步只看前面几步留下来的行；$J \ge 0.7$ 才算*近似*重复。每一步打两个分。**精确率**：去掉的行里，多少是该去的？**召回率**：该去的行里，多少被去掉了？
-#
-# **练习 7**（容易，5 分钟）。写出 `precision_recall(found, true)`，参数是两个布尔值列表，每行一个值：`found` 表示这一行被去掉了，`true` 表示这一行该去。
+# **练习 7**（容易，5 分钟）。写出 `precision_recall(found, true)`，参数是两个布尔值列表，每行一个值：`found` 里的真值表示这一行被去掉了，`true` 里的真值表示这一行该去。返回 `(precision, recall)`，也就是精确率和召回率，两个 0 到 1 之间的数；两个列表里都至少有一个 `True`。
 #
 # **先猜一猜**：七步里哪一步最弱？
 
@@ -1114,13 +1126,15 @@ table(
 
 # %% [markdown] lang="en"
 # The search for near copies is the weakest, and even there only one of the 91 rows that it removed had been good. Do not expect such marks elsewhere. A program put these faults in, and our rules know its habits; real phone numbers and real copies vary far more. For your own data, label a hundred rows by hand and mark your cleaner in the same way.
-#
-# Does this work with many more rows? In time it does. A row is compared only with the few rows that share a band, so with many rows the time grows about as their number does, not as the number of pairs. Memory grows as well (runs recorded by `tools/measure/bench.py --clean`):
 
-# %% [markdown] lang="zh" of="17fdfc6e"
+# %% [markdown] lang="zh" of="dfc1f966"
 # 最弱的是找近似重复的那一步，就是它，去掉的 91 行里也只有一行是好的。换个地方别指望有这样的分数：这些毛病是程序放进去的，我们的规则正好摸透了它的套路；真实的电话号码和副本，花样多得多。轮到你自己的数据，请手工标一百行，用同样的办法打分。
-#
-# 行数多了还撑得住吗？时间上没问题。每一行只跟签名有一段相同的少数几行比，所以行数多了以后，用时大致与行数成正比，而不是与配对的数目成正比。内存也跟着涨（运行记录来自 `tools/measure/bench.py --clean`）：
+
+# %% [markdown] lang="en"
+# Does this work with many more rows? In time it does. A row is compared only with the few rows that share a band, so with many rows the time grows about as their number does, not as the number of pairs. Memory grows as well (runs recorded by `tools/measure/bench.py --clean`). The course's program made these rows for the purpose, from a thousand to a million. They are about the 64 articles for training, that is, the 96 less the 32 kept for the test. About 2 % are copies of others; no other fault was put in:
+
+# %% [markdown] lang="zh" of="daf4b626"
+# 行数多了还撑得住吗？时间上没问题。每一行只跟签名有一段相同的少数几行比，所以行数多了以后，用时大致与行数成正比，而不是与配对的数目成正比。内存也跟着涨（运行记录来自 `tools/measure/bench.py --clean`）。这些行由课程的程序另外生成，从一千行到一百万行，讲的都是训练用的 64 条法条，也就是 96 条去掉留给测试的 32 条。其中约 2 % 是别的行的副本，没有放别的毛病：
 
 # %%
 bench = json.loads((root() / "data" / "sweeps" / "cleaning.json").read_text("utf-8"))["runs"]
@@ -1149,12 +1163,18 @@ style.describe(
 )
 
 # %% [markdown] lang="en"
-# In precision it does not. At 100,000 rows the cleaner removes 48,144, nearly half. Judged by the copies that were put in, its precision falls to about 4 % at most: there are 1,996 of them. All rows are about 64 articles in a few sentence shapes, so honest rows may soon look alike. Is that the reason? We test it: honest notices alone, no copies put in, so each row that goes is a mistake. Either the articles grow in number while the rows stay 400, or the rows grow while the articles stay 64.
+# In precision it does not. These rows come from another program than `dirty.jsonl`, with far fewer copies, so compare the benchmark only with itself. Of 1,000 rows 49 go, and even if all 21 copies put in are among them, precision is 43 % at most. Of 100,000 rows 48,144 go, nearly half, with 1,996 copies put in: about 4 % at most. (All seven steps are counted.)
+
+# %% [markdown] lang="zh" of="cc2a117c"
+# 精确率却撑不住。这些行和 `dirty.jsonl` 不是同一个程序做的，副本少得多，所以这组记录只能自己跟自己比。1,000 行去掉 49 行，就算放进去的 21 份副本全在其中，精确率至多 43 %；十万行去掉 48,144 行，将近一半，放进去的副本是 1,996 份，精确率至多约 4 %。（七个步骤合计。）
+
+# %% [markdown] lang="en"
+# All these rows are about 64 articles in a few sentence shapes, so honest rows may soon look alike. Is that the reason? The next test uses honest notices alone, with no copies put in, so each row that goes is a mistake. Either the articles grow in number while the rows stay 400, or the rows grow while the articles stay 64.
 #
 # **Predict first**: of 400 honest notices on four articles, how many are taken for copies at 0.7?
 
-# %% [markdown] lang="zh" of="4e07d90b"
-# 精确率却撑不住。十万行里去掉了 48,144 行，将近一半。以放进去的副本来衡量，精确率至多约 4 %，因为副本只有 1,996 行。所有的行讲的都是那 64 条法条，句式也就几种，正常的行也许很快就彼此重样。真是这个原因吗？来检验一下：只用正常的通知书，一份副本也不放，去掉一行就是错一行。先让行数固定在 400，增加法条；再让法条固定在 64，增加行数。
+# %% [markdown] lang="zh" of="eecc33c7"
+# 这些行讲的都是那 64 条法条，句式也就几种，正常的行也许很快就彼此重样。是这个原因吗？下面的检验只用正常的通知书，一份副本也不放，去掉一行就是错一行。先让行数固定在 400，增加法条；再让法条固定在 64，增加行数。
 #
 # **先猜一猜**：关于四条法条的 400 份正常通知书，阈值 0.7，有多少会被当成副本？
 
@@ -1201,10 +1221,20 @@ drawing.axes[0].set_xlabel("similarity threshold ｜ 相似度阈值")
 drawing
 
 # %% [markdown] lang="en"
-# At 0.7 about half. With 64 articles it is one row in twenty, so **a threshold's precision hangs on how varied the texts are**. It also hangs on how many there are: the more rows, the more often one finds a neighbour by chance. A threshold of 0.9 takes hardly any of these, but section 9 shows what it misses. So measure: take rows of which you know that they are no copies (a hundred that people read will do), at the size that you will use, and count how many go.
+# With four articles, about half of the honest rows are taken for copies at 0.7. With 64 articles it is about 6 % of 400 rows, and more of 1,600. So **how many honest rows a threshold takes depends on how varied the texts are and on how many there are**: with fewer articles, or more rows on each, more rows look alike. A threshold of 0.9 takes none of these, but section 9 shows what it misses.
+#
+# That makes it likely, and no more, that likeness among honest rows explains the 48,144: these files are smaller, hold notices alone and show no articles. (The file of 100 rows reaches only 50 of the 64 articles.)
 
-# %% [markdown] lang="zh" of="75d8347f"
-# 阈值 0.7，约一半。换成 64 条法条，就只有二十分之一，可见**阈值的精确率取决于文本有多少花样**，也取决于行数：行越多，越容易碰巧遇到一个相像的。阈值 0.9 几乎不误伤，但它会漏掉什么，第 9 节会看到。所以要测：拿确知不是副本的行（人工读过的一百行就够），在实际要用的规模上，数一数去掉了多少。
+# %% [markdown] lang="zh" of="bad445d3"
+# 只有四条法条时，阈值取 0.7，正常的行约有一半被误当成副本；换成 64 条法条，400 行里约 6 %，1,600 行里更多。可见**一个阈值误伤多少正常的行，取决于文本有多少花样、有多少行**：法条少了，或者每条法条的行多了，彼此相像的就多。阈值 0.9 在这里一行也不误伤，但它会漏掉什么，第 9 节会看到。
+#
+# 所以，那 48,144 行很可能是正常的行彼此相像造成的，但也只是很可能：这里的文件小得多，只有通知书，提示里也没有法条。（100 行的那份，64 条里只用到 50 条。）
+
+# %% [markdown] lang="en"
+# So measure at the size that you will use: clean the whole file, and let people read a hundred of the rows that went, each beside the row that it was taken for a copy of. A hundred rows cleaned by themselves show nothing.
+
+# %% [markdown] lang="zh" of="11e54f9d"
+# 所以要在实际要用的规模上测：把整份文件清洗一遍，从去掉的行里抽一百行，和被认作原件的那一行并排放着，让人来读。单拿一百行来清洗，什么也看不出来。
 
 # %% [markdown]
 # ## 7. Two experiments: quality, and the split ｜ 两个实验：质量与划分
@@ -1217,13 +1247,9 @@ drawing
 # 3. 200 of the dirty rows, five times
 # 4. 200 clean rows, five times
 #
-# The notes would compare ways 1 and 4. But way 4 differs in two things: its rows are clean, and each is seen five times. Ways 2 and 3 are the **controls**, each with one of the two alone (way 2 repeats a little, too). Prompts hold no articles, to save time.
-#
-# Other differences remain: the share of refusals, and leaked rows.
-#
-# **Predict first**: which way brings the most notices in exact form? (`form` also accepts a refusal in exact form.)
+# The notes would compare ways 1 and 4. But way 4 differs in two things: its rows are clean, and each is seen five times. Ways 2 and 3 are **controls**, though not pure ones. Way 2 has clean rows only, but about 530 of them, so each is seen almost twice. Way 3 is seen five times, with the dirt in it. (In way 1, too, 180 rows are copies.) Prompts hold no articles, to save time.
 
-# %% [markdown] lang="zh" of="2cd88a0d"
+# %% [markdown] lang="zh" of="616ce17c"
 # **重要的是质量，还是数量？** 同样是看 1,000 行，有四种安排：
 #
 # 1. 1,000 行脏数据，看一遍：470 行有毛病的全在内，另加 530 行干净的
@@ -1231,9 +1257,25 @@ drawing
 # 3. 从脏的里面抽 200 行，看五遍
 # 4. 200 行干净的，看五遍
 #
-# 照讲义的意思，只要比第 1 种和第 4 种。可是第 4 种有两处不同：数据干净，而且每行看五遍。第 2、第 3 种就是**对照**，各占其中一样（第 2 种也略有重复）。提示里不放法条，好省些时间。
+# 照讲义的意思，只要比第 1 种和第 4 种。可是第 4 种有两处不同：数据干净，而且每行看五遍。第 2、第 3 种是**对照**，只是不纯：第 2 种全是干净的，但只剩约 530 行，每行要看将近两遍；第 3 种看五遍，脏数据还在里面。（第 1 种里也有 180 行是副本。）提示里不放法条，好省些时间。
+
+# %% [markdown] lang="en"
+# The models trained in these ways all sit the same test: 100 incidents on articles not trained on, with no article in the prompt; test items that leaked into the dirty rows are left out of it. The facts cannot be known, so three scores are left: `form`, title and labels right to the letter; `plate`, the plate copied right; `term`, the official term right in the line "Offence". Each way is trained with three seeds, and the scores are averaged.
 #
-# 还有些差别去不掉：拒答占多少，有没有泄漏的行。
+# The score is narrow: of the 470 faulty rows only 132 have an answer in the wrong form or language. Copies, personal data, leaked items and wrong facts can hardly change it, whatever harm they do elsewhere.
+
+# %% [markdown] lang="zh" of="db8669df"
+# 每种安排练出的模型都做同一份测试：100 起事件，讲的是没练过的法条，提示里也没有法条；混进脏数据里的测试题已从中剔除。事实无从知道，所以只看三样：`form`，标题和栏目名一字不差；`plate`，车牌抄对；`term`，“违法行为”一栏用对了正式术语。每种安排用三个种子各练一次，再取平均。
+#
+# `form` 这个分数量得很窄：470 行有毛病的数据里，回答的格式或语言不对的只有 132 行；重复、个人信息、泄漏的测试题、写错的事实，不管在别处有多大害处，都很难影响它。
+
+# %% [markdown] lang="en"
+# Apart from cleanness and repetition, the ways differ in two more things, and this experiment cannot tell these apart. Of the dirty thousand about 63 % are notices, of the clean rows about 51 %, and the test asks for notices alone. Refusals are about 11 % and 15 %.
+#
+# **Predict first**: which way brings the most notices in exact form? (`form` also accepts a refusal in exact form.)
+
+# %% [markdown] lang="zh" of="6f6d2160"
+# 除了干净与重复，四种安排还有两处不同，这个实验分不开它们：一千行脏数据里，通知书约占 63 %，干净的行里约占 51 %，而测试只考通知书；拒答分别约占 11 % 和 15 %。
 #
 # **先猜一猜**：格式一字不差的通知书，哪一种最多？（写成“此处无规定”的通知书，只要格式对，`form` 也算对。）
 
