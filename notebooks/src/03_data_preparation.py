@@ -1262,9 +1262,9 @@ drawing
 # %% [markdown] lang="en"
 # The models trained in these ways all sit the same test: 100 incidents on articles not trained on, with no article in the prompt; test items that leaked into the dirty rows are left out of it. The facts cannot be known, so three scores are left: `form`, title and labels right to the letter; `plate`, the plate copied right; `term`, the official term right in the line "Offence". Each way is trained with three seeds, and the scores are averaged.
 #
-# The score is narrow: of the 470 faulty rows only 132 have an answer in the wrong form or language. Copies, personal data, leaked items and wrong facts can hardly change it, whatever harm they do elsewhere.
+# The score `form` is narrow: of the 470 faulty rows only 132 have an answer in the wrong form or language. Copies, personal data, leaked items and wrong facts can hardly change it, whatever harm they do elsewhere.
 
-# %% [markdown] lang="zh" of="db8669df"
+# %% [markdown] lang="zh" of="8ffb90db"
 # 每种安排练出的模型都做同一份测试：100 起事件，讲的是没练过的法条，提示里也没有法条；混进脏数据里的测试题已从中剔除。事实无从知道，所以只看三样：`form`，标题和栏目名一字不差；`plate`，车牌抄对；`term`，“违法行为”一栏用对了正式术语。每种安排用三个种子各练一次，再取平均。
 #
 # `form` 这个分数量得很窄：470 行有毛病的数据里，回答的格式或语言不对的只有 132 行；重复、个人信息、泄漏的测试题、写错的事实，不管在别处有多大害处，都很难影响它。
@@ -1570,18 +1570,20 @@ print(check_file(DATA or messy))
 # - Nobody has looked at the mask.
 # - A fact is wrong in the document itself, and no step finds it.
 # - The threshold for near copies was set by feel. If it is too low, good rows go, for instance two that show the same articles in their prompts; if it is too high, changed copies stay.
-#
-# The next figure shows the last of these: both marks at several thresholds. Exact copies are left out: the step before has removed them. (Among the good rows of this file, six pairs exceed 0.6, at 0.60 to 0.74.) **Predict first**: between which thresholds do both marks stay above 95 %?
 
-# %% [markdown] lang="zh" of="d6220159"
+# %% [markdown] lang="zh" of="d1887ef6"
 # 下面几种毛病，都不会报错：
 #
 # - 先划分、**后**清洗，而且各洗各的：训练行的副本留在了测试集里。
 # - 掩码没人看过。
 # - 文档本身写错了事实：哪一步都查不出来。
 # - 相似度阈值凭感觉定。太低，正常的行会被当成副本，例如提示里给的法条相同的两行；太高，改了几个字的副本会漏网。
-#
-# 下图画的就是最后一种：不同阈值下的两个分数。完全重复的行已由前一步去掉，所以图里不算。（这个文件里，正常行之间有六对超过 0.6，在 0.60 到 0.74 之间。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
+
+# %% [markdown] lang="en"
+# The next figure shows the last of these: both marks at several thresholds. Exact copies are left out: the step before has removed them. (Among the good rows, a few pairs exceed 0.6.) **Predict first**: between which thresholds do both marks stay above 95 %?
+
+# %% [markdown] lang="zh" of="fed3c418"
+# 下图画的就是最后一种：不同阈值下的两个分数。完全重复的行已由前一步去掉，所以图里不算。（正常的行之间，也有少数几对超过 0.6。）**先猜一猜**：阈值在什么范围里，两个分数都高于 95 %？
 
 # %%
 from math import nan
@@ -1685,10 +1687,8 @@ carry.show("03_data_preparation")
 # - How many honest rows a threshold takes hangs on how varied and how many the texts are.
 # - On Xiaoxi *quality above quantity* was not shown: with another version of the data, the four ways came out in another order. Do not trust an order that comes from one experiment.
 # - Split by what will be new at work.
-#
-# **Next**: [04 SFT](04_sft.ipynb) trains on these rows. The exercises that you have passed so far:
 
-# %% [markdown] lang="zh" of="0ba96a1a"
+# %% [markdown] lang="zh" of="0bd4ca41"
 # - messages 格式的数据转成另外三种格式、再转回来，一点不丢；偏好对转过来就回不去了。
 # - 学什么由损失掩码决定。用 messages 训练时，不设 `assistant_only_loss=True`，TRL 就把每个词元都计入。
 # - 在 transformers 5.23 里，打包时只给位置就是安全的；给了全 1 掩码就会泄漏。截断丢掉的是回答。
@@ -1696,7 +1696,11 @@ carry.show("03_data_preparation")
 # - 一个阈值会误伤多少正常的行，取决于文本有多少花样、有多少行。
 # - 在小溪上，*质量重于数量*未能证明：换一个版本的数据，四种安排的次序就变了。一次实验得出的次序，不要急着相信。
 # - 上线后什么是新的，就按什么划分。
-#
+
+# %% [markdown] lang="en"
+# **Next**: [04 SFT](04_sft.ipynb) trains on these rows. The exercises that you have passed so far:
+
+# %% [markdown] lang="zh" of="9761c264"
 # **下一课**：[04 监督微调](04_sft.ipynb)，就用这些数据来训练。你目前通过的练习：
 
 # %%
