@@ -1682,13 +1682,13 @@ carry.show("03_data_preparation")
 # %% [markdown] lang="en"
 # - Rows of messages convert to the three other formats and back without loss; preference pairs have no way back.
 # - The loss mask decides what is learned. TRL counts every token of messages without `assistant_only_loss=True`.
-# - In transformers 5.23, packing is safe with positions alone; a mask of ones leaks. What is cut off is the answer.
+# - In transformers 5.23, packing is safe with positions alone; a mask of ones leaks. Cutting loses the answer.
 # - Make rows by program where you can. Where a model extracts, each fact keeps its quotation.
 # - How many honest rows a threshold takes hangs on how varied and how many the texts are.
-# - On Xiaoxi *quality above quantity* was not shown: with another version of the data, the four ways came out in another order. Do not trust an order that comes from one experiment.
+# - On Xiaoxi *quality above quantity* was not shown: another version of the data put the four ways in another order. Do not trust one experiment's order.
 # - Split by what will be new at work.
 
-# %% [markdown] lang="zh" of="0bd4ca41"
+# %% [markdown] lang="zh" of="32580ad0"
 # - messages 格式的数据转成另外三种格式、再转回来，一点不丢；偏好对转过来就回不去了。
 # - 学什么由损失掩码决定。用 messages 训练时，不设 `assistant_only_loss=True`，TRL 就把每个词元都计入。
 # - 在 transformers 5.23 里，打包时只给位置就是安全的；给了全 1 掩码就会泄漏。截断丢掉的是回答。
