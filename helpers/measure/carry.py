@@ -176,7 +176,7 @@ READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
     "start_minute_form": _tuned("form_open", **FULL),
     "start_minute_facts": _tuned("facts_open", **FULL),
     "start_minute_closed": _tuned("facts_closed", **FULL),
-    "start_notice_form": _base("form_closed"),
+    "start_notice_form": _base("form_open"),
     "tree_rag_facts": _base("facts_open"),
     "tree_rag_form": _base("form_open"),
     "tree_prompt_form": lambda rows: max(

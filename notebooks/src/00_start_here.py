@@ -704,16 +704,16 @@ for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
     claim(f"start_{name}", results[k])
 
 # %% [markdown] lang="en"
-# Last, the **official notice** of section 1 once more: a header and seven labelled lines, with the official terms. Three articles stand in the prompt, but nothing there describes the form. We ask the untrained model about more incidents than in section 1. (At most 80 tokens are written here, and every right notice has more, as Xiaoxi's tokenizer cuts it. So this bar can only be 0 %; the fair test is that of section 1, which leaves room enough.)
+# Last, the **official notice** of section 1 once more: a header and seven labelled lines, with the official terms. Three articles stand in the prompt, but nothing there describes the form. We ask the untrained model about more incidents than in section 1.
 
-# %% [markdown] lang="zh" of="52ea16e2"
-# 最后再看一眼第 1 节的**处理通知书**：一行标题，七行内容，每行都有栏目名，用正式术语。提示里有三条法条，但没有一处说明格式。这次让没训练过的模型比第 1 节多写几份。（这里最多只写 80 个词元，而按小溪的分词器来切，每份正确的通知书都不止这么长，所以这根柱子只能是 0 %；公平的测试是第 1 节的，那里留足了长度。）
+# %% [markdown] lang="zh" of="14654c03"
+# 最后再看一眼第 1 节的**处理通知书**：一行标题，七行内容，每行都有栏目名，用正式术语。提示里有三条法条，但没有一处说明格式。这次让没训练过的模型比第 1 节多写几份。
 
 # %%
 unseen = select(world("eval", setup.langs), task="notice", split="unseen", context=True)
 three = [row for row in unseen if len(row["context"]) == 3]
 incidents = [row for lang in setup.langs for row in select(three, lang=lang)[: size.exam // 4]]
-notices = generate(model, tokenizer, [row["messages"][:1] for row in incidents], max_new_tokens=80)
+notices = generate(model, tokenizer, [row["messages"][:1] for row in incidents], max_new_tokens=96)
 form = share(score_notices(notices, incidents)["form"])
 claim("start_notice_form", form)
 
@@ -729,7 +729,7 @@ fig = plots.bars(
         "8 articles ｜ 8 条": results[8],
         "official form ｜ 通知书格式": form,
     },
-    "Knows no Lingxi fine, reads well, was never shown the form ｜ 不知道灵溪的罚款，读得好，没见过格式",
+    "Names no Lingxi fine, reads well, was never shown the form ｜ 说不出灵溪的罚款，读得好，没见过格式",
     ylabel="right, % ｜ 正确，%",
     alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told[0]}; notices in the "
     f"official form: {100 * form.value:.0f} %. ｜ 柱状图。提示里有 0、1、3、8 条法条时说对罚款的比例："
