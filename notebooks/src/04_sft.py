@@ -1248,12 +1248,13 @@ run = trainer_for(
     lr_scheduler_type="constant",
     gradient_accumulation_steps=1,
     save_strategy="epoch",
-    save_total_limit=2,  # the best and the last
+    save_only_model=True,  # no optimizer: nobody will resume this run
     load_best_model_at_end=True,
     metric_for_best_model="eval_unseen_loss",
 )
 rmtree(run.args.output_dir, ignore_errors=True)
 run.train()
+rmtree(run.args.output_dir)
 texts["best"] = answer(run.model.eval(), closed[: size.asked])
 
 # %%
