@@ -1330,10 +1330,10 @@ for row, text in missed:
 # 前两种很常见：微调过的模型写的通知书，超过八成格式完美而事实有误；少样本的回答，多半写的是样例的罚款。表的第二行是对照：样例里的事实换成空白，那个罚款就抄不到了，回答里几乎不再出现罚款。（那一行格式是 0，因为留空就算格式错；小溪是不是丢了格式，看不出来。）练习 7 让你自己来换。
 
 # %% [markdown] lang="en"
-# One search missed, and the notice that came of it is printed above. None of its four facts is the one wanted (section 3 shows the notice that was). Apart from a garbled word in the offence, nothing in it gives the miss away.
+# One search missed, and the notice that came of it is printed above. None of its four facts is right (section 3 shows the right notice). Apart from a garbled word in the offence, nothing in it gives the miss away.
 
-# %% [markdown] lang="zh" of="911f00fb"
-# 有一次检索落空了，写出的通知书打印在上面。四项事实没有一项是要求的（要求的那份，第 3 节打印过）。除了违法行为里有个词写坏了，看不出任何迹象。
+# %% [markdown] lang="zh" of="0f46945c"
+# 有一次检索落空了，写出的通知书打印在上面。四项事实没有一项对（正确的那份，第 3 节打印过）。除了违法行为里有个词写坏了，看不出任何迹象。
 
 # %% [markdown] lang="en"
 # The tree misleads in another way. Whoever says yes to *knowledge* is never asked about *style*, so it sends Lingxi's notices to RAG alone. Compare the bars of RAG, and even of RAG with the empty form, with the last group in section 3. **The mend**: always ask both questions, about knowledge and about style, and add up the advice. Whoever says no twice still gets no advice and has to look for another tool (`"none"` in the exercises).
