@@ -382,10 +382,10 @@ fig
 # 3. 文档与查询共有哪些词，就把它们的权重加起来，作为文档的得分。
 
 # %% [markdown] lang="en"
-# The check counts how often the right article is among your first three, on 40 training reports in each language. You pass with seven tenths of what the course's own search finds; the orders need not agree.
+# Besides a few small texts, the check counts how often the right article is among your first three, on 40 training reports in each language. You pass with seven tenths of what the course's own search finds; the orders need not agree.
 
-# %% [markdown] lang="zh" of="5d140a7d"
-# 检查时，每种语言用 40 份训练报告，数一数正确法条有多少次进入你的前三名；达到课程自带检索的七成就算通过，排序不必一样。
+# %% [markdown] lang="zh" of="8894540e"
+# 检查时，除了几段短文本，每种语言用 40 份训练报告，数一数正确法条有多少次进入你的前三名；达到课程自带检索的七成就算通过，排序不必一样。
 
 
 # %% tags=["exercise"]
@@ -945,6 +945,7 @@ table(
 
 # %% [markdown] lang="zh" of="0fd1c606"
 # **先猜一猜**：不做任何训练，基座模型在这四个场景里各能做到几成？
+
 
 # %%
 def right(rows, prompts):

@@ -6,11 +6,13 @@ Values, minutes and the picture are those of the runs whose outputs are committe
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from pathlib import Path
 
 from helpers.base import CourseError, say
 from helpers.measure import carry
 from helpers.measure.ledger import Claim
+from tools.ledger import seeds
 from tools.nbkit import report
 from tools.nbkit.path import put_path
 from tools.nbkit.source import notebook_path, read_notebook, read_source, sources
@@ -46,7 +48,9 @@ Written by `make claims` from `data/claims.csv` and the runs whose outputs are c
 带 ❌ 的超出了通常范围。
 - **Usual range ｜ 通常范围**: what this measurement gives here with several random seeds. \
 It tells a broken lesson from a healthy one and is no verdict. ｜ \
-换几个随机种子，这项测量在这里通常给出的值。它用来发现课程哪里坏了，不是结论。
+换几个随机种子，这项测量在这里通常给出的值。它用来发现课程哪里坏了，不是结论。 \
+A range with \\* is provisional: five seeds are still to be measured. ｜ \
+带 \\* 的范围是暂定的：还没有测满五个种子。
 - **Verdict ｜ 结论**: what the evidence makes of the statement, and on what it was tested. \
 A statement about large models is neither refuted nor confirmed by the tiny one alone: \
 “supported” holds for what the brackets name. ｜ \
@@ -74,18 +78,21 @@ def write(root: Path) -> None:
     claims, made = report.claims_of(root), committed(root)
     page = root / "README.md"
     text = put_path(page.read_text(encoding="utf-8"), root, made)
-    page.write_text(readme(text, claims, made), encoding="utf-8")
-    (root / PAGE).write_text(all_claims(root, claims, made), encoding="utf-8")
+    waiting = seeds.awaited(root, claims)
+    page.write_text(readme(text, claims, made, waiting), encoding="utf-8")
+    (root / PAGE).write_text(all_claims(root, claims, made, waiting), encoding="utf-8")
     if drawn := picture(root):
         (root / "notebooks" / "img" / "result.png").write_bytes(drawn)
     say(f"README.md, {PAGE}: written, the picture too", f"README.md、{PAGE} 和插图已更新")
 
 
-def readme(text: str, claims: list[Claim], made: dict[str, dict]) -> str:
+def readme(
+    text: str, claims: list[Claim], made: dict[str, dict], waiting: Collection[str] = ()
+) -> str:
     """Put the chosen claims into the README's text, and those that a real model was asked."""
     by_id, values = {claim.id: claim for claim in claims}, _values(made)
     few = [by_id[name] for name in CHOSEN if name in by_id]
-    text = _between(text, START, END, report.claim_table(few, values))
+    text = _between(text, START, END, report.claim_table(few, values, waiting))
     few = [item for name in CARRIED for item in carried(claims) if item.id == name]
     return _between(text, CARRY_START, CARRY_END, carry.lines(few, values))
 
@@ -108,14 +115,16 @@ def carried(claims: list[Claim]) -> list[carry.Carried]:
     return [item for item in carry.carried() if item.id in ids]
 
 
-def all_claims(root: Path, claims: list[Claim], made: dict[str, dict]) -> str:
+def all_claims(
+    root: Path, claims: list[Claim], made: dict[str, dict], waiting: Collection[str] = ()
+) -> str:
     """Return the page of all claims: a table for each lesson, under its title."""
     parts, values = [HEAD], _values(made)
     for path in sources(root):
         mine = [claim for claim in claims if claim.notebook == path.stem]
         if mine:
             title = read_source(path).cells[0].source.splitlines()[0].lstrip("# ")
-            table = "\n".join(report.claim_table(mine, values))
+            table = "\n".join(report.claim_table(mine, values, waiting))
             parts.append(f"## [{title}](../notebooks/{path.stem}.ipynb)\n\n{table}\n")
             if found := carried(mine):
                 table = "\n".join(carry.lines(found, values))

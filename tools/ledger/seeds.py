@@ -18,6 +18,8 @@ from helpers.measure.ledger import Claim
 from helpers.measure.sweeps import fingerprint
 
 PROFILE = "tiny"  # the only one whose values are kept
+NO_SEED = {"data_clean_minutes", "data_clean_memory"}  # read from data/sweeps/cleaning.json
+ENOUGH = 5  # seeds that a usual range comes from
 NAME = "claims_seeds.json"
 
 
@@ -60,6 +62,19 @@ def read(root: Path, path: Path | None = None) -> Seeds:
         )
         return Seeds({}, {}, {})
     return found
+
+
+def awaited(root: Path, claims: Iterable[Claim]) -> set[str]:
+    """Return the claims with a range that fewer than ENOUGH seeds stand behind: it is provisional.
+
+    Values that are read from one recorded measurement, the same for each seed, are not awaited.
+    """
+    values = read(root).values
+    return {
+        claim.id
+        for claim in claims
+        if claim.bounded and claim.id not in NO_SEED and len(values.get(claim.id, ())) < ENOUGH
+    }
 
 
 def keep(root: Path, found: Seeds, order: Iterable[str]) -> None:

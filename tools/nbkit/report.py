@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from helpers.base import say
@@ -66,10 +67,13 @@ def _notebook_table(runs: list[Run]) -> list[str]:
     return [*rows, f"| **total ｜ 合计** | | **{total:.1f}** | **{peak:.2f} GB** | |"]
 
 
-def claim_table(claims: list[Claim], values: dict[str, float]) -> list[str]:
+def claim_table(
+    claims: list[Claim], values: dict[str, float], provisional: Collection[str] = ()
+) -> list[str]:
     """Hold measured values against the ledger: one row of markdown for each claim.
 
-    Only a value out of range is marked, ❌: a ✅ would seem to be the verdict.
+    Only a value out of range is marked, ❌: a ✅ would seem to be the verdict. The range of a
+    `provisional` claim, by id, is marked *.
     """
     rows = [
         "| claim ｜ 论断 | lesson ｜ 课 | measured ｜ 实测 | usual range ｜ 通常范围 "
@@ -81,7 +85,8 @@ def claim_table(claims: list[Claim], values: dict[str, float]) -> list[str]:
         measured = shown(values[c.id], c.unit) if c.id in values else "—"
         if c.id in values and c.holds(values[c.id]) is False:
             measured = f"❌ {measured}"
-        rows.append(f"| {said} | {c.notebook[:2]} | {measured} | {bounds(c)} | {verdict} |")
+        usual = bounds(c) + (" \\*" if c.id in provisional else "")
+        rows.append(f"| {said} | {c.notebook[:2]} | {measured} | {usual} | {verdict} |")
     return rows
 
 

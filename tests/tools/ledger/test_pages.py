@@ -14,7 +14,7 @@ stale
 {pages.END}
 between
 {pages.CARRY_START}
-old
+stale table
 {pages.CARRY_END}
 end
 """
@@ -56,7 +56,7 @@ def test_the_readme_gets_the_chosen_claims(claim, monkeypatch):
 
 def test_the_readme_says_what_carries_over():
     page = pages.readme(README, report.claims_of(ROOT), {})
-    assert "old" not in page and "between" in page and page.endswith("end\n")
+    assert "stale" not in page and "between" in page and page.endswith("end\n")
     assert all(page.count(f"| {c.en}<br>") for c in report.claims_of(ROOT) if c.id in pages.CARRIED)
     assert "SmolLM2-135M" in page
 
