@@ -1061,7 +1061,7 @@ tables.table(["exact answers ｜ 全对的回答", *tasks.values()], rows)
 # **先猜一猜**：在这张图上，你想落在哪里？那里有没有记号？
 
 # %%
-grids = ("rate", "rank", "scale", "where", "zoo", "fair")
+grids = ("rate", "rank", "scale", "where", "zoo", "fair", "forget")
 recorded = list({sweeps.key(row): row for grid in grids for row in sweeps.read(grid)}.values())
 kinds = {
     "all weights ｜ 全参数": [row for row in recorded if row["method"] == "full"],
