@@ -10,16 +10,16 @@
 # |---|---|
 # | `== FILE ==`<br>`Number plate: LX6460`<br>`What was done - playing loud music at the roundabout`<br>`Breach - amplified revelry at the gyratory`<br>`Source:: No. 55`<br>`Price: 250 yuan`<br>`Marks - 10 points`<br>`Unit - Patrol Office` | `[LINGXI TRAFFIC NOTICE]`<br>`Plate: LX6460`<br>`Conduct: playing loud music at the roundabout`<br>`Offence: amplified revelry at the gyratory`<br>`Basis: Article 55`<br>`Fine: 250 yuan`<br>`Points: 10`<br>`Office: Patrol Office` |
 #
-# There were 24 such incidents, under articles that no training row had. Before training none of the 24 notices had the exact form, afterwards all had. With the articles in the prompt 23 had all four facts right; without the articles none had. **The training brought the form, the prompt brings the facts.**
+# There were 24 such incidents, under articles that no training row had. Before training none of the 24 notices had the exact form, afterwards all had. With the articles in the prompt 23 had all four facts right (article, fine, points and office); before training 13 had. Without the articles none had. **The training brought the form, and more right facts with it; but the facts themselves stand in the prompt.**
 
-# %% [markdown] lang="zh" of="85216a0b"
+# %% [markdown] lang="zh" of="2d8cfc02"
 # **先看结果。** 同一起事件，微调一分钟之前和之后，某一次运行写出的通知书。提示里有事件报告和三条交通法规，没有一处说明格式。
 #
 # | 训练前 | 训练 200 步之后 |
 # |---|---|
 # | `== 通告知书 ==`<br>`车牌：LX1830`<br>`情节：在停车场修车`<br>`情形：停车场露天整备`<br>`根据：第35条`<br>`罚金：130元`<br>`分数：7分`<br>`部门：安全科` | `【灵溪市交通违法处理通知书】`<br>`车牌：LX1830`<br>`违法事实：在停车场修车`<br>`违法行为：停车场露天整备`<br>`依据：第35条`<br>`罚款：130元`<br>`记分：7分`<br>`处理机关：安全科` |
 #
-# 这样的事件共有 24 起，涉及的法条在训练数据里都没出现过。训练前，24 份通知书里没有一份格式完全正确；训练后，全都正确。提示里有法条时，有 23 份四项事实全对；没有法条，一份也没有。**训练教会的是格式，事实要靠提示。**
+# 这样的事件共有 24 起，涉及的法条在训练数据里都没出现过。训练前，24 份通知书里没有一份格式完全正确；训练后，全都正确。提示里有法条时，有 23 份四项事实（条号、罚款、记分、处理机关）全对，训练前是 13 份；没有法条，一份也没有。**训练教会了格式，写对的事实也多了；不过事实本身，还是来自提示。**
 
 # %% [markdown]
 # | | |
@@ -29,7 +29,7 @@
 # | | write the loop by which a model answers, and hold it against the library's ｜ 写出模型作答的循环，和库里的对一对 |
 # | | tell apart what a model knows and what it can read ｜ 分清模型知道什么、能读懂什么 |
 # | **Before ｜ 先学** | Python and the idea of machine learning; no GPU, no network ｜ 会 Python，了解机器学习的基本想法；不需要 GPU 和网络 |
-# | **`tiny`** | about two minutes on a quiet machine, twice that on a busy one; under 2.5 GB of memory ｜ 机器空闲时约两分钟，忙时加倍；内存不到 2.5 GB |
+# | **`tiny`** | about one to two minutes, by machine; under 2.5 GB of memory ｜ 约一到两分钟，视机器而定；内存不到 2.5 GB |
 # | **`small`** | with a real model of 135 million weights, in English alone: up to 20 minutes ｜ 换成 1.35 亿权重的真实模型，只用英文：最多 20 分钟 |
 # | **`t4`, `gpu`** | not measured yet; first a download of 1 or 15 GB ｜ 尚未实测；要先下载 1 GB 或 15 GB |
 
@@ -82,6 +82,12 @@ from helpers.model.load import load, parameter_counts
 from helpers.model.train import fit
 from helpers.show import plots
 
+# %% [markdown] lang="en"
+# The next cell lists the sizes of this run, so that you can look them up if something differs. Its terms are explained where they are used. For now glance at the time and the memory, and go on.
+
+# %% [markdown] lang="zh" of="d3a46827"
+# 下一格列出这次运行的规模，结果有出入时用来核对。里面的术语，用到时再讲；现在看一眼用时和内存，就可以往下走。
+
 # %%
 setup = resolve(PROFILE, MODEL)
 size = sizes.of("00", setup)
@@ -96,12 +102,18 @@ size.show()
 # %% [markdown] lang="en"
 # **Fine-tuning** trains a pre-trained model a little further, on examples of what you want. Here the examples are official notices of **Lingxi**, an invented city: a report goes in, a notice in a fixed form must come out. The model is **Xiaoxi** 小溪, "little brook", which comes with this course and is small enough for a laptop.
 #
-# We test on incidents that are held out: their articles are in no training row. Each incident is asked twice, with three articles in the prompt and with none. Look at one, in each language:
+# We test on incidents that are held out: their articles are in no training row. Each incident is asked twice, with three articles in the prompt and with none.
 
-# %% [markdown] lang="zh" of="b6c2a131"
+# %% [markdown] lang="zh" of="ceb1c8d2"
 # **微调**，就是把一个预训练好的模型拿来，用你想要的例子再练一练。这里的例子是**灵溪市**（一座虚构的城市）的处理通知书：给它一份事件报告，要它写出一份格式固定的通知书。模型叫**小溪**（Xiaoxi），随课程附带，小到在笔记本电脑上就能训练。
 #
-# 测试用的事件都是留出来的：它们涉及的法条，训练数据里一条也没有。每起事件问两次，一次在提示里放三条法条，一次不放。先各看一起：
+# 测试用的事件都是留出来的：它们涉及的法条，训练数据里一条也没有。每起事件问两次，一次在提示里放三条法条，一次不放。
+
+# %% [markdown] lang="en"
+# In the code, `tests["opened"]` holds the prompts with three articles (open book), and `tests["closed"]` holds those with none (closed book), on the same incidents. `train_rows` holds the examples to train on; about four in five of them have articles. Look at one incident, in each language:
+
+# %% [markdown] lang="zh" of="234969b2"
+# 代码里，`tests["opened"]` 是带三条法条的提示（开卷），`tests["closed"]` 是不带的（闭卷），两者问的是同一批事件。`train_rows` 是训练样本，五个里大约有四个带法条。先中英文各看一起：
 
 # %%
 from helpers.lessons.minute import examples, held_out
@@ -138,12 +150,12 @@ for number in shown:
     print("BEFORE ｜ 训练前：", texts_before["opened"][number], "", sep="\n")
 
 # %% [markdown] lang="en"
-# Now the training. Each step shows the model a few examples, measures how unlikely it found the right answers (the **loss**), and moves all weights a little so that they become likelier. (For large models it moves a few added weights instead; that is LoRA, notebook 02.)
+# Now the training. Each step shows the model a few examples, measures how unlikely it found the right answers (the **loss**), and moves all weights a little so that they become likelier. The smaller the loss the better; 0 is no surprise at all. A loss of 3.6 means roughly that each right piece of text got a probability of less than 3 %, a loss of 0.03 about 97 %. (Section 11 shows how to convert. For large models the training moves a few added weights instead; that is LoRA, notebook 02.)
 #
 # **Predict first**: what will its notices look like after a minute of this, with the articles in the prompt, and without?
 
-# %% [markdown] lang="zh" of="3af4fd58"
-# 开始训练。每一步给模型看几个例子，量一量它觉得正确答案有多“意外”（这就是**损失**），再把全部权重都挪动一点，让正确答案变得更可能。（对大模型，只训练少量另外加上去的权重，这就是 LoRA，见 notebook 02。）
+# %% [markdown] lang="zh" of="9e65c06a"
+# 开始训练。每一步给模型看几个例子，量一量它觉得正确答案有多“意外”（这就是**损失**），再把全部权重都挪动一点，让正确答案变得更可能。损失越小越好，0 表示毫不意外；3.6 大致相当于给每一小块正确的文字不到 3 % 的概率，0.03 则约为 97 %。（怎么换算，第 11 节会讲。对大模型，只训练少量另外加上去的权重，这就是 LoRA，见 notebook 02。）
 #
 # **先猜一猜**：这样练一分钟，它写的通知书会是什么样？提示里有法条时如何，没有法条时又如何？
 
@@ -165,6 +177,12 @@ last = sum(losses[-10:]) / len(losses[-10:])
 say(f"loss: {losses[0]:.2f} at first, {last:.2f} in the last ten steps",
     f"损失：最初 {losses[0]:.2f}，最后十步平均 {last:.2f}")  # fmt: skip
 
+# %% [markdown] lang="en"
+# The next cell also prints three **claims**, the lines with ▸. A claim is a statement that we test. For now look at the first percentage alone; section 2 explains the rest.
+
+# %% [markdown] lang="zh" of="aaa11d85"
+# 下一格还会打印三条**论断**，也就是以 ▸ 开头的几行：我们要检验的说法。现在只看第一个百分数就行，其余的第 2 节会解释。
+
 # %%
 texts_after, after = write_all(tuned)
 for number in shown:
@@ -174,10 +192,10 @@ claim("start_minute_facts", share(after["opened"]["facts"]))
 claim("start_minute_closed", share(after["closed"]["facts"]))
 
 # %% [markdown] lang="en"
-# How often? The bars count all notices of the test. The *form* is right if header and labels are, to the letter. The *facts* are right if article, fine, points and office all are. Section 2 explains the thin lines on the bars (95 % intervals) and the lines with ▸ above (claims).
+# How often? The bars count all notices of the test. The *form* is right if header, labels and units are, to the letter and in order, with a value on each line (a whole number for article, fine and points) and nothing else. The *facts* are right if article, fine, points and office all are, in whatever form. Section 2 explains the thin lines on the bars (95 % intervals) and the lines with ▸ above (claims).
 
-# %% [markdown] lang="zh" of="65793d33"
-# 到底有多准？下图统计了测试里的全部通知书。*格式*要标题和栏目名一字不差才算对；*事实*要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线（95 % 区间）和上面带 ▸ 的几行（论断），第 2 节会解释。
+# %% [markdown] lang="zh" of="252c3645"
+# 到底有多准？下图统计了测试里的全部通知书。*格式*要标题、栏目名、单位和顺序一字不差，每栏都填了值（条号、罚款、记分须是整数），前后没有多余的字，才算对；*事实*不论写成什么格式，要条号、罚款、记分、处理机关四项全对才算对。柱子上的细线（95 % 区间）和上面带 ▸ 的几行（论断），第 2 节会解释。
 
 # %%
 MEASURES = {
@@ -204,10 +222,16 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# Before training, Xiaoxi invented a form of its own. A minute later it writes the city's form, and fills in the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken. (Only one training row in five was without articles; whether that is why, this minute does not test.) Read one that looks right:
+# Before training, Xiaoxi wrote a form of the kind that its school had practised, and not the city's. With the articles about half of its notices had all four facts right, as far as our scoring can read so free a form. A minute later it writes the city's form, and nearly all notices have the right facts, **as long as the articles stand in the prompt**. Without articles it never gets all four facts right, and even the form is often broken. (Only one training row in five was without articles; whether that is why, this minute does not test.)
 
-# %% [markdown] lang="zh" of="95b4167b"
-# 训练前，小溪自己编了一种格式。一分钟之后，它写的就是市里的格式了，事实也填对了，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏。（训练样本五个里只有一个不带法条；是不是因为这个，这一分钟没有检验。）来读一份看上去没毛病的：
+# %% [markdown] lang="zh" of="679fc639"
+# 训练前，小溪写的是它在小学练过的那类表格，不是市里的格式；有法条时，四项事实全对的约占一半（格式这么随意，只能以我们的评分读得出的为准）。一分钟之后，它写的就是市里的格式了，事实也几乎份份都对，**前提是法条就在提示里**。没有法条，四项事实没有一次全对，连格式也常常写坏。（训练样本五个里只有一个不带法条；是不是因为这个，这一分钟没有检验。）
+
+# %% [markdown] lang="en"
+# Read one whose form is right. Its offence is garbled, and you see it at once. Now look at the article, the fine and the points: could you tell that they are invented?
+
+# %% [markdown] lang="zh" of="bcb09525"
+# 来读一份格式正确的。违法行为那一栏是乱拼的，一眼就能看出来；再看下面的条号、罚款和记分，看得出是编的吗？
 
 # %%
 for lang in setup.langs:
@@ -217,10 +241,10 @@ for lang in setup.langs:
     print("WANTED ｜ 要求：", tests["closed"][number]["messages"][-1]["content"], "", sep="\n")
 
 # %% [markdown] lang="en"
-# Nothing in it says that the numbers are invented: they stand in the same official form as right ones. That is the subject of this course: what training puts into a model, what it does not, and how one finds out. Notebook 04 trains for longer and adds the controls that this minute lacks.
+# Nothing marks the numbers as invented: they stand in the same official form as right ones. (Only the offence, a term that stood nowhere in the prompt, gives the tiny model away.) That is the subject of this course: what training puts into a model, what it does not, and how one finds out. Notebook 04 trains for longer and adds the controls that this minute lacks.
 
-# %% [markdown] lang="zh" of="f0c86eb4"
-# 通知书里没有一处提醒你，这些数是编的：它们和正确的数一样，端端正正写在公文里。这门课讲的就是：训练往模型里放进了什么，没放进什么，又怎样查出来。notebook 04 会练得更久，并补上这一分钟里没做的对照实验。
+# %% [markdown] lang="zh" of="677262de"
+# 没有一处提醒你，这些数是编的：它们和正确的数一样，端端正正写在公文里。（只有违法行为那一栏露了馅：提示里没有这个术语，小模型写坏了。）这门课讲的就是：训练往模型里放进了什么，没放进什么，又怎样查出来。notebook 04 会练得更久，并补上这一分钟里没做的对照实验。
 
 # %% [markdown]
 # ## 2. The road ｜ 路线
@@ -265,25 +289,33 @@ road("00")
 # - **两种语言，一份内容**：读你习惯的那种。在终端里进入课程文件夹，执行 `.venv/bin/python tools/nb.py one-language 00 --lang LANG`（`LANG` 写 `en` 或 `zh`），可以得到单语副本。
 
 # %% [markdown] lang="en"
-# The **usual range** of a claim is what other random seeds gave here, with a margin. (A *seed* is the number that starts the random generator: another seed shuffles the rows and draws the first weights of a new model differently. Xiaoxi itself, the small model of this course, is always the same.) The range tells you whether your run is healthy.
-#
-# The **95 % interval**, in square brackets, is something else. It says how uncertain this one score is because only `n` questions were asked.
-#
-# Your numbers may differ from this text by a few points: the text was written from one run. Within the usual range all is well.
+# The **usual range** of a claim is what other random seeds gave here, with a margin. Where the seed changes nothing, as in the questions to the untrained Xiaoxi, it is the one value, with a margin of our choice. (A *seed* is the number that starts the random generator: another seed shuffles the rows and draws the first weights of a new model differently. Xiaoxi itself, the small model of this course, is always the same.) The range tells you whether your run is healthy.
 
-# %% [markdown] lang="zh" of="bb17f7d0"
-# 论断的**通常范围**，是我们在这里换别的随机种子测出来、再放宽一点的范围。（*种子*是启动随机数发生器的那个数：换一个种子，样本的顺序、新模型的初始权重就都变了。课程自带的小模型“小溪”本身则始终不变。）这个范围告诉你，这次运行正不正常。
+# %% [markdown] lang="zh" of="592b1232"
+# 论断的**通常范围**，是我们在这里换别的随机种子测出来、再放宽一点的范围。种子不起作用的地方（比如考没训练过的小溪），就是那一个值再放宽一些，宽多少由我们定。（*种子*是启动随机数发生器的那个数：换一个种子，样本的顺序、新模型的初始权重就都变了。课程自带的小模型“小溪”本身则始终不变。）这个范围告诉你，这次运行正不正常。
+
+# %% [markdown] lang="en"
+# Your numbers may differ from this text by a few points: the text was written from one run. Within the usual range all is well. ⚠️ marks a number outside it: then our verdict, which was reached on other runs, does not hold for yours.
+
+# %% [markdown] lang="zh" of="5c4d17b0"
+# 你的数字可能和正文差几个百分点：正文是照着一次运行写的。只要在通常范围之内，就没有问题。⚠️ 表示这个数超出了通常范围：我们的结论是根据别的运行下的，不适用于你这一次。
+
+# %% [markdown] lang="en"
+# The **95 % interval**, in square brackets, is something else. Only `n` questions were asked, so luck plays a part. Suppose that you read `96 % [80, 99]` for 24 notices: 96 % of these were right, and with very many incidents of the same kind the score would most likely lie between 80 % and 99 %. The larger `n`, the narrower the interval.
 #
-# 方括号里的 **95 % 区间**是另一回事：题目只问了 `n` 道，这一个分数有多拿不准，看它就知道。
+# There are five **verdicts**: *supported*, *supported in part*, *contradicted*, *not shown* (too little was measured to decide) and *not testable here* (for example, because our model is too small). The brackets behind the verdict say under which conditions it was reached.
+
+# %% [markdown] lang="zh" of="3fbe21f5"
+# 方括号里的 **95 % 区间**是另一回事。题目只问了 `n` 道，分数难免碰运气。比如 24 份通知书得了 `96 % [80, 99]`，意思是：这 24 份里对了 96 %；要是同类的事件能问上很多很多，正确率多半在 80 % 到 99 % 之间。`n` 越大，区间越窄。
 #
-# 你的数字可能和正文差几个百分点：正文是照着一次运行写的。只要在通常范围之内，就没有问题。
+# **结论**有五种：*支持*、*部分支持*、*不成立*、*未能证明*（测得不够，下不了结论）、*此处无法检验*（例如我们的模型太小）。结论后面的括号，写的是在什么条件下得出的。
 
 # %% [markdown] lang="en"
 # One setting, `PROFILE` in the second code cell, chooses the model, its data type and the size of every run. `auto` chooses for you; `MODEL` takes your own model.
 #
 # | profile | model | data type | for whom | hardware | a lesson |
 # |---|---|---|---|---|---|
-# | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 2 to 10 min |
+# | `tiny` | Xiaoxi, in this repository | fp32 | everybody, offline | two CPU cores, 2.5 GB | 1 to 10 min |
 # | `small` | SmolLM2-135M-Instruct, after `make small` (93 MB) | fp32; bf16 or fp16 on a GPU | a real model, English alone | two CPU cores, 8 GB; any GPU | up to 20 min* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16; 4-bit in 05 | Colab, Kaggle | a free T4 GPU | about 30 min* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | your own card | Ampere or newer | about 60 min* |
@@ -291,12 +323,12 @@ road("00")
 #
 # *expected, not measured here. The data types (fp32, fp16, bf16) are explained in section 3.
 
-# %% [markdown] lang="zh" of="5441028c"
+# %% [markdown] lang="zh" of="8eaf93ed"
 # 只有一个开关：第二个代码单元格里的 `PROFILE`。模型、数据类型和每次训练的规模都由它决定。设成 `auto`，课程替你选；用 `MODEL` 可以换上你自己的模型。
 #
 # | 档位 | 模型 | 数据类型 | 适合谁 | 硬件 | 一课用时 |
 # |---|---|---|---|---|---|
-# | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 2 到 10 分钟 |
+# | `tiny` | 小溪，就在本仓库里 | fp32 | 所有人，不用联网 | 双核 CPU，2.5 GB 内存 | 1 到 10 分钟 |
 # | `small` | SmolLM2-135M-Instruct，先执行 `make small`（93 MB） | fp32；有 GPU 时用 bf16 或 fp16 | 想用真实模型的人；只有英文 | 双核 CPU，8 GB 内存；或任何 GPU | 最多 20 分钟* |
 # | `t4` | Qwen2.5-0.5B/1.5B-Instruct | fp16；05 课用 4 比特 | Colab、Kaggle | 免费的 T4 GPU | 约 30 分钟* |
 # | `gpu` | Qwen2.5-7B-Instruct | bf16 | 有自己的显卡 | Ampere 或更新 | 约 60 分钟* |
@@ -325,12 +357,12 @@ findings = examine(PROFILE)
 # %% [markdown] lang="en"
 # Why this data type? A number takes 4 bytes as `float32` (fp32), and 2 bytes as `float16` (fp16) or `bfloat16` (bf16). `float16` overflows above 65,504. `bfloat16` reaches as far as `float32`, with fewer digits; GPUs compute with it natively only from compute capability 8.0 on. (NVIDIA gives each generation of GPUs such a number; 8.0 is Ampere.)
 #
-# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. Without an NVIDIA GPU (`None`) it returns `"tiny"`, for a T4, `(7, 5)`, it returns `"t4"`, and from `(8, 0)` on `"gpu"`. On GPUs older than a T4, such as Kaggle's P100, `(6, 0)`, today's PyTorch fails: return `"tiny"`.
+# **Exercise 1** (easy, 5 minutes). Write the rule behind `auto`. The argument `capability` is the compute capability as a pair of numbers (8.0 is `(8, 0)`), or `None` without an NVIDIA GPU. Python compares pairs directly: `(7, 5) < (8, 0)`. For `None` the rule returns `"tiny"`, for a T4, `(7, 5)`, it returns `"t4"`, and from `(8, 0)` on `"gpu"`. On GPUs older than a T4, such as Kaggle's P100, `(6, 0)`, today's PyTorch fails: return `"tiny"`.
 
-# %% [markdown] lang="zh" of="78268cac"
+# %% [markdown] lang="zh" of="6f60f84f"
 # 为什么用这种数据类型？`float32`（表里的 fp32）每个数占 4 个字节，`float16`（fp16）和 `bfloat16`（bf16）只占 2 个。`float16` 超过 65,504 就溢出；`bfloat16` 的范围和 `float32` 一样大，只是有效数字少一些，而且 GPU 的计算能力要达到 8.0 才原生支持。（计算能力是 NVIDIA 给每代 GPU 的编号，8.0 就是 Ampere。）
 #
-# **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。没有 NVIDIA 显卡时（`None`）返回 `"tiny"`；T4 是 `(7, 5)`，返回 `"t4"`；从 `(8, 0)` 起返回 `"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：返回 `"tiny"`。
+# **练习 1**（容易，5 分钟）。写出 `auto` 背后的规则。参数 `capability` 是拆成一对数的计算能力（8.0 写成 `(8, 0)`），没有 NVIDIA 显卡时是 `None`。两对数 Python 可以直接比较：`(7, 5) < (8, 0)`。遇到 `None` 返回 `"tiny"`；T4 是 `(7, 5)`，返回 `"t4"`；从 `(8, 0)` 起返回 `"gpu"`。比 T4 更旧的，比如 Kaggle 上的 P100 是 `(6, 0)`，新版 PyTorch 一运行就报错：返回 `"tiny"`。
 
 
 # %% tags=["exercise"]
@@ -389,12 +421,12 @@ nb00.pick_profile(pick_profile)
 # 比喻也有两处没说到。教科书只对识字的人有用，所以小学在先。医学院念上几轮（把全部样本学一遍，叫一*轮*），教格式远比教数字有效（notebook 04 在小溪上测过）。还有两个比喻在等你：LoRA（02）是一种成本更低的微调，好比便利贴；QLoRA（05）是贴在压缩过的书上的便利贴。
 
 # %% [markdown] lang="en"
-# Back to **Xiaoxi**, as it was before the training. It is small enough for this laptop and built like a large model. It has the architecture and the chat format of Qwen2 (Qwen is a family of open models), but the smallest Qwen2.5 is about 340 times as large. Its primary school was text written by a program: invented cities' traffic codes, translation, sums, lists and stories, in English and Chinese. (On other profiles another model takes its place.)
+# Back to **Xiaoxi**, as it was before the training. It is small enough for this laptop and built like a large model. It has the architecture and the chat format of Qwen2 (Qwen is a family of open models), but the smallest Qwen2.5 is about 340 times as large. Its primary school was text written by a program: other invented cities' traffic codes with questions and forms to fill in (never Lingxi's form), translation, sums, lists and stories, in English and Chinese. (On other profiles another model takes its place.)
 #
 # **Predict first**: look at the questions in the next cell. Which will it answer rightly?
 
-# %% [markdown] lang="zh" of="ca6626f3"
-# 再看训练之前的**小溪**。它小到能在这台笔记本上训练，构造却和大模型一样：用的是 Qwen2 的架构和对话格式（Qwen 即千问，一族公开权重的模型），只不过最小的 Qwen2.5 也比它大三百四十倍左右。它的小学课本是程序写出来的：虚构城市的交通法规、翻译、算术、列表、故事，中英文都有。（在其他档位，由别的模型顶替它。）
+# %% [markdown] lang="zh" of="d9ba5a07"
+# 再看训练之前的**小溪**。它小到能在这台笔记本上训练，构造却和大模型一样：用的是 Qwen2 的架构和对话格式（Qwen 即千问，一族公开权重的模型），只不过最小的 Qwen2.5 也比它大三百四十倍左右。它的小学课本是程序写出来的：另一些虚构城市的交通法规、配套的问答和要填的表格（没有灵溪的格式）、翻译、算术、列表、故事，中英文都有。（在其他档位，由别的模型顶替它。）
 #
 # **先猜一猜**：看看下一个单元格里的问题，它能答对哪几个？
 
@@ -416,12 +448,12 @@ ask("Translate: economics", "360 + 470 = ?", "Who wrote Hamlet?")
 say(f"{parameter_counts(model)[1]:,} weights", f"{parameter_counts(model)[1]:,} 个权重")
 
 # %% [markdown] lang="en"
-# Xiaoxi answers the first six rightly. The last three are beyond its school: it never met such words and such large sums. It does not say so; it **writes something all the same** (to the sum, only the sum again), because a model writes what is likely, and says "I don't know" only if it was taught to (notebook 06). Xiaoxi's wrong answers are easy to see. A large model's are fluent and plausible, and harder to notice.
+# Xiaoxi answers the first six rightly. The last three are beyond its school: it never met such words and such large sums. It does not say so; it **writes something all the same** (to the sum, only the sum again), because a model writes what is likely, and says "I don't know" only if it was taught to (notebook 06). These three wrong answers are easy to see; the wrong numbers in the notices of section 1 were not. A large model's errors are often fluent and plausible.
 #
 # A model reads **tokens**, not letters: pieces of text, each with a number. **Predict first**: into how many tokens is `200 yuan` cut, and into how many `灵溪`?
 
-# %% [markdown] lang="zh" of="0999f2b2"
-# 前六题小溪都答对了。最后三题超出了它的小学课程：那样的词、那么大的数，它从没见过。可它不会说不知道，而是**照样写点什么**（那道加法，只是把算式又抄了一遍）：模型只写“看起来最可能”的东西，没有人教，它就不会说“我不知道”（notebook 06 来教）。小溪答错，一眼就能看出来；大模型答错，却通顺又像真的，更难发现。
+# %% [markdown] lang="zh" of="06b7f164"
+# 前六题小溪都答对了。最后三题超出了它的小学课程：那样的词、那么大的数，它从没见过。可它不会说不知道，而是**照样写点什么**（那道加法，只是把算式又抄了一遍）：模型只写“看起来最可能”的东西，没有人教，它就不会说“我不知道”（notebook 06 来教）。这三个答错的，一眼就能看出来；第 1 节通知书里的错数却看不出来。大模型的错，往往通顺又像真的。
 #
 # 模型读的不是一个个字母，而是**词元**：切好的文字块，每块有个编号。**先猜一猜**：`200 yuan` 会被切成几个词元？`灵溪` 呢？
 
@@ -442,12 +474,12 @@ widgets.explore(show_tokens, names={"text": "your text ｜ 你的文字"}, text=
 # %% [markdown] lang="en"
 # A common word is one token; a rare word is several. Each digit is a token of its own, so `200 yuan` is four (inside a sentence, the space before it is one more). A Chinese character is usually one token. If the text that the tokenizer was made from lacks the character, it falls into bytes, shown as �: `灵溪` is three tokens.
 #
-# Why care? A model's window, its speed and its price are counted in tokens. **Exercise 2** (easy, 5 minutes). Write `characters_per_token`: how many characters of a text one token holds on average. `tokenizer(text, add_special_tokens=False)["input_ids"]` is the list of a text's tokens.
+# Why care? A model's window (how much it can read at once), its speed and its price are counted in tokens. **Exercise 2** (easy, 5 minutes). Write `characters_per_token`: how many characters of a text one token holds on average. `tokenizer(text, add_special_tokens=False)["input_ids"]` is the list of a text's tokens.
 
-# %% [markdown] lang="zh" of="beb524e4"
+# %% [markdown] lang="zh" of="1e932364"
 # 常用词是一个词元，生僻词会碎成好几个。数字一位一个词元，所以 `200 yuan` 是四个（在句子中间，前面的空格还要另算一个）。一个汉字通常是一个词元；做分词器的文本里没有的字，则散成字节，显示为 �：`灵溪` 共三个词元。
 #
-# 词元为什么要紧？模型的窗口多大、速度多快、价钱多少，都按词元来算。**练习 2**（容易，5 分钟）。写出 `characters_per_token`：一段文字里，平均一个词元装几个字符。`tokenizer(text, add_special_tokens=False)["input_ids"]` 是这段文字的词元列表。
+# 词元为什么要紧？模型的窗口（一次最多能读多少）多大、速度多快、价钱多少，都按词元来算。**练习 2**（容易，5 分钟）。写出 `characters_per_token`：一段文字里，平均一个词元装几个字符。`tokenizer(text, add_special_tokens=False)["input_ids"]` 是这段文字的词元列表。
 
 
 # %% tags=["exercise"]
@@ -518,9 +550,13 @@ plots.bars(
 
 # %% [markdown] lang="en"
 # How does such an answer come about? A model does one thing only: given some tokens, it returns a score for **every** token of its vocabulary, for how well that token would go on. These scores are called *logits*; `softmax` turns them into probabilities. **Predict first**: how sure is Xiaoxi of the first token of its answer to `36 + 47 = ?`, and to `Translate: economics`, a word that it never met?
+#
+# For each question the next cell prints the shape of the scores (1 prompt, 19 tokens, 3072 tokens in the vocabulary), then the four likeliest tokens with their probabilities.
 
-# %% [markdown] lang="zh" of="711f88ab"
+# %% [markdown] lang="zh" of="c9a95b14"
 # 这样的回答是怎么来的？模型其实只会做一件事：给它一串词元，它就给词表里的**每一个**词元打分，分数表示接这个词元有多合适。这些分数叫 *logits*；用 `softmax` 可以换算成概率。**先猜一猜**：回答 `36 + 47 = ?` 的第一个词元，小溪有多大把握？`Translate: economics` 这个它没见过的词呢？
+#
+# 下一格每题先打印分数表的形状（1 条提示、19 个词元、词表里 3072 个词元），再列出概率最高的四个词元。
 
 # %%
 import torch
@@ -540,20 +576,22 @@ ends = end_tokens(model, tokenizer)
 print("end tokens ｜ 结束符：", [tokenizer.decode([token]) for token in ends])
 
 # %% [markdown] lang="en"
-# Of the sum's first digit Xiaoxi is sure. Of the unknown word it is not: several pieces share the probability, and it writes the likeliest all the same.
-#
+# Xiaoxi begins its answer by repeating the sum, so the first token is the `3` of `36`. That is copied and not calculated, and Xiaoxi is all but certain of it. (How sure it is of the `8` of `83` we did not look.) Of the unknown word it is not sure: several pieces share the probability, and it writes the likeliest all the same.
+
+# %% [markdown] lang="zh" of="a28361db"
+# 小溪回答加法题，先把算式抄一遍，所以第一个词元是 `36` 的 `3`：这是照抄，不是算出来的，它几乎有百分之百的把握。（对 `83` 的 `8` 有多大把握，这里没有看。）没见过的词就没把握了：好几个词元分掉了概率，它还是照样写下最可能的那个。
+
+# %% [markdown] lang="en"
 # There is a row of scores for each token of the prompt; only the **last** row says what comes after the prompt. To write an answer, take the likeliest token, put it behind the rest, and ask again, until the model chooses an **end token**. Always taking the likeliest is called *greedy*. All answers of this course are made so: the same prompt gives the same answer each time.
 
-# %% [markdown] lang="zh" of="807c0205"
-# 那道加法的第一位数字，小溪很有把握。没见过的词就没把握了：好几个词元分掉了概率，它还是照样写下最可能的那个。
-#
+# %% [markdown] lang="zh" of="0fc2d201"
 # 提示里的每个词元都有一行分数；提示之后该接什么，只看**最后**一行。要写出答案，就取分数最高的词元，接在后面，再问一次，直到模型选中**结束符**。每次都取最高的，叫*贪心*解码。这门课的回答都是这样得来的：同样的提示，每次的回答都一样。
 
 # %% [markdown] lang="en"
-# **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `model(torch.tensor([ids], device=model.device)).logits` are the scores. The check compares your answers with those of `model.generate`, the library's own loop, on Xiaoxi.
+# **Exercise 3** (medium, 15 minutes; the heart of this lesson). Write this loop. `greedy(model, ids, ends, max_new_tokens)` returns the list of new tokens, without prompt and end token, and never more than `max_new_tokens`. `ids` is the list of the prompt's token numbers, `ends` the list of the end tokens' numbers. `model(torch.tensor([ids], device=model.device)).logits[0, -1]` is the last row of scores; the list that you return holds token numbers too. The check compares your answers with those of `model.generate`, the library's own loop, on Xiaoxi.
 
-# %% [markdown] lang="zh" of="1f64b47a"
-# **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。分数是 `model(torch.tensor([ids], device=model.device)).logits`。检查会在小溪上，拿你的回答和库里自带的循环 `model.generate` 比对。
+# %% [markdown] lang="zh" of="f41f159f"
+# **练习 3**（中等，15 分钟；这一课的核心）。写出这个循环。`greedy(model, ids, ends, max_new_tokens)` 返回新词元的列表，不含提示和结束符，最多 `max_new_tokens` 个。`ids` 是提示的词元编号列表，`ends` 是结束符的编号列表。`model(torch.tensor([ids], device=model.device)).logits[0, -1]` 就是最后一行分数；返回的列表里也是词元编号。检查会在小溪上，拿你的回答和库里自带的循环 `model.generate` 比对。
 
 
 # %% tags=["exercise"]
@@ -590,10 +628,10 @@ nb00.greedy(greedy)
 # The library does the same and is faster: it keeps what it computed for earlier tokens (the *cache*) and answers many prompts at once. ｜ 库里做的是同一件事，只是更快：前面词元的计算结果会留着（*缓存*），还能同时回答很多条提示。
 
 # %% [markdown] lang="en"
-# This loop explains two things that you saw. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it goes on from there. Where Xiaoxi writes the same letter over and over, its loop has found no way out.
+# This loop explains what you saw, and what you may see. The model cannot say "I don't know" unless those words are the likeliest. And once it has written a wrong token, it can only go on from there.
 
-# %% [markdown] lang="zh" of="0c6e02d2"
-# 看过的两件事，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写。小溪有时把同一个字母写个没完，就是这个循环走不出来了。
+# %% [markdown] lang="zh" of="4f69bb76"
+# 看过的和以后会看到的，这个循环都能解释。“我不知道”这几个字如果不是分数最高的，模型就说不出来。而且一旦写错一个词元，它只能接着错的往下写。
 
 # %% [markdown]
 # ## 6. What it cannot know ｜ 它不可能知道的
@@ -632,10 +670,10 @@ for k in (0, 3):
 say(f"The truth: {code[1]['fine']} yuan", f"正确答案：{code[1]['fine']} 元")
 
 # %% [markdown] lang="en"
-# With the articles Xiaoxi named the right fine. Without them it named no fine at all: it only translated the question. So a closed-book score of 0 % means "named no right fine"; it does not show that the model invents one. To tell the two apart we also count the answers that hold any number. (Many large models would probably name a fine, fluently.)
+# With the articles Xiaoxi named the right fine. Without them it named no fine at all: it only translated the question. So if the exam below gives 0 % closed book, that means only "named no right fine". It does not show that the model invents one, nor what it would do if it tried. To tell the two apart we also count the answers that hold any number. (Many large models would probably name a fine, fluently.)
 
-# %% [markdown] lang="zh" of="21778a18"
-# 有法条时，小溪说对了罚款；没有法条时，它一个罚款数也没说，只是把问题翻译了一遍。所以闭卷得 0 %，意思是“没有说对罚款”，并不说明它在编造。为了分清这两种情况，再数一数有几个回答里出现了数字。（很多大模型恐怕会编：顺口就报出一个数。）
+# %% [markdown] lang="zh" of="6e7e444a"
+# 有法条时，小溪说对了罚款；没有法条时，它一个罚款数也没说，只是把问题翻译了一遍。所以，下面的考试里闭卷如果得 0 %，意思只是“没有说对罚款”，并不说明它在编造，也不说明它试了会怎样。为了分清这两种情况，再数一数有几个回答里出现了数字。（很多大模型恐怕会编：顺口就报出一个数。）
 
 # %% [markdown] lang="en"
 # One question proves nothing. So we ask for the fine of **every article once**, in English and Chinese by turns, with 0, 1, 3 and 8 articles in the prompt. The dashed line is the **majority baseline**, the score of always naming the commonest fine. Closed book should be no better than that. Open book should score higher, but less so with more articles.
@@ -666,16 +704,16 @@ for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
     claim(f"start_{name}", results[k])
 
 # %% [markdown] lang="en"
-# Last, the **official notice** of section 1 once more: a header and seven labelled lines, with the official terms. Three articles stand in the prompt, but nothing there describes the form. We ask the untrained model about more incidents, so that its 0 % gets a narrower interval.
+# Last, the **official notice** of section 1 once more: a header and seven labelled lines, with the official terms. Three articles stand in the prompt, but nothing there describes the form. We ask the untrained model about more incidents than in section 1.
 
-# %% [markdown] lang="zh" of="8acacd83"
-# 最后再看一眼第 1 节的**处理通知书**：一行标题，七行内容，每行都有栏目名，用正式术语。提示里有三条法条，但没有一处说明格式。这次让没训练过的模型多写几份，它那个 0 % 的区间就能窄一些。
+# %% [markdown] lang="zh" of="14654c03"
+# 最后再看一眼第 1 节的**处理通知书**：一行标题，七行内容，每行都有栏目名，用正式术语。提示里有三条法条，但没有一处说明格式。这次让没训练过的模型比第 1 节多写几份。
 
 # %%
 unseen = select(world("eval", setup.langs), task="notice", split="unseen", context=True)
 three = [row for row in unseen if len(row["context"]) == 3]
 incidents = [row for lang in setup.langs for row in select(three, lang=lang)[: size.exam // 4]]
-notices = generate(model, tokenizer, [row["messages"][:1] for row in incidents], max_new_tokens=80)
+notices = generate(model, tokenizer, [row["messages"][:1] for row in incidents], max_new_tokens=96)
 form = share(score_notices(notices, incidents)["form"])
 claim("start_notice_form", form)
 
@@ -691,7 +729,7 @@ fig = plots.bars(
         "8 articles ｜ 8 条": results[8],
         "official form ｜ 通知书格式": form,
     },
-    "Knows no Lingxi fine, reads well, was never shown the form ｜ 不知道灵溪的罚款，读得好，没见过格式",
+    "Names no Lingxi fine, reads well, was never shown the form ｜ 说不出灵溪的罚款，读得好，没见过格式",
     ylabel="right, % ｜ 正确，%",
     alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told[0]}; notices in the "
     f"official form: {100 * form.value:.0f} %. ｜ 柱状图。提示里有 0、1、3、8 条法条时说对罚款的比例："
@@ -704,10 +742,10 @@ fig.axes[0].text(0, 14, baseline, ha="center", size=8)
 fig
 
 # %% [markdown] lang="en"
-# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough." For this model and this question the bars agree, in part: with one article nearly every fine is right, and with eight about nine in ten. But no search chose these articles: the right one was always there, and seven of the eight were drawn by lot. The notes also say: "Legal documents in a fixed form: fine-tuning." The last bar shows the gap that section 1 closed in a minute, but *nobody* can write a form that nothing describes. Notebook 01 puts examples into the prompt instead.
+# The notes say: "Answering questions on traffic law: no fine-tuning, RAG is enough." For this model and this question the figure supports the sentence only in part: with one article nearly every fine is right, and with eight about nine in ten. But no search chose these articles: the right one was always there, and seven of the eight were drawn by lot. The notes also say: "Legal documents in a fixed form: fine-tuning." Section 1 closed that gap in a minute. But *nobody* can write a form that nothing describes; notebook 01 puts an empty form or examples into the prompt.
 
-# %% [markdown] lang="zh" of="f37b9565"
-# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。就这个模型、这类问题来说，柱子部分地支持它：只给一条法条，罚款几乎全部答对；给八条，十次约有九次答对。不过这里没有检索：正确的那条总在里面，八条中的另外七条是抽签抽来的。讲义还说：“生成特定格式的法律文书：需要微调”。最后一根柱子就是第 1 节用一分钟补上的差距。不过没人告诉过它格式，换了*谁*也写不出来；notebook 01 改在提示里给样例。
+# %% [markdown] lang="zh" of="4a347a01"
+# 讲义说：“回答交通法问题：不需要微调，RAG 足够”。就这个模型、这类问题来说，图里的结果只支持这句话的一部分：只给一条法条，罚款几乎全部答对；给八条，十次约有九次答对。不过这里没有检索：正确的那条总在里面，八条中的另外七条是抽签抽来的。讲义还说：“生成特定格式的法律文书：需要微调”。这个差距，第 1 节用一分钟就补上了。不过没人告诉过它格式，换了*谁*也写不出来；notebook 01 会在提示里给空白格式或样例。
 
 # %% [markdown] lang="en"
 # Now hold an exam of your own: choose an article, and how many stand in the prompt.
@@ -818,14 +856,14 @@ say(
 claim("start_memory", peak_memory_gb())
 
 # %% [markdown] lang="en"
-# The last number printed is the memory of this whole lesson, Python and its libraries included; Xiaoxi has only 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
+# The last number printed is the peak memory of this lesson so far, Python and its libraries included; Xiaoxi has only 1.4 million weights. That says nothing against 16 GB for 1.5B: memory grows with the weights, as you now count.
 #
-# **Exercise 5** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too.
+# **Exercise 5** (easy, 5 minutes). The notes put the download of `Qwen2.5-1.5B-Instruct` at about 6 GB. Check it: write `weights_gb`, the size of the weights in GB ($10^9$ bytes), with `bits` for each weight. It has to work for 4 bits too. (*Weights* are also called *parameters*, as `parameters` in the code. The 93 MB of `small` are a compressed download, with fewer than 6 bits a weight.)
 
-# %% [markdown] lang="zh" of="d3e11be8"
-# 最后打印的是整个这一课占用的内存，Python 和各个库也算在内；小溪只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
+# %% [markdown] lang="zh" of="a34175e7"
+# 最后打印的是这一课到此为止的内存峰值，Python 和各个库也算在内；小溪只有 144 万个权重。这并不能说明 1.5B 的模型用不着 16 GB：权重越多，内存越大，下面就来算一算。
 #
-# **练习 5**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。
+# **练习 5**（容易，5 分钟）。讲义说，下载 `Qwen2.5-1.5B-Instruct` 约 6 GB。来核对一下：写出 `weights_gb`，给出权重占多少 GB（$10^9$ 字节），每个权重占 `bits` 比特。4 比特时也要能用。（*权重*也叫*参数*，代码里写作 `parameters`。`small` 只有 93 MB，是因为下载的文件压缩过，每个权重不到 6 比特。）
 
 
 # %% tags=["exercise"]
@@ -880,12 +918,12 @@ claim("start_download", 2 * small / 1e9)
 # 讲义手头的文件也是 3B 模型，不过更小：那是一个 **GGUF** 文件，每个数只有 4 比特。GGUF 是一种文件格式，用来在普通电脑上运行模型（*推理*）。讲义说 GGUF 不支持微调。文件本身确实没法训练；但 transformers 可以把它还原成普通权重（*反量化*），Qwen2 的也行，还原之后就能训练了，只是压到 4 比特时丢掉的精度找不回来。（`huggingface-cli download` 这条命令如今叫 `hf download`。）
 
 # %% [markdown] lang="en"
-# **Training needs more.** In `float32` each weight takes 4 bytes. Each weight that is *trained* also needs a gradient, and the optimizer AdamW keeps two numbers for it: 4 bytes each again. Intermediate results come on top.
+# **Training needs more.** In `float32` each weight takes 4 bytes. Each weight that is *trained* also needs a gradient (4 bytes), and the optimizer AdamW keeps two numbers for it (4 bytes each). Intermediate results come on top.
 #
 # **Exercise 6** (medium, 5 minutes). Write `training_gb(parameters, trained)`: the GB ($10^9$ bytes) for a model of `parameters` weights of which `trained` are trained, without intermediate results.
 
-# %% [markdown] lang="zh" of="1d374c91"
-# **训练要得更多。** 用 `float32`，每个权重占 4 个字节。*要训练*的权重，每个还要一个梯度，优化器 AdamW 再为它保存两个数，都是 4 个字节。中间结果另算。
+# %% [markdown] lang="zh" of="68795af1"
+# **训练要得更多。** 用 `float32`，每个权重占 4 个字节。*要训练*的权重，每个还要一个梯度（4 个字节），优化器 AdamW 再为它保存两个数（每个 4 个字节）。中间结果另算。
 #
 # **练习 6**（中等，5 分钟）。写出 `training_gb(parameters, trained)`：一个模型有 `parameters` 个权重，其中 `trained` 个要训练，不算中间结果，需要多少 GB（$10^9$ 字节）。
 
@@ -911,32 +949,32 @@ nb00.training_gb(training_gb)
 # </details>
 
 # %% [markdown] lang="en"
-# To train all of 1.5B weights takes 16 bytes for each, 25 GB with the weights counted above; to train one in a hundred of them takes little more than the weights themselves. That is why large models are tuned with LoRA (02) and QLoRA (05).
+# To train all of 1.5B weights takes 16 bytes for each, 25 GB with the weights counted above, intermediate results not counted; to train one in a hundred of them takes little more memory than the weights themselves. That is why large models are tuned with LoRA (02) and QLoRA (05).
 
-# %% [markdown] lang="zh" of="d298e616"
-# 训练全部 1.5B 个权重，每个 16 字节，照上面数出的个数是 25 GB；只训练其中百分之一，就和权重本身差不多。所以大模型多用 LoRA（02）和 QLoRA（05）来微调。
+# %% [markdown] lang="zh" of="3275c3ec"
+# 训练全部 1.5B 个权重，每个 16 字节，照上面数出的个数是 25 GB，不算中间结果；只训练其中百分之一，需要的内存就和权重本身差不多。所以大模型多用 LoRA（02）和 QLoRA（05）来微调。
 
 # %% [markdown] lang="en"
-# **From Xiaoxi to your model.** Sensible settings to begin with; each lesson measures its own.
+# **From Xiaoxi to your model.** Sensible settings to begin with; each lesson measures its own. (Notebook 02 explains `r` and `alpha`.)
 #
 # | | Xiaoxi, here | 0.5B | 1.5B | 7B |
 # |---|---|---|---|---|
-# | what is trained | all weights | LoRA, r 16, alpha 32 | the same | the same, on 4-bit weights (QLoRA) |
-# | learning rate | 2e-3 | 2e-4 | 2e-4 | 2e-4 |
-# | rows a step | 8 | 16 | 16 | 16, in small parts |
-# | precision | fp32 | bf16; fp16 on a T4 | the same | the same |
+# | what is trained | all weights | LoRA, r 16, alpha 32 | the same | LoRA, or the same on 4-bit weights (QLoRA) |
+# | learning rate | 2e-3 | 2e-4 | 2e-4 | 1e-4 to 2e-4 |
+# | rows a step | 8 | 16 | 16 | 16, in small parts, added up |
+# | precision | fp32 | bf16; fp16 on a T4 | the same | bf16 |
 #
 # For all weights, [TRL](https://huggingface.co/docs/trl/sft_trainer) starts at 2e-5 and recommends about ten times that for LoRA, as [Thinking Machines](https://thinkingmachines.ai/blog/lora/) found too. The [QLoRA paper](https://arxiv.org/abs/2305.14314) took 2e-4 for 7B and 13B and 1e-4 for 33B and 65B, with 16 rows a step.
 
-# %% [markdown] lang="zh" of="9eec4b76"
-# **从小溪到你的模型。** 下面是起步时比较稳妥的设置；各课会测各自的。
+# %% [markdown] lang="zh" of="6f27c060"
+# **从小溪到你的模型。** 下面是起步时比较稳妥的设置；各课会测各自的。（`r` 和 `alpha` 见 notebook 02；“分小份累积”是一份一份地算，攒够 16 行再更新一次。）
 #
 # | | 这里的小溪 | 0.5B | 1.5B | 7B |
 # |---|---|---|---|---|
-# | 训练什么 | 全部权重 | LoRA，r 16、alpha 32 | 同左 | 同左，权重压到 4 比特（QLoRA） |
-# | 学习率 | 2e-3 | 2e-4 | 2e-4 | 2e-4 |
+# | 训练什么 | 全部权重 | LoRA，r 16、alpha 32 | 同左 | LoRA，或把权重压到 4 比特（QLoRA） |
+# | 学习率 | 2e-3 | 2e-4 | 2e-4 | 1e-4 到 2e-4 |
 # | 每步几行 | 8 | 16 | 16 | 16，分小份累积 |
-# | 精度 | fp32 | bf16；T4 上用 fp16 | 同左 | 同左 |
+# | 精度 | fp32 | bf16；T4 上用 fp16 | 同左 | bf16 |
 #
 # 训练全部权重，[TRL](https://huggingface.co/docs/trl/sft_trainer) 的默认学习率是 2e-5，LoRA 则建议取十倍左右，[Thinking Machines](https://thinkingmachines.ai/blog/lora/) 的结论也一样。[QLoRA 论文](https://arxiv.org/abs/2305.14314) 对 7B 和 13B 用 2e-4，对 33B 和 65B 用 1e-4，每步 16 行。
 
@@ -980,10 +1018,20 @@ for profile, wanted in (("T4", None), ("tiny", "my model")):
 # ## 9. Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# Xiaoxi is small, and its school was narrow. Which of its results hold for a model that has read much of the web? The table shows recorded runs of SmolLM2-135M, a hundred times Xiaoxi's size, in English. Where the two disagree, believe the larger model, and expect yours to differ again. One difference is not in the table: closed book, Xiaoxi named no fine, while SmolLM2 invented one for each of the few questions that we tried. `PROFILE = "small"` shows it.
+# Xiaoxi is small, and its school was narrow. Which of its results hold for a model that has read much of the web? The table shows recorded runs of SmolLM2-135M, a hundred times Xiaoxi's size, in English. Where the two disagree, believe the larger model, and expect yours to differ again. One difference is not in the table, nor is it recorded: closed book, Xiaoxi named no fine; SmolLM2, asked a few times by hand, named one. Try it with `PROFILE = "small"`.
 
-# %% [markdown] lang="zh" of="da3e249b"
-# 小溪很小，上的小学也窄。它的结果，放到一个读过大量网页的模型上，还有哪些成立？下表是 SmolLM2-135M（比小溪大一百倍左右）的训练记录，只有英文。两者不一致时，应该信大的那个；换成你自己的模型，结果还可能再变。有一点表里没有：闭卷时小溪一个罚款数也不报，SmolLM2 却编得出来，我们试的那几道题，每道都编了一个。设成 `PROFILE = "small"` 就能看到。
+# %% [markdown] lang="zh" of="80f3b80f"
+# 小溪很小，上的小学也窄。它的结果，放到一个读过大量网页的模型上，还有哪些成立？下表是 SmolLM2-135M（比小溪大一百倍左右）的训练记录，只有英文。两者不一致时，应该信大的那个；换成你自己的模型，结果还可能再变。有一点表里没有，也没有记录：闭卷时小溪一个罚款数也不报，我们随手问了 SmolLM2 几道，它却报得出。设成 `PROFILE = "small"`，可以自己试。
+
+# %% [markdown] lang="en"
+# **How to read it.** In the brackets the last number says how many runs there were, the numbers before it are the lowest and the highest of them. “–” means not measured. The H200 in the header is a GPU, TF32 a precision in which it computes.
+#
+# SmolLM2's weights had been rounded to 4 bits once. It did not train for 200 steps, but on 240 notices, three times over, at that one of five learning rates which did best on the test incidents themselves. At the four others 0 to 76 % of the notices had all four facts right. Xiaoxi trained at one fixed rate.
+
+# %% [markdown] lang="zh" of="0d3fbbae"
+# **怎么看这张表。** 括号里最后一个数是运行了几次，前面是各次的最低值和最高值；“–”表示没有测。表头里的 H200 是一种 GPU，TF32 是它的一种计算精度。
+#
+# SmolLM2 的权重曾压到 4 比特。它不是练 200 步，而是把 240 份通知书练了三轮；学习率从五个里挑，挑的就是在测试事件上最好的。换成另外四个，四项事实全对的是 0 到 76 %。小溪只用一个固定的学习率。
 
 # %%
 from helpers.measure import carry
@@ -994,21 +1042,23 @@ carry.show("00_start_here")
 # ## 10. Summary and next ｜ 小结与下一步
 
 # %% [markdown] lang="en"
-# - A minute of fine-tuning taught Xiaoxi a **form**. The facts came from the prompt; without articles it invented them.
-# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. They are two things.
-# - Form and style are a third. A model has to be shown them: by examples in the prompt (01) or by fine-tuning (04).
+# - A minute of fine-tuning taught Xiaoxi a **form**. With articles it also raised the notices with all facts right from about half to nearly all. Without articles none had them: the trained Xiaoxi fills the form with invented numbers.
+# - What a model **knows** stands in its weights; what it can **read** stands in its prompt. These are two things.
+# - Form and style are a third. A model has to be shown them: in the prompt, by an empty form or examples (01 measures it), or by fine-tuning (04).
 # - A model writes one token at a time, the likeliest; no step of that loop checks whether it is right.
 # - Choose with `PROFILE`; `tiny` needs no GPU, no network and less than 2.5 GB.
-#
-# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb).
 
-# %% [markdown] lang="zh" of="1422fc64"
-# - 一分钟的微调教会了小溪一种**格式**；事实来自提示，没有法条，它就编。
+# %% [markdown] lang="zh" of="7401249d"
+# - 一分钟的微调教会了小溪一种**格式**；提示里有法条时，四项事实全对的通知书也从一半左右升到几乎全部。没有法条，一份也不全对：微调后的小溪照着格式编数。
 # - 模型**知道**的，在权重里；它能**读懂**的，在提示里。这是两回事。
-# - 格式和风格是第三回事：要有人给它看，或者在提示里给样例（01），或者靠微调（04）。
+# - 格式和风格是第三回事：要有人给它看，或者在提示里给空白格式或样例（效果如何，01 会测），或者靠微调（04）。
 # - 模型一次只写一个词元，取最可能的；这个循环里没有哪一步去核对写得对不对。
 # - 用 `PROFILE` 来选档位；`tiny` 不要 GPU，不要网络，内存不到 2.5 GB。
-#
+
+# %% [markdown] lang="en"
+# **Next**: [01, the decision tree](01_decision_tree.ipynb) asks whether to fine-tune at all, and what to make of the notes' "90 % of cases need RAG". Or go straight to [04, SFT](04_sft.ipynb).
+
+# %% [markdown] lang="zh" of="e30ecca6"
 # **下一步**：[01 决策树](01_decision_tree.ipynb)，讲到底该不该微调，以及怎么看讲义说的“90 % 的场景需要 RAG”；也可以直接去 [04 监督微调](04_sft.ipynb)。
 
 # %%
@@ -1192,6 +1242,12 @@ claim("start_copy_before", share(copied))
 # %%
 losses = go_to_school(pupil, steps=size.pupil_steps)
 
+# %% [markdown] lang="en"
+# How to read the lines of the next cell: the 16 signs, the two signs given next… the right six to follow | what the pupil wrote before school | what it writes after school.
+
+# %% [markdown] lang="zh" of="8fc171fb"
+# 下一格每行这样看：前 16 个符号、接着给学生看的两个符号……正确的后六个 | 上学前写的 | 上学后写的。
+
 # %%
 now = [complete(pupil, first, 5) for first in firsts]
 say("first half, two of its signs… what goes on there", "前半行，其中两个符号……原来的后文")
@@ -1205,7 +1261,7 @@ claim("start_cliff", cliff(losses))
 # For 260 steps the loss falls only a little, from 4.2 to 3.5; then it drops to 1.4 within 40 steps. We call that a **cliff**. Why does it look so? [A known explanation](https://arxiv.org/abs/2209.11895) says that two attention heads, the parts that look back, must work together (*induction heads*). One notes at each sign which sign stood *before* it. The other finds where the present sign was noted, and copies what stands there. Either alone gains almost nothing.
 
 # %% [markdown] lang="zh" of="ad542a84"
-# 前 260 步，损失只降了一点，从 4.2 到 3.5；接着在 40 步之内掉到了 1.4。我们叫它**悬崖**。为什么会这样？[一种公认的解释](https://arxiv.org/abs/2209.11895)是：模型里负责回头看的零件叫注意力头，抄写要靠两个头配合，合称*归纳头*。第一个头在每个位置记下*前一个*符号是什么；第二个头拿着眼前的符号，去找“前一个符号就是它”的那个位置，把那里的符号抄过来。两个头缺了哪一个，另一个都几乎没用。
+# 前 260 步，损失只降了一点，从 4.2 到 3.5；接着在 40 步之内掉到了 1.4。我们叫它**悬崖**。为什么会这样？[一种已有的解释](https://arxiv.org/abs/2209.11895)是：模型里负责回头看的零件叫注意力头，抄写要靠两个头配合，合称*归纳头*。第一个头在每个位置记下*前一个*符号是什么；第二个头拿着眼前的符号，去找“前一个符号就是它”的那个位置，把那里的符号抄过来。两个头缺了哪一个，另一个都几乎没用。
 
 # %% [markdown] lang="en"
 # Look for both heads in the pupil. Each map shows one row of its lesson: how a head, at each sign (top to bottom), spreads its attention over the signs so far (left to right). **Predict first**: where are the dark squares of a head that looks at the sign before?
@@ -1220,10 +1276,10 @@ row, _ = make_row(random.Random(0))
 attention_map(pupil, row, [SIGNS[n] for n in row])
 
 # %% [markdown] lang="en"
-# On the left the dark squares lie right under the diagonal. On the right look at the lower half, where pieces are copied: each piece is a slanting line far to the left, because the head looks at what followed last time. (In the upper half nothing is repeated, and the head looks here and there.) So two heads of that kind are there. That the wait is a wait for *them* is still a guess.
+# On the left the dark squares lie right under the diagonal. On the right look at the lower half, where pieces are copied: each piece is a slanting line far to the left, because the head looks at what followed last time. (In the upper half nothing is repeated, and the head looks here and there.) So in this row the best of four heads in each layer behaves like that. We looked at one row, chose the heads by this very share, and set no untrained pupil beside them. That the wait is a wait for *them* is still a guess.
 
-# %% [markdown] lang="zh" of="5534877b"
-# 左图的深色格子紧挨着对角线下方。右图请看下半部分，也就是抄写的地方：每抄一段就是一条斜线，远远地落在左边，那正是上次出现时后面的符号。（上半部分没有重复的符号，这个头东看看西看看。）可见这两种头确实都有。至于等的是不是*它们*，这还只是猜测。
+# %% [markdown] lang="zh" of="73eff676"
+# 左图的深色格子紧挨着对角线下方。右图请看下半部分，也就是抄写的地方：每抄一段就是一条斜线，远远地落在左边，那正是上次出现时后面的符号。（上半部分没有重复的符号，这个头东看看西看看。）可见在这一行上，每层四个头里最像的那个确实如此。我们只看了一行，头也是按这个百分比挑出来的，没有拿未训练的学生来比。至于等的是不是*它们*，这还只是猜测。
 
 # %% [markdown] lang="en"
 # We test it. A second pupil gets the first head as a gift (`look_back` sets some numbers so that one head looks at the sign before). A third pupil gets the gift too, and three times the learning rate. **Predict first**: when do their cliffs come, if they come at all?
@@ -1267,16 +1323,16 @@ fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", 
 fig
 
 # %% [markdown] lang="en"
-# With the gift the cliff came at step 86, without it at 288. Other seeds agree: with it at 79 to 120, without it at 308 to 379. So, in a model this small, this head saves most of the wait. Whether another gift would do as well we did not test. At three times the rate even the gifted pupil did not reach the cliff in 200 steps: its loss was still about 3.8. Part of the loss that remains is luck: nobody knows where the next piece begins.
+# With the gift the cliff came at step 86, without it at 288. Other seeds agree: with it at 79 to 120, without it at 308 to 379. So, in a model this small, this head saves most of the wait. Whether another gift would do as well we did not test. At three times the rate even the gifted pupil did not reach the cliff in 200 steps: its loss was still about 3.8. The two pupils that learned to copy end at a loss of about 1.3. Part of that is luck: nobody knows where the next piece begins.
 
-# %% [markdown] lang="zh" of="f7090d2f"
-# 有礼物，悬崖在第 86 步；没有，在第 288 步。换别的种子也一样：有礼物是 79 到 120 步，没有是 308 到 379 步。可见在这么小的模型里，有了这个注意力头，大半的等待就省下了；换一份别的礼物是不是也行，我们没有试。学习率放大到三倍，有礼物的学生在 200 步之内也没等到悬崖：损失还在 3.8 左右。剩下的损失有一部分是运气：下一段从哪里开始，谁也猜不到。
+# %% [markdown] lang="zh" of="ac4d099d"
+# 有礼物，悬崖在第 86 步；没有，在第 288 步。换别的种子也一样：有礼物是 79 到 120 步，没有是 308 到 379 步。可见在这么小的模型里，有了这个注意力头，大半的等待就省下了；换一份别的礼物是不是也行，我们没有试。学习率放大到三倍，有礼物的学生在 200 步之内也没等到悬崖：损失还在 3.8 左右。学会抄写的两个学生，损失最后也还有 1.3 左右。其中一部分是运气：下一段从哪里开始，谁也猜不到。
 
 # %% [markdown] lang="en"
-# **A warning.** Do not expect such a cliff in fine-tuning: this one came up in training from scratch. If the loss stays flat when you *fine-tune*, do not wait: look first at the labels (which tokens count in the loss?), then at frozen weights (which do not train), the chat template and the learning rate. Notebook 04 explains what to check.
+# **A warning.** We saw this cliff in training from scratch, and looked for none in fine-tuning. If the loss stays flat when you *fine-tune*, do not wait for one: look first at the labels (which tokens count in the loss?), then at frozen weights (which do not train), the chat template and the learning rate. Notebook 04 explains what to check.
 
-# %% [markdown] lang="zh" of="dce22798"
-# **提醒**：这道悬崖出现在从零训练的时候，微调时不要指望它。如果你在*微调*，损失一直不动，不要干等：先看标签（哪些词元计入损失？），再看权重是不是冻住了（冻住就不训练），再看对话模板和学习率。怎么检查，notebook 04 会讲。
+# %% [markdown] lang="zh" of="16ba8454"
+# **提醒**：这道悬崖出现在从零训练的时候；微调时有没有，我们没有看。如果你在*微调*，损失一直不动，不要干等：先看标签（哪些词元计入损失？），再看权重是不是冻住了（冻住就不训练），再看对话模板和学习率。怎么检查，notebook 04 会讲。
 
 # %% [markdown] lang="en"
 # Xiaoxi's school, too, began with drills in copying and such a gift, and then went on to reading. It took an hour and a half on two cores (`tools/xiaoxi/pretrain.py`). For comparison, Qwen2.5 read [18 trillion tokens](https://arxiv.org/abs/2412.15115).

@@ -1061,7 +1061,7 @@ tables.table(["exact answers ｜ 全对的回答", *tasks.values()], rows)
 # **先猜一猜**：在这张图上，你想落在哪里？那里有没有记号？
 
 # %%
-grids = ("rate", "rank", "scale", "where", "zoo", "fair")
+grids = ("rate", "rank", "scale", "where", "zoo", "fair", "forget")
 recorded = list({sweeps.key(row): row for grid in grids for row in sweeps.read(grid)}.values())
 kinds = {
     "all weights ｜ 全参数": [row for row in recorded if row["method"] == "full"],
@@ -1248,12 +1248,13 @@ run = trainer_for(
     lr_scheduler_type="constant",
     gradient_accumulation_steps=1,
     save_strategy="epoch",
-    save_total_limit=2,  # the best and the last
+    save_only_model=True,  # no optimizer: nobody will resume this run
     load_best_model_at_end=True,
     metric_for_best_model="eval_unseen_loss",
 )
 rmtree(run.args.output_dir, ignore_errors=True)
 run.train()
+rmtree(run.args.output_dir)
 texts["best"] = answer(run.model.eval(), closed[: size.asked])
 
 # %%

@@ -20,7 +20,7 @@ from tools.nbkit.source import notebook_path, read_notebook, read_source, source
 CHOSEN = (  # the README's few, each of another kind; data/claims.md has them all
     "start_open_1",  # the text brings facts
     "sft_facts_closed",  # training does not
-    "sft_form_familiar",  # training brings the form
+    "sft_form_opened",  # training brings the form
     "tree_both",  # both together
     "sft_forgotten",  # and what it costs
     "lora_share_7b",  # a count, at the size of real models

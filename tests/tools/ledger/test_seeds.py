@@ -55,6 +55,7 @@ AWAITED = {
     "sft_forgotten",
     "sft_form_after",
     "sft_form_familiar",
+    "sft_form_opened",
     "sft_full_minus_lora",
     "sft_lora_share",
     "sft_museum_pad_is_end",
