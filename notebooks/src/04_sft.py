@@ -27,7 +27,7 @@
 # | | stop, resume, save and load a training run ｜ 中断、恢复、保存、加载一次训练 |
 # | | recognise six broken runs by their symptoms ｜ 凭症状认出六种训坏了的情形 |
 # | **Before ｜ 先学** | notebook 00; helpful: 02 and 03 ｜ notebook 00；最好也看过 02 和 03 |
-# | **`tiny`** | about 5 minutes, 1.2 GB of memory, any laptop ｜ 约 5 分钟，1.2 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | about 7 minutes, 1.2 GB of memory, any laptop ｜ 约 7 分钟，1.2 GB 内存，任何笔记本电脑 |
 # | **`small` `t4` `gpu`** | larger models; not measured yet ｜ 更大的模型；尚未实测 |
 
 # %% tags=["bootstrap"]
@@ -515,6 +515,12 @@ print(answer(drilled, first[:1])[0])
 del drilled  # a GPU's memory is needed for others
 claim("sft_overfit_16", losses[-1])
 
+# %% [markdown] lang="en"
+# The loss printed is that of the last batch alone. Compare the notice with its training row, the first one printed in section 1: a single wrong token can lead the rest astray, even at such a loss.
+
+# %% [markdown] lang="zh" of="88dac6c4"
+# 打印的损失只是最后一批的。把这份通知书与它的训练数据（第 1 节打印的第一行）对比：哪怕损失这么低，只要写错一个词元，后面就可能跟着错下去。
+
 # %% [markdown]
 # ## 4. The real run: TRL, LoRA and replay ｜ 正式训练：TRL、LoRA 与重放
 
@@ -737,10 +743,10 @@ for epoch, written in enumerate(watch.texts, 1):
 
 
 # %% [markdown] lang="en"
-# The loss in the first line is the mean over the whole run. The first notices may break off or repeat themselves: normal for a run that has barely begun. Later the form stands. Then look at the numbers, too, and at which article they belong to: right form does not make right facts.
+# The loss in the first line is the mean over the whole run. The first notices may break off or repeat themselves: normal for a run that has barely begun. Later the form stands. Then look at the numbers, too, and at the article that they belong to (section 1 shows some): right form does not make right facts.
 
-# %% [markdown] lang="zh" of="bf103fd9"
-# 第一行的损失是整个训练的平均。头一两轮的通知书可能半路中断，或者不断重复：训练才开始不久，这很正常。后来格式就对了。这时再看看数字，它们属于哪条法条：格式对，不等于事实对。
+# %% [markdown] lang="zh" of="2cae2174"
+# 第一行的损失是整个训练的平均。头一两轮的通知书可能半路中断，或者不断重复：训练才开始不久，这很正常。后来格式就对了。这时再看看数字，它们属于哪条法条（第 1 节列出过几条）：格式对，不等于事实对。
 
 
 # %%
@@ -1579,10 +1585,10 @@ for name, make in (("2, control", new_end), ("2", no_end)):
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
 # %% [markdown] lang="en"
-# How to read the table. *loss*: of the training, at the first step → mean of the last five. *on answers*: the loss on the answers of test incidents with articles, asked in the right template; lower than the training's, because half of the training rows show no article. *at the end*: the loss at the end token alone, for exhibit 2 and its control only. *goes on*: the share of answers with more lines than a notice's eight; one endless line is not found. Only exhibit 2 and its control had room for many more.
+# How to read the table. *loss*: of the training, at the first step → mean of the last five. *on answers*: the loss on the answers of test incidents with articles, asked in the right template; not to be compared with the training's, half of whose rows show no article. *at the end*: the loss at the end token alone, for exhibit 2 and its control only. *goes on*: the share of answers with more lines than a notice's eight; one endless line is not found. Only exhibit 2 and its control had room for many more.
 
-# %% [markdown] lang="zh" of="88a5c163"
-# 怎样读这张表。*损失*：训练的第一步 → 最后五步的平均。*在答案上*：给了法条的测试事件，用正确的模板提问，在答案上的损失；比训练的低，因为训练数据有一半没给法条。*在结束符上*：只算结束符的损失，只测了 2 号和它的对照。*停不下来*：行数超过一份通知书（八行）的回答所占的比例；一行写到头的查不出来。只有 2 号和它的对照有地方多写很多。
+# %% [markdown] lang="zh" of="f94b4734"
+# 怎样读这张表。*损失*：训练的第一步 → 最后五步的平均。*在答案上*：给了法条的测试事件，用正确的模板提问，在答案上的损失；不能与训练的相比，因为训练数据有一半没给法条。*在结束符上*：只算结束符的损失，只测了 2 号和它的对照。*停不下来*：行数超过一份通知书（八行）的回答所占的比例；一行写到头的查不出来。只有 2 号和它的对照有地方多写很多。
 
 # %% [markdown] lang="en"
 # Exhibits 3 and 6 are the healthy model, asked in another way, so their losses are its own. Exhibits 1 and 4 are trained on fewer rows: with so few, a healthy run may not reach the form either, so their 0 % proves little. Their losses do. Exhibit 1 had nothing to learn from: the loss on answers is an untrained model's.
@@ -1629,10 +1635,10 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Of the losses taken here, the one *at the end token* gives it away: compare the control's. (Are the values in the two printed notices right? Two epochs on few rows are little; what differs between them is the end.) **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Did it cost form? If the interval of its difference holds zero, this is not shown.
+# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Of the losses taken here, the one *at the end token* gives it away: compare the control's. (Are the values in the two printed notices right? Two epochs on few rows are little; what differs between them is the end.) **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Did it cost form? If the interval of its difference lies below zero, it did in this run; if it holds zero, that is not shown. With more rows the answer may be another.
 
-# %% [markdown] lang="zh" of="f8be1819"
-# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。这里测的几种损失里，*结束符上*的那个看得出来：与对照的比一比。（打印出来的两份，内容都对吗？行数少，只练两轮，练得不多；两份的不同在结尾。）**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差？差值的区间若含零，就没有得到证明。
+# %% [markdown] lang="zh" of="abe84f5a"
+# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。这里测的几种损失里，*结束符上*的那个看得出来：与对照的比一比。（打印出来的两份，内容都对吗？行数少，只练两轮，练得不多；两份的不同在结尾。）**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差？差值的区间若全在零以下，这次运行里就是变差了；若含零，就没有得到证明。行数多一些，答案也许又不同。
 
 # %% [markdown] lang="en"
 # **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
