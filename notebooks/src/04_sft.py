@@ -1654,10 +1654,10 @@ claims.table(
 # ## 9. Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# All of the above was measured on Xiaoxi, a very small model. The table compares some of its claims with recorded runs of SmolLM2-135M, a real pre-trained model: English alone, fewer rows (240 notices), mostly a single seed, and of several rates the one that was best on these same incidents. In brackets stands the number of runs; "–" means not measured; H200 is a GPU, TF32 a precision in which it computes. "Yes" means that the effect goes the same way, though the numbers may lie far apart. There, what was forgotten is a share of the questions answered rightly before; for Xiaoxi, of all questions.
+# All of the above was measured on Xiaoxi, a very small model. The table compares some of its claims with recorded runs of SmolLM2-135M, a real pre-trained model: English alone, fewer rows (240 notices), mostly a single seed, and of several rates the one that was best on these same incidents. In brackets stands the number of runs; "–" means not measured; H200 is a GPU, TF32 a precision in which it computes. "Yes" means that the effect goes the same way, though the numbers may lie far apart.
 
-# %% [markdown] lang="zh" of="44973f8c"
-# 以上都是在小溪这个很小的模型上测的。下表把其中几条论断与 SmolLM2-135M 的训练记录作比较。后者是真正预训练出来的模型；那些训练只用英文，数据更少（240 份通知书），大多只有一个种子，学习率也是在这同一批事件上挑最好的。括号里是训练次数；“–”表示没有测；H200 是一种 GPU，TF32 是它的一种计算精度。“是”表示效果的方向一致，数值可能相差很大。忘掉多少，那里占的是原先答对的题，小溪占的是全部的题。
+# %% [markdown] lang="zh" of="5ea43658"
+# 以上都是在小溪这个很小的模型上测的。下表把其中几条论断与 SmolLM2-135M 的训练记录作比较。后者是真正预训练出来的模型；那些训练只用英文，数据更少（240 份通知书），大多只有一个种子，学习率也是在这同一批事件上挑最好的。括号里是训练次数；“–”表示没有测；H200 是一种 GPU，TF32 是它的一种计算精度。“是”表示效果的方向一致，数值可能相差很大。
 
 # %% [markdown] lang="en"
 # Where the two disagree, believe the real model. On replay they agree, and there it says more than ours: its general rows are answers of the base model itself to prompts of another kind than the test's. It also hints at a price: with LoRA and 50 general rows, notices all right fell from 71 to 66 %, with 170 to 61 %. With all weights the records go both ways.
