@@ -1460,12 +1460,12 @@ claim("sft_resume", largest)
 
 # %% [markdown] lang="en"
 # 1. **Mask all zero**: the template lacks `{% generation %}` around the assistant's words, or `max_length` cut the answer off. *In a loop of your own, the loss is `nan` from the first step.*
-# 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; the notice is written as by its control run, and then the answer goes on.*
+# 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; the notice is written to its last line, and then the answer goes on.*
 # 3. **Wrong template**: trained on one chat format, asked in another. *The loss looks normal, and the answers fall apart.*
 
-# %% [markdown] lang="zh" of="090d1e4c"
+# %% [markdown] lang="zh" of="14feed17"
 # 1. **掩码全零**：模板里没有用 `{% generation %}` 把助手的话括起来，或 `max_length` 把答案截掉了。*自己写的循环里，从第一步起损失就是 `nan`*。
-# 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；通知书写得和对照那次一样，写完却停不下来*。
+# 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；通知书写到了最后一行，写完却停不下来*。
 # 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失看起来正常，回答却不成样子*。
 
 # %% [markdown] lang="en"
@@ -1635,10 +1635,10 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Of the losses taken here, the one *at the end token* gives it away: compare the control's. (Are the values in the two printed notices right? Two epochs on few rows are little; what differs between them is the end.) **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Did it cost form? If the interval of its difference lies below zero, it did in this run; if it holds zero, that is not shown. With more rows the answer may be another.
+# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Of the losses taken here, the one *at the end token* gives it away: compare the control's. (Not every value in the two printed notices need be right: two epochs on few rows are little. Look at how they end.) **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Did it cost form? If the interval of its difference lies below zero, it did in this run; if it holds zero, that is not shown. With more rows the answer may be another.
 
-# %% [markdown] lang="zh" of="abe84f5a"
-# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。这里测的几种损失里，*结束符上*的那个看得出来：与对照的比一比。（打印出来的两份，内容都对吗？行数少，只练两轮，练得不多；两份的不同在结尾。）**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差？差值的区间若全在零以下，这次运行里就是变差了；若含零，就没有得到证明。行数多一些，答案也许又不同。
+# %% [markdown] lang="zh" of="fed17003"
+# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。这里测的几种损失里，*结束符上*的那个看得出来：与对照的比一比。（打印出来的两份，内容不一定都对：行数少，只练两轮，练得不多。要看的是它们怎么结尾。）**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差？差值的区间若全在零以下，这次运行里就是变差了；若含零，就没有得到证明。行数多一些，答案也许又不同。
 
 # %% [markdown] lang="en"
 # **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
