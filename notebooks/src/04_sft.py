@@ -27,7 +27,7 @@
 # | | stop, resume, save and load a training run ｜ 中断、恢复、保存、加载一次训练 |
 # | | recognise six broken runs by their symptoms ｜ 凭症状认出六种训坏了的情形 |
 # | **Before ｜ 先学** | notebook 00; helpful: 02 and 03 ｜ notebook 00；最好也看过 02 和 03 |
-# | **`tiny`** | about 5 minutes, 1.2 GB of memory, any laptop ｜ 约 5 分钟，1.2 GB 内存，任何笔记本电脑 |
+# | **`tiny`** | about 7 minutes, 1.2 GB of memory, any laptop ｜ 约 7 分钟，1.2 GB 内存，任何笔记本电脑 |
 # | **`small` `t4` `gpu`** | larger models; not measured yet ｜ 更大的模型；尚未实测 |
 
 # %% tags=["bootstrap"]
@@ -103,6 +103,12 @@ from helpers.model.loss import answer_losses, encode
 from helpers.model.train import score_labels_only
 from helpers.show import plots, style, tables, tokens, widgets
 
+# %% [markdown] lang="en"
+# A *profile* is a size of the lesson: `tiny` for any laptop, the others for larger models. The next cell lists all sizes of your run, to look up later; the words in it are explained where they are used. You need not read it now.
+
+# %% [markdown] lang="zh" of="82a54e3c"
+# *档位*决定这一课的规模：`tiny` 在任何笔记本电脑上都跑得动，其余几档用更大的模型。下一格列出这次运行的全部规模，供以后查阅；其中的词用到时会解释，现在不必细读。
+
 # %%
 setup = resolve(PROFILE, MODEL)
 size = sizes.of("04", setup)
@@ -141,10 +147,16 @@ for lang in setup.langs:
         print(f"--- {message['role']}\n{message['content']}\n")
 
 # %% [markdown] lang="en"
-# **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Other incidents under unseen articles are set aside to watch the training with; we chose this lesson's settings on them, never on the test. Two of the open-book prompts follow:
+# Half of the training rows look like these two. The other half also show three articles above the report, one of which applies: from them the model can learn to look its numbers up.
 
-# %% [markdown] lang="zh" of="24d6f765"
-# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件；`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。另外留出一些没练过的法条下的事件，训练时用来观察；这一课的设置就是在它们上面挑的，从不用测试题。下面是两道开卷题：
+# %% [markdown] lang="zh" of="3e0e3198"
+# 训练数据里有一半像这两行。另一半在报告前还给出三条法条，其中一条适用：模型可以从中学会去查数字。
+
+# %% [markdown] lang="en"
+# **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Other incidents under unseen articles are set aside to watch the training with; we chose this lesson's settings on them, never on the test. (Of that search no record was kept.) Two of the open-book prompts follow:
+
+# %% [markdown] lang="zh" of="03e54cb0"
+# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件；`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。另外留出一些没练过的法条下的事件，训练时用来观察；这一课的设置就是在它们上面挑的，从不用测试题。（挑选的过程没有留下记录。）下面是两道开卷题：
 
 # %%
 unseen = select(world("eval", langs=setup.langs), task="notice", split="unseen")
@@ -185,16 +197,30 @@ for n in looked_at:
 # %% [markdown] lang="en"
 # It writes something like a notice, with a header and field names of its own. Its school taught it that documents have a form, but it never saw this form.
 #
-# Each notice gets five marks, each right or wrong as a whole: `form` (header, field names and order to the letter), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (everything, the plate included). All marks but `form` look for the right value wherever it stands, whatever the field is called.
-#
-# The brackets hold 95 % intervals: the range that most probably holds the true share (Wilson's formula). They cover the choice of incidents alone; another seed may move a share further.
+# Each notice gets five marks, each right or wrong as a whole: `form` (header, field names and order to the letter, a value of the right kind on each line, nothing after), `conduct` (what was done, in the code's own words), `term` (the official term), `facts` (article, fine, points and office all right), `all` (all of these four, and the plate).
 
-# %% [markdown] lang="zh" of="2ff8cbed"
+# %% [markdown] lang="zh" of="85b55491"
 # 它写得像一份通知书，标题和栏目名却是自己编的：小学教过它文书有格式，可这一种它从没见过。
 #
-# 每份通知书打五个分，每一项要么全对，要么算错：`form`（标题、栏目名和顺序一字不差）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（全部正确，车牌也算）。除了 `form`，各项只看有没有写出正确的值，不管写在哪里、栏目叫什么。
-#
-# 方括号里是 95 % 区间，即真实比例最可能落在的范围，用 Wilson 公式计算。它只管测试事件的抽取；换个种子，比例还可能差得更多。
+# 每份通知书打五个分，每一项要么全对，要么算错：`form`（标题、栏目名和顺序一字不差，每行的值种类要对，后面没有别的）、`conduct`（违法事实，用法条自己的话说）、`term`（正式术语）、`facts`（条号、罚款、记分、机关全对）、`all`（这四项全对，车牌也对）。
+
+# %% [markdown] lang="en"
+# `conduct`, `term` and `facts` look for the value whatever the form. Where a field bears its official name, it counts; where none does, conduct and term need only occur in the text. So before training they are marked more gently.
+
+# %% [markdown] lang="zh" of="4f7c5736"
+# `conduct`、`term`、`facts` 不看格式，只看值。栏目名正式的，以那一栏为准；没有正式栏目名时，违法事实和术语只要文中出现就算对。所以训练之前，打分要宽一些。
+
+# %% [markdown] lang="en"
+# The brackets hold 95 % intervals: the range that most probably holds the true share (Wilson's formula); `n` is the number of notices marked. They cover the choice of incidents alone; another seed may move a share further.
+
+# %% [markdown] lang="zh" of="2c9ce68c"
+# 方括号里是 95 % 区间，即真实比例最可能落在的范围，用 Wilson 公式计算；`n` 是评分的通知书份数。它只管测试事件的抽取；换个种子，比例还可能差得更多。
+
+# %% [markdown] lang="en"
+# Some measurements stand above a **claim** that you may have read elsewhere. The *usual range* is where this number should lie here: outside it, something in your run differs from ours. The *verdict* is another matter: what such a number proves of the claim. It may be supported, supported in part (only under the condition in brackets), not shown (this test cannot decide it), not testable here, or contradicted. "pp" are percentage points, the difference of two shares.
+
+# %% [markdown] lang="zh" of="62ba03f9"
+# 有些实测值对应一条**论断**，也许你在别处读到过。*通常范围*是这个数在这里应当落在的范围；落在外面，说明你的运行和我们的有什么不一样。*结论*是另一回事，说的是这个数对论断能证明多少：支持；部分支持（只在括号里写的条件下）；未能证明（这个测试定不了）；此处无法检验；不成立。“pp”是百分点，即两个比例之差。
 
 
 # %%
@@ -226,18 +252,24 @@ claim("sft_form_before", before["form"])
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# Its unit is the **nat**, because of the natural logarithm. A loss of 0.7 nats means that the right token typically gets a probability of one half.
-#
-# `<|im_start|>` and `<|im_end|>` below come from the **chat template**, which writes a conversation as one text (notebook 03). The model reads the prompt but is not trained on it. **Labels** are the tokens that it should predict; over the prompt they are `-100`, which the loss skips. That choice is the **loss mask**. The end token counts: without it, these rows would never show the model where to stop.
+# Here $|y|$ is the number of tokens in the answer. The unit is the **nat**, because of the natural logarithm. A loss of $L$ nats corresponds to a probability of about $e^{-L}$ for the right token: at 5 it is less than one in a hundred, at 0.7 about one half, at 0.1 nine tenths, at 0 certainty.
 
-# %% [markdown] lang="zh" of="3648ae0b"
+# %% [markdown] lang="zh" of="4f80787b"
 # 模型看着提示 $x$ 和答案里已经写出的部分，预测答案 $y$ 的下一个词元。SFT 要让它对正确词元的“意外程度”尽量小，损失就是意外程度的平均：
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# 用的是自然对数，所以单位叫**奈特**（nat）。损失为 0.7 奈特，大致相当于正确词元得到一半的概率。
+# 式中 $|y|$ 是答案的词元数。用的是自然对数，所以单位叫**奈特**（nat）。损失为 $L$ 奈特，大致相当于正确词元得到 $e^{-L}$ 的概率：5 奈特不到百分之一，0.7 约为一半，0.1 约为九成，0 就是十拿九稳。
+
+# %% [markdown] lang="en"
+# `<|im_start|>` and `<|im_end|>` below come from the **chat template**, which writes a conversation as one text (notebook 03). The model reads the prompt but is not trained on it. **Labels** are the tokens that it should predict; over the prompt they are `-100`, which the loss skips. That choice is the **loss mask**. The end token counts: without it, these rows would never show the model where to stop.
 #
+# Each piece between two bars is one token, with its id beside it; `␣` is a space, `↵` the end of a line.
+
+# %% [markdown] lang="zh" of="bfd92611"
 # 下面的 `<|im_start|>`、`<|im_end|>` 来自**对话模板**，它把一段对话写成一段文本（见 notebook 03）。提示只读不练。**标签**就是模型该预测的词元；提示部分的标签一律写成 `-100`，计算损失时会跳过。这就是**损失掩码**。结束符要计入损失，否则这些数据从不告诉模型该在哪里停。
+#
+# 两条竖线之间是一个词元，旁边是它的编号；`␣` 是空格，`↵` 是换行。
 
 
 # %%
@@ -289,18 +321,24 @@ nb04.labels(labels)
 # |---|---|---|---|---|
 # | token read | `Fine` | `:` | `250` | `yuan` |
 # | output predicts | `:` | `250` | `yuan` | `?` |
-#
-# The last output has no label, and the first label has no output. `torch.nn.functional.cross_entropy(scores, targets)` takes scores (n, vocabulary) and targets (n), and returns the mean loss over all targets that are not `-100`. So `flatten(0, 1)` makes one long list of a batch.
 
-# %% [markdown] lang="zh" of="06d3cd9c"
+# %% [markdown] lang="zh" of="63cb1e5d"
 # 一行读一遍，模型就在每个位置给出 **logits**：词表里每个词元一个分数，也就是对*下一个*词元的预测。在 `Fine` 的位置，它预测的是冒号。所以输出和标签要先错开一位，才能比较：
 #
 # | 位置 | 0 | 1 | 2 | 3 |
 # |---|---|---|---|---|
 # | 读到的词元 | `Fine` | `:` | `250` | `yuan` |
 # | 输出所预测的 | `:` | `250` | `yuan` | `?` |
+
+# %% [markdown] lang="en"
+# The last output has no label, and the first label has no output. `torch.nn.functional.cross_entropy(scores, targets)` takes scores (n, vocabulary) and targets (n), and returns the mean loss over all targets that are not `-100`. It wants one long list and no batches: `flatten(0, 1)` joins the first two dimensions, batch and tokens, into one.
 #
-# 最后一个输出没有标签，第一个标签没有输出。`torch.nn.functional.cross_entropy(scores, targets)` 接收分数（形状为 n × 词表大小）和目标（n 个），返回所有不等于 `-100` 的目标上的平均损失。所以要用 `flatten(0, 1)` 把一批数据接成一长串。
+# (In the table each word is one token, for simplicity; Xiaoxi cuts some of them into several, as you saw above.)
+
+# %% [markdown] lang="zh" of="dfa12c82"
+# 最后一个输出没有标签，第一个标签没有输出。`torch.nn.functional.cross_entropy(scores, targets)` 接收分数（形状为 n × 词表大小）和目标（n 个），返回所有不等于 `-100` 的目标上的平均损失。它要的是一长串，不分批：`flatten(0, 1)` 把前两维（批和词元）合成一维。
+#
+# （为了简单，表里一个词算一个词元；其中有些词，小溪会切成几个，上面已经看到。）
 
 # %% [markdown] lang="en"
 # **Exercise 2** (medium, 10 minutes, the heart of the lesson). Write `shifted_loss`. It gets `logits` (batch, tokens, vocabulary) and `target` (batch, tokens), in which prompt and padding are `-100`, and returns the mean loss as a tensor. The check compares it with the loss that `transformers` computes itself.
@@ -332,10 +370,14 @@ nb04.shifted_loss(shifted_loss)
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 3** (medium, 10 minutes). Write `train`, the loop itself. For each batch of `(ids, target)`: let the model score the ids (`model(ids).logits`), take the loss with `loss_of(logits, target)`, let `backward` find a gradient for each weight, let the optimizer `step`, and set the gradients back to zero. Return the list of losses, as numbers.
+# **Exercise 3** (medium, 10 minutes). Write `train`, the loop itself. For each batch of `(ids, target)`, let the model score the ids (`model(ids).logits`) and take the loss with `loss_of(logits, target)`.
+#
+# Then change the weights. The **gradient** says for each weight in which direction the loss grows: `loss.backward()` finds it. The **optimizer** moves each weight a little the other way: `optimizer.step()`. Set the gradients back to zero: `optimizer.zero_grad()`. Return the list of losses, as numbers: `loss.item()` makes a Python number of the loss.
 
-# %% [markdown] lang="zh" of="1456580d"
-# **练习 3**（中等，10 分钟）。写出 `train`，也就是循环本身。对每一批 `(ids, target)`：让模型给 ids 打分（`model(ids).logits`），用 `loss_of(logits, target)` 求损失，用 `backward` 给每个权重算出梯度，让优化器走一步（`step`），再把梯度清零。返回损失的列表，其中都是数。
+# %% [markdown] lang="zh" of="5f5065aa"
+# **练习 3**（中等，10 分钟）。写出 `train`，也就是循环本身。对每一批 `(ids, target)`：让模型给 ids 打分（`model(ids).logits`），用 `loss_of(logits, target)` 求损失。
+#
+# 然后改动权重。**梯度**说明每个权重往哪个方向变，损失会变大，由 `loss.backward()` 求出；**优化器**让每个权重往反方向挪一点，即 `optimizer.step()`；再用 `optimizer.zero_grad()` 把梯度清零。返回损失的列表，其中都是数：`loss.item()` 把损失变成普通的 Python 数。
 
 
 # %% tags=["exercise"]
@@ -388,12 +430,12 @@ for row in train_rows[: size.plain]:
 # %% [markdown] lang="en"
 # The two agree. The loss falls, though not at every row: the rows share their form, and some are harder than others.
 #
-# This loop is right but slow. The next three functions do the same work faster. `batches` puts rows of like length together and pads them to one length. `label_loss` computes logits **only where a label is**: most tokens are prompt, and the scores of a whole vocabulary at each of them would be thrown away. `fit` also cuts steps that are too long and lets the rate fall to zero. (`get_base_model` finds the model inside the wrapper of section 4.)
+# This loop is right but wasteful. The next three functions compute the same loss, on batches, with less waste. `batches` puts rows of like length together and pads them to one length. `label_loss` computes logits **only where a label is**: most tokens are prompt, and the scores of a whole vocabulary at each of them would be thrown away. `fit` also shortens gradients that are too long (*clipping*) and lets the rate fall to zero. (`get_base_model` finds the model inside the wrapper of section 4.)
 
-# %% [markdown] lang="zh" of="e00fe267"
+# %% [markdown] lang="zh" of="32362a52"
 # 两者一致。损失在降，但不是每一行都降：各行格式相同，难易却不一样。
 #
-# 这个循环是对的，只是慢。下面三个函数做的是同一件事，但更快。`batches` 把长度相近的行放在一起，填充到一样长。`label_loss` **只在有标签的位置**算 logits：大多数词元是提示，在那里给整个词表打分，算了也是扔掉。`fit` 还把太大的步子截短，并让学习率逐渐降到零。（`get_base_model` 用来取出第 4 节那层外壳里的模型。）
+# 这个循环是对的，只是浪费。下面三个函数算的是同一个损失，只是成批地算，浪费更少。`batches` 把长度相近的行放在一起，填充到一样长。`label_loss` **只在有标签的位置**算 logits：大多数词元是提示，在那里给整个词表打分，算了也是扔掉。`fit` 还把太大的梯度缩短（叫作*裁剪*），并让学习率逐渐降到零。（`get_base_model` 用来取出第 4 节那层外壳里的模型。）
 
 
 # %%
@@ -473,11 +515,17 @@ print(answer(drilled, first[:1])[0])
 del drilled  # a GPU's memory is needed for others
 claim("sft_overfit_16", losses[-1])
 
+# %% [markdown] lang="en"
+# The loss printed is that of the last batch alone. Compare the notice with its training row, the first one printed in section 1: a single wrong token can lead the rest astray, even at such a loss.
+
+# %% [markdown] lang="zh" of="88dac6c4"
+# 打印的损失只是最后一批的。把这份通知书与它的训练数据（第 1 节打印的第一行）对比：哪怕损失这么低，只要写错一个词元，后面就可能跟着错下去。
+
 # %% [markdown]
 # ## 4. The real run: TRL, LoRA and replay ｜ 正式训练：TRL、LoRA 与重放
 
 # %% [markdown] lang="en"
-# TRL is Hugging Face's library for training language models. It has changed since the course notes were written, so each of these lines needs a new form:
+# TRL is Hugging Face's library for training language models. Older tutorials show older lines, and so do the lecture notes that this course accompanies ("the notes"; you need not have them). Some of these lines now raise an error, the others have a better form:
 #
 # | in the notes | today |
 # |---|---|
@@ -489,8 +537,8 @@ claim("sft_overfit_16", losses[-1])
 #
 # We try two of the old lines:
 
-# %% [markdown] lang="zh" of="a6c689ef"
-# TRL 是 Hugging Face 的语言模型训练库。讲义写成之后 TRL 变了，下面每一行如今都该改：
+# %% [markdown] lang="zh" of="2861c920"
+# TRL 是 Hugging Face 的语言模型训练库。较早的教程，以及本课程所配的讲义（下文的“讲义”，没有也不要紧），写的还是旧用法。下面有几行如今会报错，另几行有了更好的写法：
 #
 # | 讲义 | 现在 |
 # |---|---|
@@ -510,13 +558,15 @@ for old in ({"tokenizer": tokenizer}, {"max_seq_length": 2048}):
         print(f"TypeError: {error}")
 
 # %% [markdown] lang="en"
-# **LoRA** freezes the model and trains two thin matrices beside each large one. Their thin side, `r`, is the **rank**; all the thin matrices together are the **adapter**. The notes put them on `q_proj` and `v_proj` alone, two of the matrices of attention. We put them on every linear layer; notebook 02 compares the two ways.
-#
+# **LoRA** freezes the model. Beside each large matrix it trains two thin ones; their product, times `alpha / r`, is added to the large one. Their thin side, `r`, is the **rank**; all the thin matrices together are the **adapter**. The notes put them on `q_proj` and `v_proj` alone, two of the matrices of attention. We put them on every linear layer; notebook 02 compares the two ways.
+
+# %% [markdown] lang="zh" of="3f2b353e"
+# **LoRA** 冻结模型，在每个大矩阵旁边训练两个瘦长的小矩阵；两者的乘积再乘以 `alpha / r`，加到大矩阵上。小矩阵的窄边 `r` 叫作**秩**，所有小矩阵合起来就是**适配器**。讲义只加在 `q_proj` 和 `v_proj`（注意力里的两种矩阵）上，我们加在所有线性层上。两种做法的比较，见 notebook 02。
+
+# %% [markdown] lang="en"
 # **Predict first**: what share of the weights is trained? The notes say about 0.1 %, or "less than 1 %".
 
-# %% [markdown] lang="zh" of="4dc4c973"
-# **LoRA** 冻结模型，只在每个大矩阵旁边训练两个瘦长的小矩阵。小矩阵的窄边 `r` 叫作**秩**，所有小矩阵合起来就是**适配器**。讲义只加在 `q_proj` 和 `v_proj`（注意力里的两种矩阵）上，我们加在所有线性层上。两种做法的比较，见 notebook 02。
-#
+# %% [markdown] lang="zh" of="f7f0a662"
 # **先猜一猜**：参与训练的权重占多大比例？讲义一处说约 0.1 %，一处说“不到 1 %”。
 
 # %%
@@ -531,13 +581,15 @@ say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {train
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
-# The share is high because Xiaoxi is small: LoRA grows with a layer's width, the layer itself with its square. On a 7B model the same `r=16` is about 0.5 %, and the notes' own setting, a low rank on `q_proj` and `v_proj`, 0.03 %. Notebook 02 does the counting.
-#
+# The total counts the adapter too. The share is high because Xiaoxi is small: LoRA grows with a layer's width, the layer itself with its square. On a 7B model the same `r=16` is about 0.5 %, and the notes' own setting, a low rank on `q_proj` and `v_proj`, 0.03 %. Notebook 02 does the counting.
+
+# %% [markdown] lang="zh" of="ab8104aa"
+# 总数里也算上了适配器。比例高，是因为小溪小：LoRA 的权重数随层宽线性增长，而层本身按平方增长。同样的 `r=16`，放到 7B 模型上约占 0.5 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里只占 0.03 %。怎么数，见 notebook 02。
+
+# %% [markdown] lang="en"
 # **Replay.** What a model learns can overwrite what it knew before: **catastrophic forgetting**. The remedy is to keep some of the old skills in the training data: **replay**. Our run mixes general rows (translation, sums, lists, copying, reading) with the notices, about one to four. This is the best case: they come from the same generator as the questions that will test these skills, though no question is in both.
 
-# %% [markdown] lang="zh" of="e9af4347"
-# 比例高，是因为小溪小：LoRA 的权重数随层宽线性增长，而层本身按平方增长。同样的 `r=16`，放到 7B 模型上约占 0.5 %；讲义自己的设置（秩小，只加在 `q_proj` 和 `v_proj` 上）在那里只占 0.03 %。怎么数，见 notebook 02。
-#
+# %% [markdown] lang="zh" of="12099203"
 # **重放**。新学的东西可能盖掉原来会的，这叫**灾难性遗忘**。对策是在训练数据里保留一些旧本领，即**重放**（replay）。我们的训练在通知书里混入通用数据（翻译、加减、列表、抄写、阅读），大约一比四。这是最有利的情形：它们和后面考这些本领的题出自同一个生成程序，虽然题目没有一道相同。
 
 # %%
@@ -564,10 +616,8 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | warm-up | 5 % | 5 % | 3 to 10 % | 3 to 10 % |
 # | epochs | 6 | 3 | 1 to 3 | 1 to 3 |
 # | precision | float32 | float32 | float16 on a T4, else bfloat16 | bfloat16; 4 bits in notebook 05 |
-#
-# The rates of the second column are the best of those recorded (section 9). The two right columns are common practice, not measured here: TRL's default rate for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
 
-# %% [markdown] lang="zh" of="f18a3441"
+# %% [markdown] lang="zh" of="89793046"
 # **从小溪到你的模型**。这份配方的样子，是做这一行的人都认得的，但学习率不是：模型小，学习率就高得多，不要照抄我们的。
 #
 # | | 小溪（本课） | SmolLM2-135M，`small` | 0.5B 和 1.5B | 7B |
@@ -579,8 +629,12 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | 预热 | 5 % | 5 % | 3 % 到 10 % | 3 % 到 10 % |
 # | 轮数 | 6 | 3 | 1 到 3 | 1 到 3 |
 # | 精度 | float32 | float32 | T4 上用 float16，否则 bfloat16 | bfloat16；notebook 05 用 4 比特 |
-#
-# 第二列的学习率，是记录里试过的最好的（见第 9 节）。右边两列是通行做法，本课程没有实测：TRL 对全参数的默认学习率是 2e-5，它的文档建议 LoRA 用大约十倍。
+
+# %% [markdown] lang="en"
+# "Rows a step" is the rows of a batch times the batches that are added up before a step; "warm-up" is the share of the steps in which the rate climbs from zero (more on both below). The rates for SmolLM2-135M are the best of five recorded for each method, LoRA at r = 8, by the notices all right (`data/sweeps/small_trial.jsonl`; mostly one seed). The two right columns are common practice, not measured here: TRL's default rate for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
+
+# %% [markdown] lang="zh" of="9d09661e"
+# “每步行数”是一批的行数，乘以攒几批才走一步；“预热”是学习率从零往上升的那几步占总步数的比例（两者后面都会细说）。SmolLM2-135M 的学习率，是两种方法（LoRA 取 r = 8）各五个有记录的学习率里全对的通知书最多的（`data/sweeps/small_trial.jsonl`，大多只有一个种子）。右边两列是通行做法，本课程没有实测：TRL 对全参数的默认学习率是 2e-5，它的文档建议 LoRA 用大约十倍。
 
 # %%
 config = SFTConfig(
@@ -610,24 +664,26 @@ config = SFTConfig(
 )
 
 # %% [markdown] lang="en"
-# What this configuration leaves out:
+# `assistant_only_loss=True` needs to know where the assistant speaks: in the chat template, these words stand between the marks `{% generation %}` and `{% endgeneration %}`. What this configuration leaves out:
 #
 # - **Packing**: `packing=True` puts several rows into one sequence and wastes no padding (notebook 03).
-# - **Other rows**: rows with the fields `prompt` and `completion` need no marks in the template; there `completion_only_loss` (on by default) is the mask.
+# - **Other rows**: rows with the fields `prompt` and `completion` need no such marks in the template; there `completion_only_loss` (on by default) is the mask.
 # - **A dashboard**: with `report_to="tensorboard"`, `tensorboard --logdir build/runs` draws the curves in your browser.
+
+# %% [markdown] lang="zh" of="9e5b2840"
+# `assistant_only_loss=True` 要知道哪些话是助手说的：在对话模板里，这些话写在 `{% generation %}` 和 `{% endgeneration %}` 两个标记之间。这份配置没有用到的：
 #
-# No curve shows answers. So a **callback** lets the model write a few notices after each epoch.
+# - **打包**：`packing=True` 把几行拼进一条序列，不浪费填充（见 notebook 03）。
+# - **别的数据格式**：用 `prompt` 和 `completion` 两个字段的数据，不需要模板里的这种标记；那里的掩码就是 `completion_only_loss`（默认打开）。
+# - **看板**：设 `report_to="tensorboard"`，再执行 `tensorboard --logdir build/runs`，就能在浏览器里看曲线。
+
+# %% [markdown] lang="en"
+# No curve shows answers. So a **callback**, an object whose functions the trainer calls at set moments, lets the model write a few notices after each epoch.
 #
 # One line below is not for copying: `score_labels_only()` replaces a private function of TRL, `_use_triton`, to save time on a CPU.
 
-# %% [markdown] lang="zh" of="2333edc6"
-# 这份配置没有用到的：
-#
-# - **打包**：`packing=True` 把几行拼进一条序列，不浪费填充（见 notebook 03）。
-# - **别的数据格式**：用 `prompt` 和 `completion` 两个字段的数据，不需要模板里的标记；那里的掩码就是 `completion_only_loss`（默认打开）。
-# - **看板**：设 `report_to="tensorboard"`，再执行 `tensorboard --logdir build/runs`，就能在浏览器里看曲线。
-#
-# 曲线里看不到答案。所以用一个**回调**（callback），每一轮结束时让模型写几份通知书。
+# %% [markdown] lang="zh" of="3e4399da"
+# 曲线里看不到答案。所以用一个**回调**（callback），也就是训练器在规定时刻去调用的对象，每一轮结束时让模型写几份通知书。
 #
 # 下面有一行不要照抄：`score_labels_only()` 换掉了 TRL 的一个私有函数 `_use_triton`，为的是在 CPU 上省时间。
 
@@ -686,6 +742,13 @@ for epoch, written in enumerate(watch.texts, 1):
     print(written[0], end="\n\n")
 
 
+# %% [markdown] lang="en"
+# The loss in the first line is the mean over the whole run. The first notices may break off or repeat themselves: normal for a run that has barely begun. Later the form stands. Then look at the numbers, too, and at the article that they belong to (section 1 shows some): right form does not make right facts.
+
+# %% [markdown] lang="zh" of="2cae2174"
+# 第一行的损失是整个训练的平均。头一两轮的通知书可能半路中断，或者不断重复：训练才开始不久，这很正常。后来格式就对了。这时再看看数字，它们属于哪条法条（第 1 节列出过几条）：格式对，不等于事实对。
+
+
 # %%
 def logged(trainer, name):
     """Return the steps and values of one measure in a trainer's log."""
@@ -719,18 +782,20 @@ style.describe(
 )
 
 # %% [markdown] lang="en"
-# *Left.* The saw-tooth is no sign of an unstable run. `group_by_length` sorts rows within large groups, the longest first. Long rows show articles, so their numbers can be read; short ones show none, so their numbers must be guessed, and the loss is higher. For the same reason the loss on unseen notices cannot reach zero: half of them show no article.
+# *Left.* The saw-tooth is probably no sign of an unstable run. `group_by_length` sorts rows within large groups, the longest first; long rows show articles, short ones do not. That the short ones then cost more is our reading: compare the loss of both kinds. The loss on unseen notices can hardly reach zero: half of them show no article, so their numbers must be guessed.
 #
-# *Middle.* Few answers, so a rough picture, but the only one of the three that says what the model writes.
-#
-# *Right.* The **warm-up**: the rate starts near zero and climbs, usually explained by how little AdamW knows of the gradients at first. Then it falls along a cosine, so that the last steps are small.
+# *Middle.* Ten notices, all with articles in the prompt, and twenty general questions: a rough picture, and blind to what the model writes without articles. But it is the only one of the three that reads answers.
 
-# %% [markdown] lang="zh" of="eb142fd6"
-# *左图*：锯齿并不表示训练不稳定。`group_by_length` 在每一大组内按长度排序，最长的在前。长的行给了法条，数字读得到；短的行没给，数字只能猜，损失就高。没练过的通知书上，损失降不到零，也是这个道理：其中一半没给法条。
+# %% [markdown] lang="zh" of="f89d4670"
+# *左图*：锯齿多半不表示训练不稳定。`group_by_length` 在每一大组内按长度排序，最长的在前；长的行给了法条，短的没给。短的损失因此更高，是我们的解读：不妨分开算算两种行的损失。没练过的通知书上，损失很难降到零：其中一半没给法条，数字只能猜。
 #
-# *中图*：题目少，只能看个大概；但三幅图里，只有它说得出模型写了什么。
-#
-# *右图*：这就是**预热**：学习率从接近零开始往上升；通常的解释是，AdamW 起初还不清楚梯度有多大。之后沿余弦曲线下降，好让最后几步迈得小。
+# *中图*：十份通知书，提示里都有法条，加二十道通用题，只能看个大概，而且看不到不给法条时写得怎样；但三幅图里，只有它读了回答。
+
+# %% [markdown] lang="en"
+# *Right.* The **warm-up**: the rate starts near zero and climbs, usually explained by how little AdamW, our optimizer, knows of the gradients at first. Then it falls along a cosine.
+
+# %% [markdown] lang="zh" of="a1e9b228"
+# *右图*：这就是**预热**：学习率从接近零开始往上升；通常的解释是，优化器 AdamW 起初还不清楚梯度有多大。之后沿余弦曲线下降。
 
 # %% [markdown] lang="en"
 # **Accumulation.** Two batches of eight rows make one step of sixteen: the first batch's gradient waits for the second's. This saves memory and should change nothing else. **Predict first**: is the loss of sixteen rows the mean of the losses of its two halves? We train three steps both ways and compare the losses.
@@ -865,26 +930,40 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# The **form** came with training: before it, no notice had it. It is surest where the articles stand in the prompt; without them a notice can break off in form where it has to invent a number. The **conduct** can be taken from the report.
-#
-# **Facts** of unseen articles cannot be known: without the article in the prompt, hardly any answer has all four, and wrong ones look as sure as right ones. With the articles, about half of the answers had all four before training, and most have them after it: training brought no facts, but practice in taking them from the text. Notebook 08 goes on from here.
+# The **form** came with training: before it, no notice had it. With articles in the prompt nearly all have it now. Without, it is less sure: of the notices under practised articles more than half have it, under unseen ones about half. See in the explorer below how one breaks, often where the term or a number had to come from memory. The **conduct** can be taken from the report.
 
-# %% [markdown] lang="zh" of="47683385"
-# **格式**是训练带来的：训练之前，没有一份格式正确。提示里有法条时最稳；没有法条，写到要编数字的地方，格式就可能散掉。**违法事实**看报告就写得出。
-#
-# 没练过的法条，**事实**无从知道：提示里没有那条法条，就几乎没有一份四项全对，可错的看上去和对的一样言之凿凿。给了法条，训练之前约有一半四项全对，训练之后大多数都对：训练没有带来事实，带来的是从文本里取用事实的熟练。notebook 08 由此展开。
+# %% [markdown] lang="zh" of="f760a654"
+# **格式**是训练带来的：训练之前，没有一份格式正确。现在，给了法条，几乎份份正确；不给就没那么稳：练过的法条，一半以上正确，没练过的约一半。是怎么写坏的，可以在下面翻看，往往就在该凭记忆写术语或数字的地方。**违法事实**看报告就写得出。
 
 # %% [markdown] lang="en"
-# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, they are copied. From memory the model has few of them, even of the practised ones: each stood in a few rows. Do more passes teach them, and what do those cost? Try it: set `size.epochs = 12` after the set-up cell, and compare `term` here and the general skills in section 5.
+# **Facts** of unseen articles cannot be known: without the article in the prompt, hardly any answer has all four, and where the form holds, nothing in a wrong number shows that it is wrong.
+#
+# With the articles, about half of the answers had all four before training, and about three in four have them after it. Whether the model now reads better, or only no longer loses its way in a form of its own, this does not tell. Notebook 08 goes on from here.
 
-# %% [markdown] lang="zh" of="359942f4"
-# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行。凭记忆，模型写得出的很少，练过的也不多：每个术语只出现在几行里。多练几轮能不能学会，又要付出什么代价？不妨一试：在准备单元格之后设 `size.epochs = 12`，比较这里的 `term` 和第 5 节的通用能力。
+# %% [markdown] lang="zh" of="4be74c02"
+# 没练过的法条，**事实**无从知道：提示里没有那条法条，就几乎没有一份四项全对；只要格式没坏，错的数字看上去和对的没有两样。
+#
+# 给了法条，训练之前约有一半四项全对，训练之后约四分之三。是读得更准了，还是只因为不再在自造的格式里迷路，这里分不出来。notebook 08 由此展开。
 
 # %% [markdown] lang="en"
-# Look at single notices too: a mean hides in what way an answer is wrong. **What to look for**: a notice in perfect form whose numbers belong to another article of the prompt. The eye passes over such a mistake; `facts` catches it.
+# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, they are copied. From memory the model has few of them, even of the practised ones: each of those stood in three or four training rows. Do more passes teach them, and what do those cost?
+#
+# Try it: add a cell `size.epochs = 12` right below the cell that prints "this run's sizes", and run all the cells from there on (the trainings with LoRA then take about twice the time). Compare `term` here and the general skills in section 5 with what you see now.
 
-# %% [markdown] lang="zh" of="5d57c427"
-# 通知书也要一份一份地读：平均数看不出答案错在哪里。**留意这一种**：格式完美，数字却取自提示里的另一条法条。这样的错一眼看去发现不了，`facts` 抓得出来。
+# %% [markdown] lang="zh" of="7d3e40ab"
+# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行。凭记忆，模型写得出的很少，练过的也不多：那些术语每个只在三四行训练数据里出现过。多练几轮能不能学会，又要付出什么代价？
+#
+# 不妨一试：在打印“这次运行的规模”的那一格下面加一格，写 `size.epochs = 12`，再从那里往下全部运行（LoRA 的训练用时约为两倍）。把这里的 `term` 和第 5 节的通用能力，与现在看到的比较。
+
+# %% [markdown] lang="en"
+# Look at single notices too: a mean hides in what way an answer is wrong. Choose an incident in the list; those with wrong facts come first. Compare the last notice with the reference line by line.
+#
+# **What to look for**: a notice in perfect form whose numbers, or term, are not those of the reference; they may belong to another article of the prompt. The eye passes over such a mistake; `facts` and `term` catch it. (Is the example in the other language? Look at the numbers.)
+
+# %% [markdown] lang="zh" of="9fcc8185"
+# 通知书也要一份一份地读：平均数看不出答案错在哪里。在列表里选一起事件，事实写错的排在前面。把最后一份与标准答案逐行对比。
+#
+# **留意这一种**：格式完美，数字或术语却与标准答案不同，可能取自提示里的另一条法条。这样的错一眼看去发现不了，`facts` 和 `term` 抓得出来。（例子若是另一种语言，看数字就行。）
 
 
 # %%
@@ -1034,29 +1113,37 @@ rows = [
 tables.table(["exact answers ｜ 全对的回答", *tasks.values()], rows)
 
 # %% [markdown] lang="en"
-# Without replay, learning notices wiped out most of primary school. With it, most is kept. Does replay cost notices? See the last claim: where its interval holds zero, the test cannot tell. The table by task is a rough picture: few questions stand behind each cell.
+# Without replay, learning notices wiped out most of primary school. With it, most is kept. Does replay cost anything in notices? The last claim gives a difference and its interval. If the interval runs from below zero to above it, there may be a loss, a gain or none: this test cannot tell. The table by task is a rough picture: few questions stand behind each cell.
 #
 # Switched off, the adapter leaves the model exactly as it was, since LoRA never touches the base weights.
-#
-# **The best case.** Our replay rows come from the generator of the test. For a real model you do not have such rows: you take a public instruction set, or let the base model answer some prompts and keep its answers. Expect less than here.
 
-# %% [markdown] lang="zh" of="0f7800e1"
-# 没有重放，小学的功课大半被通知书冲掉了；有了重放，大半保住了。重放会不会让通知书写得差一些？看最后一条论断：区间若含零，就说明这套测试分不出来。按题型列出的表只能看个大概：每一格的题目很少。
+# %% [markdown] lang="zh" of="ca73f05d"
+# 没有重放，小学的功课大半被通知书冲掉了；有了重放，大半保住了。重放会不会让通知书写得差一些？最后一条论断给出了差值和区间。区间若跨过零，变差、变好、不变都有可能：这套测试分不出来。按题型列出的表只能看个大概：每一格的题目很少。
 #
 # 适配器一关掉，模型就和原来分毫不差，因为 LoRA 从不改动基座的权重。
-#
-# **最有利的情形**。我们的重放数据和测试题出自同一个生成程序。真实模型没有这样的数据：要么取一份公开的指令数据集，要么让基座模型自己回答一些提示，把答案留下来。效果多半不如这里。
+
+# %% [markdown] lang="en"
+# **The best case.** Our replay rows come from the generator of the test. For a real model you do not have such rows: you take a public instruction set, or let the base model answer some prompts and keep its answers. Whether that keeps as much is not certain: on a real model (section 9) rows of another kind brought most of the old answers back, but about a fifth stayed lost.
+
+# %% [markdown] lang="zh" of="6776b63e"
+# **最有利的情形**。我们的重放数据和测试题出自同一个生成程序。真实模型没有这样的数据：要么取一份公开的指令数据集，要么让基座模型自己回答一些提示，把答案留下来。那样能不能保住这么多，说不定：在真实模型上（第 9 节），另一类数据挽回了大部分原先答对的题，但约五分之一仍丢了。
 
 # %% [markdown]
 # ### The trade-off: learned against forgotten ｜ 权衡：学会的与忘掉的
 
 # %% [markdown] lang="en"
 # The notes say that full fine-tuning has the best result, and that a small rate forgets less. Two runs cannot test that: each has one rate. The course keeps records of many real runs of Xiaoxi (`data/sweeps`), over rates, ranks and methods: two epochs on 320 notices, **no replay**, five random seeds each. In the figure each small mark is one run. The higher, the more notices were all right; the further right, the more was forgotten. The two stars are this lesson's runs: they had more rows and epochs, and another test.
+
+# %% [markdown] lang="zh" of="0bf18d25"
+# 讲义说，全参数微调效果最好；还说，学习率小，忘得就少。这靠两次训练检验不了，因为每次只有一个学习率。课程里存着小溪的许多次真实训练记录（`data/sweeps`），学习率、秩、方法各不相同：320 份通知书练两轮，**没有重放**，各五个随机种子。图中每个小记号是一次训练。越高，全对的通知书越多；越靠右，忘掉的越多。两颗星是这一课的两次训练：数据和轮数都更多，测试题也不同。
+
+# %% [markdown] lang="en"
+# The table below the figure counts, in each row, the recorded runs in which at least so many notices were all right (with articles in the prompt), and gives the least and the most that one of them forgot, in percentage points. "LoRA and its kin" are LoRA and three variants of it (notebook 02).
 #
 # **Predict first**: where on this map do you want to be, and is any mark there?
 
-# %% [markdown] lang="zh" of="226ef1d1"
-# 讲义说，全参数微调效果最好；还说，学习率小，忘得就少。这靠两次训练检验不了，因为每次只有一个学习率。课程里存着小溪的许多次真实训练记录（`data/sweeps`），学习率、秩、方法各不相同：320 份通知书练两轮，**没有重放**，各五个随机种子。图中每个小记号是一次训练。越高，全对的通知书越多；越靠右，忘掉的越多。两颗星是这一课的两次训练：数据和轮数都更多，测试题也不同。
+# %% [markdown] lang="zh" of="b7780cea"
+# 图下面那张表，每一行数的是：全对的通知书（提示里给法条）至少达到这个比例的训练有几次，其中忘得最少的和最多的各是多少个百分点。“LoRA 及同类”指 LoRA 和它的三个变体（见 notebook 02）。
 #
 # **先猜一猜**：在这张图上，你想落在哪里？那里有没有记号？
 
@@ -1125,14 +1212,24 @@ general_at = sweeps.by(select(sweeps.read("rate"), method="full"), "lr", "genera
 claim("sft_small_rate", 100 * (general_at[1e-3].value - general_at[3e-3].value))
 
 # %% [markdown] lang="en"
-# Without replay, one pays for notices with old skills: the upper edge of the cloud rises to the right. Compare at an equal share of right notices, as the table does: there the least forgetful run of all weights forgot **less** than the least forgetful of LoRA. So "LoRA forgets less" is not shown here; published work on large models finds that it learns less and forgets less. At its best each reaches about the same share of right notices.
+# Without replay, one pays for notices with old skills: the upper edge of the cloud rises to the right, stays high, and falls only at the far right, where nearly everything is forgotten.
 #
-# A smaller rate does forget less, and learns less: it moves a run along the edge of the cloud. Replay moves it **off** the cloud, to the upper left: compare the two stars. So our recipe has it.
+# Compare at an equal share of right notices, as the table does: there the least forgetful run of all weights forgot less than the least forgetful of LoRA. But at 60 % a single run makes that difference, one that just reaches the mark; the next one of all weights forgot as much as LoRA's best. Notebook 02 averages the seeds of each setting: at 60 % it finds LoRA a little ahead.
 
-# %% [markdown] lang="zh" of="9a192b40"
-# 没有重放，学通知书就要拿旧本领去换：这片云的上沿越往右越高。要比，就在写对的通知书一样多的地方比，像表里那样：全参数里忘得最少的那次，比 LoRA 里忘得最少的那次**还要少**。所以“LoRA 忘得少”在这里没有得到证明；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
+# %% [markdown] lang="zh" of="e5712cf5"
+# 没有重放，学通知书就要拿旧本领去换：这片云的上沿越往右越高，然后一直很高，到了最右端、几乎全忘掉的地方，才降下来。
 #
-# 学习率小，确实忘得少，学得也少：只是沿着云的上沿移动。重放则让它**离开**这片云，到左上方去：比一比那两颗星。所以这一课的配方里有它。
+# 要比，就在写对的通知书一样多的地方比，像表里那样：全参数里忘得最少的那次，比 LoRA 里忘得最少的那次还要少。不过在 60 % 处，差别全在一次训练上，它刚好够到这条线；全参数里的下一次，忘得就和 LoRA 最好的一样多了。notebook 02 把每种设置的各个种子平均起来比：在 60 % 处，LoRA 略好一点。
+
+# %% [markdown] lang="en"
+# So "LoRA forgets less" is not shown here, nor its opposite; published work on large models finds that LoRA learns less and forgets less. At its best each reaches about the same share of right notices.
+#
+# A smaller rate forgets less. Up to some point it learns less, too: then it moves a run along the edge of the cloud. But a rate that is too high both forgets more and learns less (all weights at 1e-2 against 3e-3): there a smaller rate is better in every way. Replay moves a run **off** the cloud, to the upper left: compare the two stars. So our recipe has it.
+
+# %% [markdown] lang="zh" of="4c767866"
+# 所以“LoRA 忘得少”在这里没有得到证明，反过来也没有；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
+#
+# 学习率小，忘得少。在一定范围内，学得也少：只是沿着云的上沿移动。可学习率太高，就忘得更多、学得更少（全参数用 1e-2 与 3e-3 相比）：这时调小，样样都好。重放则让训练**离开**这片云，到左上方去：比一比那两颗星。所以这一课的配方里有它。
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
@@ -1140,12 +1237,12 @@ claim("sft_small_rate", 100 * (general_at[1e-3].value - general_at[3e-3].value))
 # %% [markdown] lang="en"
 # The notes advise a rate of 1e-5 to 5e-5 and 3 to 5 epochs. The right rate depends on the model and on what is trained, so we measure. We train the same LoRA for one epoch on a few rows without articles, at five rates that lie far apart. This is a first look, with one seed.
 #
-# **Predict first**: at which rate is the loss lowest, and what happens at the right end?
+# **Predict first**: at which rate is the loss lowest, and what does the highest rate do?
 
-# %% [markdown] lang="zh" of="9cb43fc6"
+# %% [markdown] lang="zh" of="247d2b91"
 # 讲义建议学习率 1e-5 到 5e-5，训练 3 到 5 轮。合适的学习率取决于模型，也取决于练什么，所以要测：同样的 LoRA，拿少量不带法条的数据练一轮，试五个相隔很远的学习率。只用一个种子，先看个大概。
 #
-# **先猜一猜**：哪个学习率的损失最低？最右端会怎样？
+# **先猜一猜**：哪个学习率的损失最低？最高的那个会怎样？
 
 
 # %%
@@ -1194,10 +1291,10 @@ style.describe(
 # 这并不说明讲义错了。那条建议是给大得多的模型做全参数微调用的，LoRA 在那里也要用更高的学习率（见第 4 节）。换成你的模型，像这样循环一遍，就找得到大致范围；再用更密的几档、多几个种子，就能定下来。
 
 # %% [markdown] lang="en"
-# **Exercise 5** (medium, 10 minutes). All weights want another rate than LoRA. Find one for Xiaoxi: `rate`, at which one epoch over 96 short rows brings the loss on unseen articles below 1.5 nats. `nb04.loss_at(1e-4)` makes one such training and returns that loss; it takes a few seconds. Plan your trials: by what factor should the first ones differ?
+# **Exercise 5** (medium, 10 minutes). All weights want another rate than LoRA. Find one for Xiaoxi: `rate`, at which one epoch over 96 rows without articles brings the loss on unseen articles below 1.5 nats. `nb04.loss_at(1e-4)` makes one such training and returns that loss; it takes a few seconds. The table of section 4 names a rate for longer runs; do not trust it, search. Use a cell of your own: `for lr in (…): print(lr, nb04.loss_at(lr))`. Plan your trials: by what factor should the first ones differ? Then write the rate that you found below.
 
-# %% [markdown] lang="zh" of="e6736bc3"
-# **练习 5**（中等，10 分钟）。训练全部权重时，合适的学习率与 LoRA 的不同。请为小溪找一个 `rate`：用 96 行短数据练一轮，没练过的法条上的损失要降到 1.5 奈特以下。`nb04.loss_at(1e-4)` 就做一次这样的训练，返回这个损失，只要几秒钟。先想好怎么试：最初几次，学习率应当相差几倍？
+# %% [markdown] lang="zh" of="3f10a889"
+# **练习 5**（中等，10 分钟）。训练全部权重时，合适的学习率与 LoRA 的不同。请为小溪找一个 `rate`：用 96 行不带法条的数据练一轮，没练过的法条上的损失要降到 1.5 奈特以下。`nb04.loss_at(1e-4)` 就做一次这样的训练，返回这个损失，只要几秒钟。第 4 节的表里有一个学习率，是给更长的训练用的；先别信它，自己找。另开一格来试：`for lr in (…): print(lr, nb04.loss_at(lr))`。先想好怎么试：最初几次，学习率应当相差几倍？再把找到的学习率写在下面。
 
 # %% tags=["exercise"]
 rate = ...
@@ -1289,12 +1386,12 @@ plots.curves(
 # %% [markdown] lang="en"
 # At first both losses fall: what the few rows teach helps on other rows too. Then the curve of the unseen articles turns, while the loss on the model's own rows still falls. What is learned now no longer lowers the loss on other rows: this is **overfitting** of the loss.
 #
-# Is the model with the lowest loss the better one? Look at the second claim: the loss does not read answers, and the model of the *last* epoch may write the form as well or better. Where the interval holds zero, this test cannot tell. So choose a model by its answers where you can, by its loss where you cannot.
+# Is the model with the lowest loss the better one? Look at the second claim: if its interval holds zero, this run cannot tell which of the two models writes the form better. The loss does not read answers; where you can, look at both.
 
-# %% [markdown] lang="zh" of="3237a11d"
+# %% [markdown] lang="zh" of="723f59ed"
 # 起初两条曲线都在降：从这几行学到的东西，对别的行也有用。后来，没练过的法条那条掉头往上，自己那几行的损失还在降：这时学进去的，已经不能再降低别的行的损失。这就是损失的**过拟合**。
 #
-# 损失最低的模型，是不是更好？看第二条论断：损失不会替你读答案，*最后*一轮的模型，格式可能写得一样好，甚至更好。区间若含零，这套测试就分不出来。所以，能看答案就按答案选模型，看不了才按损失选。
+# 损失最低的模型，是不是更好？看第二条论断：区间若含零，这次运行就分不出哪个模型的格式写得更好。损失不会替你读答案；能看的话，两样都看。
 
 # %% [markdown]
 # ## 7. Stop it, resume it ｜ 中断与恢复
@@ -1362,13 +1459,13 @@ claim("sft_resume", largest)
 # 六个真实常见的错误。这里故意各犯一次，规模很小，并和正常的训练放在一起对比。斜体字写的是要留意的**症状**。它们大多不会报任何错。
 
 # %% [markdown] lang="en"
-# 1. **Mask all zero**: no `{% generation %}` marks the assistant's words, or `max_length` cut the answer off. *In a loop of your own, the loss is `nan` from the first step.*
-# 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; the answers are right and do not stop.*
+# 1. **Mask all zero**: the template lacks `{% generation %}` around the assistant's words, or `max_length` cut the answer off. *In a loop of your own, the loss is `nan` from the first step.*
+# 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; the notice is written to its last line, and then the answer goes on.*
 # 3. **Wrong template**: trained on one chat format, asked in another. *The loss looks normal, and the answers fall apart.*
 
-# %% [markdown] lang="zh" of="d918d104"
-# 1. **掩码全零**：没有用 `{% generation %}` 标出助手说的话，或 `max_length` 把答案截掉了。*自己写的循环里，从第一步起损失就是 `nan`*。
-# 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；答案是对的，却停不下来*。
+# %% [markdown] lang="zh" of="14feed17"
+# 1. **掩码全零**：模板里没有用 `{% generation %}` 把助手的话括起来，或 `max_length` 把答案截掉了。*自己写的循环里，从第一步起损失就是 `nan`*。
+# 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；通知书写到了最后一行，写完却停不下来*。
 # 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失看起来正常，回答却不成样子*。
 
 # %% [markdown] lang="en"
@@ -1382,15 +1479,17 @@ claim("sft_resume", largest)
 # 6. **两个 BOS**（起始符）：模板写了一个，分词器又加一个。*看编号：头两个相同*。
 
 # %% [markdown] lang="en"
-# TRL 1.16 guards against some of these. For exhibit 1 it swaps in a template with markers, if it knows the model's family, and raises an error if not; but it silently drops a row whose answer was cut off. It never masks by the id of the padding (2). There, the same harm comes from a template whose end token stands outside `{% generation %}`, and TRL warns.
-#
+# According to its source, TRL 1.16 guards against some of these. For exhibit 1 it swaps in a template with these marks, if it knows the model's family, and raises an error if not; but it silently drops a row whose answer was cut off. It never masks by the id of the padding (2). In TRL, the same harm comes from a template whose end token stands outside `{% generation %}`; TRL then warns.
+
+# %% [markdown] lang="zh" of="5b4c7bce"
+# 其中有几种，据其源码，TRL 1.16 会防着。像 1 号这样的，如果认识这个模型家族，它会换上带标记的模板，不认识就报错；但答案被截光的行，它会悄悄丢掉。它从不按填充符的编号来屏蔽（2 号）；在 TRL 里，结束符落在 `{% generation %}` 外面的模板会造成同样的毛病，TRL 会警告。
+
+# %% [markdown] lang="en"
 # Xiaoxi learned at school to stop at `<|im_end|>`. So for exhibit 2 we let answers end on a token that it has never seen as an end: its padding token. A control run masks the padding by its place instead of its id.
 #
 # **Predict first**: which of the six write the form as well as the healthy run?
 
-# %% [markdown] lang="zh" of="aa46270c"
-# 其中有几种，TRL 1.16 会防着。像 1 号这样的，如果认识这个模型家族，它会换上带标记的模板，不认识就报错；但答案被截光的行，它会悄悄丢掉。它从不按填充符的编号来屏蔽（2 号）；在 TRL 里，结束符落在 `{% generation %}` 外面的模板会造成同样的毛病，TRL 会警告。
-#
+# %% [markdown] lang="zh" of="0a7e8f70"
 # 小溪在小学里学过在 `<|im_end|>` 处停笔。所以 2 号展品里，我们让答案以它从没当结束符见过的词元结尾：填充符。对照的那次训练，则按位置而不是按编号来屏蔽填充。
 #
 # **先猜一猜**：六个里面，哪几个的格式写得和正常的一样好？
@@ -1485,6 +1584,18 @@ for name, make in (("2, control", new_end), ("2", no_end)):
     say(f"exhibit {name}, an answer:", f"{name.replace(', control', ' 号的对照')}，一份回答：")
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
+# %% [markdown] lang="en"
+# How to read the table. *loss*: of the training, at the first step → mean of the last five. *on answers*: the loss on the answers of test incidents with articles, asked in the right template; not to be compared with the training's, half of whose rows show no article. *at the end*: the loss at the end token alone, for exhibit 2 and its control only. *goes on*: the share of answers with more lines than a notice's eight; one endless line is not found. Only exhibit 2 and its control had room for many more.
+
+# %% [markdown] lang="zh" of="f94b4734"
+# 怎样读这张表。*损失*：训练的第一步 → 最后五步的平均。*在答案上*：给了法条的测试事件，用正确的模板提问，在答案上的损失；不能与训练的相比，因为训练数据有一半没给法条。*在结束符上*：只算结束符的损失，只测了 2 号和它的对照。*停不下来*：行数超过一份通知书（八行）的回答所占的比例；一行写到头的查不出来。只有 2 号和它的对照有地方多写很多。
+
+# %% [markdown] lang="en"
+# Exhibits 3 and 6 are the healthy model, asked in another way, so their losses are its own. Exhibits 1 and 4 are trained on fewer rows: with so few, a healthy run may not reach the form either, so their 0 % proves little. Their losses do. Exhibit 1 had nothing to learn from: the loss on answers is an untrained model's.
+
+# %% [markdown] lang="zh" of="36ec624c"
+# 3 号和 6 号就是那个正常的模型，只是换了问法，所以损失和它一样。1 号和 4 号训练用的行数较少：只用这么少，正常训练也未必学得会格式，所以那两个 0 % 说明不了多少；说明问题的是损失。1 号无从学起：它在答案上的损失，就是没训练过的模型的损失。
+
 # %%
 titles = {
     "healthy": "healthy ｜ 正常",
@@ -1524,27 +1635,39 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Only the loss *at the end token* gives it away. **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Whether it costs form, its interval says. **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
-#
-# The losses give away 1 (`nan`) and 4. Exhibit 3 is the healthy run, asked otherwise. So **read answers** before you trust a curve.
+# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Of the losses taken here, the one *at the end token* gives it away: compare the control's. (Not every value in the two printed notices need be right: two epochs on few rows are little. Look at how they end.) **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Did it cost form? If the interval of its difference lies below zero, it did in this run; if it holds zero, that is not shown. With more rows the answer may be another.
 
-# %% [markdown] lang="zh" of="62685a20"
-# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。只有*结束符上*的损失看得出来。**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差，要看它的区间。**6 号**要看编号。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做：对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
+# %% [markdown] lang="zh" of="fed17003"
+# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。这里测的几种损失里，*结束符上*的那个看得出来：与对照的比一比。（打印出来的两份，内容不一定都对：行数少，只练两轮，练得不多。要看的是它们怎么结尾。）**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差？差值的区间若全在零以下，这次运行里就是变差了；若含零，就没有得到证明。行数多一些，答案也许又不同。
+
+# %% [markdown] lang="en"
+# **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
 #
-# 光看损失，只看得出 1 号（`nan`）和 4 号。3 号就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。
+# The training losses give away 1 (`nan`) and 4. Exhibit 3 is the healthy run, asked otherwise. So **read answers** before you trust a curve.
+
+# %% [markdown] lang="zh" of="7f35bd63"
+# **6 号**要看编号。小溪没有 BOS，我们把第一个词元写两遍，而且只在提问时这样做：对 Llama、Gemma 这类有 BOS 的模型，这说明不了什么。
+#
+# 光看训练时的损失，只看得出 1 号（`nan`）和 4 号。3 号就是那个正常的模型，只是换了问法。所以**先读答案**，再信曲线。
 
 # %% [markdown]
 # ## 9. Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# All of the above was measured on Xiaoxi, a very small model. The table holds some of its claims against recorded runs of SmolLM2-135M, a real pre-trained model: English alone, fewer rows, few seeds.
-#
-# Where the two disagree, believe the real model. On replay they agree, and there it says more than ours: its general rows are answers of the base model itself to prompts of another kind than the test's. What neither tells you is *your* model and *your* old skills: set `PROFILE = "small"`, or `MODEL`, and run the notebook again.
+# All of the above was measured on Xiaoxi, a very small model. The table compares some of its claims with recorded runs of SmolLM2-135M, a real pre-trained model: English alone, fewer rows (240 notices), mostly a single seed, and of several rates the one that was best on these same incidents. In brackets stands the number of runs; "–" means not measured; H200 is a GPU, TF32 a precision in which it computes. "Yes" means that the effect goes the same way, though the numbers may lie far apart.
 
-# %% [markdown] lang="zh" of="ae34117f"
-# 以上都是在小溪这个很小的模型上测的。下表把其中几条论断与 SmolLM2-135M 的训练记录放在一起。后者是真正预训练出来的模型；那些训练只用英文，数据更少，种子也不多。
+# %% [markdown] lang="zh" of="5ea43658"
+# 以上都是在小溪这个很小的模型上测的。下表把其中几条论断与 SmolLM2-135M 的训练记录作比较。后者是真正预训练出来的模型；那些训练只用英文，数据更少（240 份通知书），大多只有一个种子，学习率也是在这同一批事件上挑最好的。括号里是训练次数；“–”表示没有测；H200 是一种 GPU，TF32 是它的一种计算精度。“是”表示效果的方向一致，数值可能相差很大。
+
+# %% [markdown] lang="en"
+# Where the two disagree, believe the real model. On replay they agree, and there it says more than ours: its general rows are answers of the base model itself to prompts of another kind than the test's. It also hints at a price: with LoRA and 50 general rows, notices all right fell from 71 to 66 %, with 170 to 61 %. With all weights the records go both ways.
 #
-# 两者不一致时，应当相信真实模型。在重放上两者一致，而且它比我们更有说服力：它混入的通用数据是基座模型自己的回答，提示也和测试题不是同一类。*你的*模型、*你的*旧本领会怎样，两者都说明不了：设 `PROFILE = "small"`，或者设 `MODEL`，再把 notebook 运行一遍。
+# What neither tells you is *your* model and *your* old skills: set `PROFILE = "small"`, or `MODEL`, and run the notebook again.
+
+# %% [markdown] lang="zh" of="7bc17d23"
+# 两者不一致时，应当相信真实模型。在重放上两者一致，而且它比我们更有说服力：它混入的通用数据是基座模型自己的回答，提示也和测试题不是同一类。它还透露出代价：用 LoRA 时，混入 50 条通用数据，全对的通知书从 71 % 降到 66 %，170 条降到 61 %；全参数的记录则有升有降。
+#
+# *你的*模型、*你的*旧本领会怎样，两者都说明不了：设 `PROFILE = "small"`，或者设 `MODEL`，再把 notebook 运行一遍。
 
 # %%
 carry.show("04_sft")
@@ -1556,16 +1679,16 @@ carry.show("04_sft")
 # **Exercise 6** (medium, 5 minutes). Here are five patients. For each, name the exhibit, 1 to 6, that fits best: `diagnosis = {"A": ?, "B": ?, …}`. One exhibit is not used.
 #
 # - A: The loss falls to 0.2. Asked in production, the model writes no notice at all.
-# - B: The loss looks normal except at the token that ends an answer. The answers are right and then go on with another user's turn.
+# - B: The loss looks normal except at the token that ends an answer. The notice is complete, and then the answer goes on with another user's turn.
 # - C: The loss can't be compared with a colleague's on the same data, because it counts four times as many tokens.
 # - D: The loss is 3 at step 5 and 8 at step 10.
 # - E: The loss is `nan` from the first step.
 
-# %% [markdown] lang="zh" of="2b40bbb5"
+# %% [markdown] lang="zh" of="aea61d7b"
 # **练习 6**（中等，5 分钟）。五位病人，请说出各自最像 1 到 6 号展品中的哪一件：`diagnosis = {"A": ?, "B": ?, …}`。有一件用不上。
 #
 # - A：损失降到 0.2；上线后向它提问，却写不出通知书。
-# - B：损失看起来正常，只有结束答案的那个词元例外；答案都对，答完却接着写起下一位用户的话。
+# - B：损失看起来正常，只有结束答案的那个词元例外；通知书写完整了，却接着写起下一位用户的话。
 # - C：数据和同事的一样，损失却没法比：计入损失的词元是同事的四倍。
 # - D：第 5 步损失为 3，第 10 步为 8。
 # - E：从第一步起损失就是 `nan`。
@@ -1645,10 +1768,10 @@ nb04.one_step(one_step)
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 8** (medium, 5 minutes). Three broken runs on the same rows, beside a healthy one. Read their curves and name each cause, `causes = {"A": "…", …}`, from this list: `"rate too high"`, `"rate too low"`, `"labels not shifted"`, `"prompt not masked"`. One is not used.
+# **Exercise 8** (medium, 5 minutes). Three broken runs on the same rows, beside a healthy one. The cell below trains them; its code shows the answer, so run it without reading it, and judge by the curves alone. Name each cause, `causes = {"A": "…", …}`, from this list: `"rate too high"`, `"rate too low"`, `"labels not shifted"`, `"prompt not masked"`. One is not used.
 
-# %% [markdown] lang="zh" of="2c76464d"
-# **练习 8**（中等，5 分钟）。三次训坏了的训练，旁边是一次正常的，数据相同。请读曲线，说出各自的原因，`causes = {"A": "…", …}`，从这几个里选：`"rate too high"`（学习率太高）、`"rate too low"`（学习率太低）、`"labels not shifted"`（标签没有错位）、`"prompt not masked"`（提示没有屏蔽）。有一个用不上。
+# %% [markdown] lang="zh" of="5ce79fa6"
+# **练习 8**（中等，5 分钟）。三次训坏了的训练，旁边是一次正常的，数据相同。训练就在下面那一格，代码里写着答案：先别看，直接运行，只凭曲线判断。说出各自的原因，`causes = {"A": "…", …}`，从这几个里选：`"rate too high"`（学习率太高）、`"rate too low"`（学习率太低）、`"labels not shifted"`（标签没有错位）、`"prompt not masked"`（提示没有屏蔽）。有一个用不上。
 
 
 # %%
@@ -1737,20 +1860,22 @@ nb04.log(log)
 
 # %% [markdown] lang="en"
 # - Loss and loop are a few lines: shift by one, skip `-100`, average over labels, `backward`, `step`, `zero_grad`.
-# - On Xiaoxi, SFT taught the **form**. Facts of unseen articles needed the article in the prompt.
-# - Learning notices alone cost most old skills. **Replay** kept most, in its best case. A lower rate forgets less, and learns less.
+# - On Xiaoxi, SFT taught the **form**: almost always right where the prompt shows articles, far less surely where it does not. Facts of unseen articles needed the article in the prompt.
+# - Learning notices alone cost most old skills. **Replay** kept most, in its best case. A lower rate forgets less; whether it learns less depends on where one starts.
 # - Two accumulated batches make the step of one large batch, if the labels are counted.
 # - Mask, template and end token decide what is learned; most mistakes with them raise no error. A curve does not read answers: you must.
-#
-# **Next**: 05 QLoRA keeps the frozen weights in 4 bits, so a larger model fits into the same memory. Passed so far:
 
-# %% [markdown] lang="zh" of="870bd186"
+# %% [markdown] lang="zh" of="24b38b3b"
 # - 损失和循环不过几行：错开一位，跳过 `-100`，在标签上取平均，然后 `backward`、`step`、`zero_grad`。
-# - 在小溪上，SFT 教会的是**格式**；没练过的法条，事实要写对，提示里得有那条法条。
-# - 只学通知书，代价是大部分旧本领。**重放**保住了大半（这里是对重放最有利的情形）。学习率低，忘得少，但学得也少。
+# - 在小溪上，SFT 教会的是**格式**：提示里有法条，几乎总写对；没有法条，就不稳得多。没练过的法条，事实要写对，提示里得有那条法条。
+# - 只学通知书，代价是大部分旧本领。**重放**保住了大半（这里是对重放最有利的情形）。学习率低，忘得少；学得是不是也少，要看从多高往下调。
 # - 只要按标签数来算，累积两批的一步，就等于一大批的一步。
 # - 学到什么，取决于掩码、模板和结束符；这几处的错误大多不会报错。曲线不会替你读答案，要自己读。
-#
+
+# %% [markdown] lang="en"
+# **Next**: 05 QLoRA keeps the frozen weights in 4 bits, so a larger model fits into the same memory. Passed so far:
+
+# %% [markdown] lang="zh" of="e6542c8b"
 # **下一课**：05 QLoRA 用 4 比特存放冻结的权重，同样的内存装得下更大的模型。你目前通过的练习：
 
 # %%
