@@ -129,31 +129,34 @@ def _gentlest(need: float) -> Callable[[Sequence[Row]], list[float]]:
     """Return what compares, in points, what all weights and LoRA forget at least for a score.
 
     For each of the two it is the setting, of those whose mean `all_open` reaches `need`, that
-    forgets least; all ranks, places and rates count.
+    answers most general questions; all ranks, places and rates count.
     """
 
+    def most(rows: Sequence[Row], method: str) -> float | None:
+        groups: dict[tuple, list[Row]] = {}
+        for row in rows:
+            if (row["method"], row["replay"], row["epochs"], row["rows"]) == (method, 0, 3, 240):
+                setting = row["targets"], row["r"], row["alpha"], row["lr"]
+                groups.setdefault(setting, []).append(row)
+        able = [group for group in groups.values() if _mean(group, "all_open") >= need]
+        return max((_mean(group, "general") for group in able), default=None)
+
     def read(rows: Sequence[Row]) -> list[float]:
-        least = []
-        for method in ("full", "lora"):
-            groups: dict[tuple, list[Row]] = {}
-            for row in rows:
-                if (row["method"], row["replay"], row["epochs"], row["rows"]) == (
-                    method,
-                    0,
-                    3,
-                    240,
-                ):
-                    setting = row["targets"], row["r"], row["alpha"], row["lr"]
-                    groups.setdefault(setting, []).append(row)
-            means = [
-                [sum(row[name] for row in group) / len(group) for name in ("all_open", "forgotten")]
-                for group in groups.values()
-            ]
-            least.append([lost for right, lost in means if right >= need])
-        full, lora = least
-        return [100 * (min(full) - min(lora))] if full and lora else []
+        full, lora = most(rows, "full"), most(rows, "lora")
+        return [] if full is None or lora is None else [100 * (lora - full)]
 
     return read
+
+
+def _mean(rows: Sequence[Row], measure: str) -> float:
+    return sum(row[measure] for row in rows) / len(rows)
+
+
+def _skills(rows: Sequence[Row]) -> list[float]:
+    """Return what LoRA's runs at the best rate lose of all general questions, in points."""
+    before = _base("general")(rows)
+    after = _tuned("general", **LORA)(rows)
+    return [value - before[0] for value in after] if before else []
 
 
 def _by_rate(rows: Sequence[Row], measure: str) -> dict[float, float]:
@@ -205,8 +208,8 @@ READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
     "sft_facts_closed": _tuned("facts_closed", **LORA),
     "sft_facts_opened": _tuned("facts_open", **LORA),
     "sft_full_minus_lora": _difference("all_open", FULL, LORA),
-    "sft_forgotten": lambda rows: [-x for x in _tuned("forgotten", **LORA)(rows)],
-    "sft_replay": _difference("forgotten", LORA, {**LORA, "replay": 50}),
+    "sft_forgotten": _skills,
+    "sft_replay": _difference("general", {**LORA, "replay": 50}, LORA),
 }
 
 

@@ -486,17 +486,17 @@ few = select(train_rows, context=False)[: size.few]
 
 
 def fresh():
-    """Load the model; a real one keeps fewer intermediate results in training (notebook 04)."""
-    model, _ = load(setup)
+    """Load as `load` does; a real model keeps fewer intermediate results in training (04)."""
+    model, its_tokenizer = load(setup)
     if setup.model != PROFILES["tiny"]:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    return model
+    return model, its_tokenizer
 
 
 def begin(A_zero=False, B_bound=0.0):
     """Train from a start; return the losses, before it and at each step, and the largest weight."""
     set_seed(SEED)
-    model = wrap(fresh())
+    model = wrap(copy.deepcopy(base))
     for layer in model.modules():
         if isinstance(layer, LoRALinear):
             layer.A.data *= 0 if A_zero else 1
@@ -515,7 +515,7 @@ def held_loss(model, rows):
 
 
 # %%
-base, tokenizer = load(setup)
+base, tokenizer = fresh()
 untouched = held_loss(base, few[: size.start_rows])
 starts = {
     "B = 0 (LoRA)": begin(),
@@ -623,7 +623,7 @@ def digest(tensors):
 
 hash_before = digest(base.parameters())
 set_seed(SEED)
-tuned = wrap(fresh())
+tuned = wrap(copy.deepcopy(base))
 losses = fit(tuned, tokenizer, train_rows, lr=size.lr, **common)
 hash_after = digest(p for p in tuned.parameters() if not p.requires_grad)
 print(f"loss, first step → last ｜ 损失，第一步 → 最后一步: {losses[0]:.2f} → {losses[-1]:.2f}")
@@ -684,7 +684,7 @@ def in_peft_names(wrapped):
     }
 
 
-base = fresh()
+base, _ = fresh()
 probe = torch.tensor([encode(tokenizer, opened[0]["messages"])[0]], device=setup.device)
 with torch.no_grad():
     plain = base(probe).logits
@@ -924,7 +924,7 @@ nb02.new_alpha(new_alpha)
 # **先猜一猜**：每个矩阵较短的一边是 128，即小溪的宽度，所以最多有 128 个分量。前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
 # %%
-full = fresh()
+full, _ = fresh()
 set_seed(SEED)
 fit(full, tokenizer, train_rows, lr=size.full_lr, **common)
 bare = dict(base.named_parameters())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from helpers.base import CourseError
 from tools.nbkit.source import build, code_hash, notebook_path, read_notebook, read_source, to_text
 from tools.nbkit.twins import BAR
 
-SIZE_LIMIT = 300_000  # bytes of a notebook with its outputs
+SIZE_LIMIT = 300_000  # bytes of a notebook's outputs
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FACTS = ("claims", "code_hash", "date", "minutes", "peak_gb", "profile", "versions")
 WARNING = re.compile(r"\b\w*Warning\b:|^\s*WARNING\b|\[WARNING\b", re.MULTILINE)
@@ -165,15 +166,15 @@ def _line(text: str, match: re.Match) -> str:
 
 
 def oversize(nb: NotebookNode) -> Iterator[tuple[int, str, str]]:
-    """Yield a complaint if the notebook with its outputs is above the limit, naming the largest."""
-    size = len(to_text(nb).encode())
+    """Yield a complaint if the outputs of a notebook are above the limit, naming the largest."""
+    sizes = [len(json.dumps(c.get("outputs", []), ensure_ascii=False).encode()) for c in nb.cells]
+    size, limit = sum(sizes), SIZE_LIMIT // 1000
     if size > SIZE_LIMIT:
-        sizes = [len(str(c.get("outputs", ""))) for c in nb.cells]
-        worst, limit = sizes.index(max(sizes)) + 1, SIZE_LIMIT // 1000
+        worst = sizes.index(max(sizes)) + 1
         yield (
             0,
-            f"{size // 1000} KB with outputs, above {limit} KB; the largest is cell {worst} "
+            f"{size // 1000} KB of outputs, above {limit} KB; the largest is cell {worst} "
             f"({max(sizes) // 1000} KB): fewer dots per inch, fewer lines",
-            f"含输出共 {size // 1000} KB，超过 {limit} KB；最大的是单元格 {worst}"
+            f"输出共 {size // 1000} KB，超过 {limit} KB；最大的是单元格 {worst}"
             f"（{max(sizes) // 1000} KB）：请降低图片分辨率或少打印几行",
         )

@@ -6,7 +6,15 @@ from helpers.base import CourseError
 from helpers.measure import carry
 from helpers.measure.ledger import ledger
 
-PLAIN = {"r": 8, "targets": "all-linear", "replay": 0, "epochs": 3, "rows": 240, "shots": 0}
+PLAIN = {
+    "r": 8,
+    "alpha": 16,
+    "targets": "all-linear",
+    "replay": 0,
+    "epochs": 3,
+    "rows": 240,
+    "shots": 0,
+}
 
 
 def made(method, lr, right, **fields):
@@ -40,13 +48,25 @@ def test_ranks_are_compared_at_one_rate_that_both_were_tried_at():
     assert carry.READ["lora_rank_of_seeds"](rows) == pytest.approx([30])
 
 
-def test_forgetting_and_replay_have_the_ledgers_signs():
+def test_forgetting_and_replay_count_all_general_questions():
     rows = [
-        made("lora", 0.1, 0.8, forgotten=0.9),
-        made("lora", 0.1, 0.7, forgotten=0.2, replay=50),
+        made("none", 0.0, 0.0, general=0.75, r=0, targets="", epochs=0, rows=0),
+        made("lora", 0.1, 0.8, general=0.25),
+        made("lora", 0.1, 0.7, general=0.5, replay=50),
     ]
-    assert carry.READ["sft_forgotten"](rows) == pytest.approx([-90])
-    assert carry.READ["sft_replay"](rows) == pytest.approx([70])
+    assert carry.READ["sft_forgotten"](rows) == pytest.approx([-50])
+    assert carry.READ["sft_replay"](rows) == pytest.approx([25])
+
+
+def test_the_gentlest_settings_of_a_score_are_compared():
+    rows = [
+        made("lora", 0.1, 0.7, general=0.25),
+        made("lora", 0.2, 0.5, general=0.75),
+        made("full", 0.1, 0.8, general=0.5),
+        made("full", 0.2, 0.8, general=0.125),
+    ]
+    assert carry.READ["lora_zoo_forgets"](rows) == pytest.approx([-25])
+    assert carry.READ["lora_zoo_forgets"](rows[:2]) == []
 
 
 @pytest.mark.parametrize("file", list(carry.FILES))
