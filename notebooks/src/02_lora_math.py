@@ -410,10 +410,10 @@ fig.axes[0].set_yscale("log")
 fig
 
 # %% [markdown] lang="en"
-# A share says little without the width of the model: LoRA's weights grow with the width, those of a layer with its square. With these settings the share is 0.11 % for the 0.5B, which is the notes' "~0.1 %"; for the 7B it is 0.033 %. "Less than 1 %" holds for all three Qwen2.5 models. Only Xiaoxi, which is very narrow, is above it, with 1.1 %.
+# A share says little without the width of the model: LoRA's weights grow with the width, those of a layer with its square. (The embedding, and so the vocabulary, counts in the total, too.) With these settings the share is 0.11 % for the 0.5B, which is the notes' "~0.1 %"; for the 7B it is 0.033 %. "Less than 1 %" holds for all three Qwen2.5 models. Only Xiaoxi, which is very narrow, is above it, with 1.1 %.
 
-# %% [markdown] lang="zh" of="97e7a9dd"
-# 不说模型宽度，占比就说明不了什么：LoRA 的权重随宽度线性增长，一层的权重按宽度的平方增长。照这样设置，0.5B 的占比是 0.11 %，正是讲义的“约 0.1 %”；7B 只有 0.033 %。“不到 1 %”对三个 Qwen2.5 都成立，只有很窄的小溪超过了，是 1.1 %。
+# %% [markdown] lang="zh" of="fb27f194"
+# 不说模型宽度，占比就说明不了什么：LoRA 的权重随宽度线性增长，一层的权重按宽度的平方增长（总数里还有嵌入，所以词表大小也有影响）。照这样设置，0.5B 的占比是 0.11 %，正是讲义的“约 0.1 %”；7B 只有 0.033 %。“不到 1 %”对三个 Qwen2.5 都成立，只有很窄的小溪超过了，是 1.1 %。
 
 # %% [markdown] lang="en"
 # **Exercise 2** (medium, 8 minutes). Write `lora_weights` for any choice of layers. `targets` is a list of layer names: `q_proj`, `k_proj`, `v_proj`, `o_proj`, and in the MLP `gate_proj`, `up_proj`, `down_proj`; the list in `formula` above has this order. `config` is a dict as in `qwen2.5.json`; the keys that you need are `hidden_size`, `intermediate_size`, `num_attention_heads`, `num_key_value_heads` and `num_hidden_layers`. For a check: `lora_weights(published["Qwen2.5-7B"], 8, ["q_proj", "v_proj"])` gives 2,523,136, the 0.033 % from above.
