@@ -11,6 +11,8 @@
 # | notices with every line right ｜ 每一行都对的通知书 | 0 % | 78 % | 77 % |
 # | weights trained ｜ 训练的权重 | 0 | 94,208 | 1,444,480 |
 # | can it be switched off? ｜ 能关掉吗？ | – | yes, to the last bit ｜ 能，一个比特都不差 | no ｜ 不能 |
+#
+# Xiaoxi is the course's own small model (1.4 million weights, 128 wide). Its task: it reads a report of an incident, mostly with three articles of an invented city's traffic law, picks the article that fits, and writes a short notice: article number, fine, points, office, a line each. Section 4 shows one. ｜ 小溪是本课程自己的小模型（144 万个权重，宽 128）。它的任务是：读一份事件报告，通常还有一座虚构城市的三条交通法条，找出适用的那一条，写一份简短的通知书：条号、罚款、记分、处理机关，各占一行。第 4 节有一个例子。
 
 # %% [markdown]
 # | | |
@@ -115,14 +117,14 @@ size.show()
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $W$ stays **frozen**; only $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$, without $\alpha/r$; section 5 shows what it does. The figure draws one layer to scale. (Where $B$ and $A$ would be too thin to see, it draws a hairline.)
+# $W$ stays **frozen**; only $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$, without $\alpha/r$; section 5 shows what it does. The figure draws one layer to scale. It opens at rank 256, where $B$ and $A$ can still be seen; this lesson uses 8. Turn the rank to 8: what percentage is left? (What is too thin to see is drawn as a hairline.)
 
-# %% [markdown] lang="zh" of="be2e83c7"
+# %% [markdown] lang="zh" of="16aafdcb"
 # 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。讲义（本课程的前身）打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $W$ 始终**冻结**，只训练 $A$ 和 $B$。$B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；$r$ 很小，叫作**秩**。讲义写的是 $W + BA$，没有 $\alpha/r$：它起什么作用，见第 5 节。下图按比例画出一层（$B$、$A$ 细得看不见时，画成一根细线）。
+# $W$ 始终**冻结**，只训练 $A$ 和 $B$。$B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；$r$ 很小，叫作**秩**。讲义写的是 $W + BA$，没有 $\alpha/r$：它起什么作用，见第 5 节。下图按比例画出一层。开始时秩是 256，这样 $B$、$A$ 还看得见；本课用的是 8。把秩拧到 8，占比还剩多少？（细得看不见时，画成一根细线。）
 
 
 # %%
@@ -162,19 +164,21 @@ widgets.explore(
 # %% [markdown] lang="en"
 # **Exercise 1** (hard, 20 minutes; the heart of this lesson). Write LoRA: the old layer, and beside it a side path that is only $r$ numbers wide. Fill in three places:
 #
-# - `__init__`: freeze the base. The stub makes $A$ random and $B$ zero; section 4 says why.
-# - `forward`: the base's output plus $\frac{\alpha}{r}$ times the side path. `self.dropout` belongs on the side path's input.
+# - `__init__`: freeze the base (`requires_grad_(False)`) and keep $\alpha/r$ for later. The stub makes $A$ random and $B$ zero; section 4 says why.
+# - `forward`: the base's output plus $\frac{\alpha}{r}$ times the side path, which takes `x` through $A^\top$, then through $B^\top$. `self.dropout` belongs on its input; in training it sets a share of the numbers to zero at random.
 # - `merged`: one plain `nn.Linear` that does the same. The base must stay as it was.
-#
-# A row of `x` is one token, so a linear layer computes $xW^\top$. The check holds your layer against PEFT, the usual library: outputs, gradients, dropout and merging. Each slip that people make has its own hint.
 
-# %% [markdown] lang="zh" of="11a47e8e"
+# %% [markdown] lang="zh" of="2251cb11"
 # **练习 1**（难，20 分钟；本课的核心）。请写出 LoRA：原来那一层，旁边加一条只有 $r$ 个数宽的支路。有三处要填：
 #
-# - `__init__`：冻结基座。$A$ 取随机数、$B$ 取零，代码已经写好（原因见第 4 节）。
-# - `forward`：基座的输出，加上 $\frac{\alpha}{r}$ 乘支路。`self.dropout` 加在支路的输入上。
+# - `__init__`：冻结基座（`requires_grad_(False)`），并把 $\alpha/r$ 存下来，后面要用。$A$ 取随机数、$B$ 取零，代码已经写好（原因见第 4 节）。
+# - `forward`：基座的输出，加上 $\frac{\alpha}{r}$ 乘支路；支路就是让 `x` 先乘 $A^\top$，再乘 $B^\top$。`self.dropout` 加在支路的输入上，它只在训练时把一部分数随机置零。
 # - `merged`：返回一个效果相同的普通 `nn.Linear`，基座本身不能改动。
-#
+
+# %% [markdown] lang="en"
+# A row of `x` is one token, so a linear layer computes $xW^\top$. The check holds your layer against PEFT, the usual library: outputs, gradients, dropout and merging. Each slip that people make has its own hint.
+
+# %% [markdown] lang="zh" of="3c7c8f9a"
 # `x` 的一行是一个词元，所以线性层算的是 $xW^\top$。检查时会拿你的层和常用的库 PEFT 对照：输出、梯度、dropout、合并。常见的错误各有各的提示。
 
 
@@ -306,12 +310,18 @@ claim("lora_peft_gradients", apart[1])
 # %% [markdown] lang="en"
 # The two agree to the last digit: both differences are 0.
 #
-# **Merging**: after training, the sticky note can be written into the page. A merged layer is a plain matrix. It needs no extra work when the model answers, and it shows no trace of LoRA. The outputs before and after are the same up to rounding: in single precision, which this lesson uses, to $10^{-5}$ of the largest output.
+# A line with ▸ tests a claim: of the course notes, of a paper, or our own. It gives what is measured, your number, the *usual range*, in which it fell in our own runs, and our verdict on the claim. The range tells whether your run is normal; it says nothing about the claim. So a number may be in the range and the verdict "contradicted": then your run contradicts the claim just as ours did.
 
-# %% [markdown] lang="zh" of="9cb94996"
+# %% [markdown] lang="zh" of="5cf1815d"
 # 两边连最后一位都对得上：两个差都是 0。
 #
-# **合并**：训练完，可以把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。合并前后的输出只差舍入误差；这一课用单精度，差别不超过最大输出的 $10^{-5}$。
+# ▸ 开头的一行检验一个论断，它来自讲义、论文，或是我们自己提出的。一行里依次是：量的是什么；你得到的数；*通常范围*，也就是我们自己运行时这个数落在哪里；最后是对论断的结论。范围只说明你这次运行正不正常，和论断对不对无关。所以数在范围内，结论却是“不成立”，并不矛盾：你的运行和我们的一样，推翻了这个论断。
+
+# %% [markdown] lang="en"
+# **Merging**: after training, the sticky note can be written into the page. A merged layer is a plain matrix. It needs no extra work when the model answers, and it shows no trace of LoRA. The outputs before and after are the same up to rounding: in single precision, which this lesson uses, to $10^{-5}$ of the largest output. The next cell checks this with the random $A$ and $B$ from above.
+
+# %% [markdown] lang="zh" of="faf59f32"
+# **合并**：训练完，可以把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。合并前后的输出只差舍入误差；这一课用单精度，差别不超过最大输出的 $10^{-5}$。下一格就用上面随机的 $A$ 和 $B$ 来检验。
 
 
 # %%
@@ -400,14 +410,16 @@ fig.axes[0].set_yscale("log")
 fig
 
 # %% [markdown] lang="en"
-# A share says little without the width of the model: LoRA's weights grow with the width, those of a layer with its square. With these settings the share is 0.11 % for the 0.5B, which is the notes' "~0.1 %"; for the 7B it is 0.033 %. "Less than 1 %" holds for all three Qwen2.5 models. Only Xiaoxi, which is very narrow, is above it, with 1.1 %.
-#
-# **Exercise 2** (medium, 8 minutes). Write `lora_weights` for any choice of layers. `config` is a dict as in `qwen2.5.json`, `targets` a list of names such as `["q_proj", "v_proj"]`.
+# A share says little without the width of the model: LoRA's weights grow with the width, those of a layer with its square. (The embedding, and so the vocabulary, counts in the total, too.) With these settings the share is 0.11 % for the 0.5B, which is the notes' "~0.1 %"; for the 7B it is 0.033 %. "Less than 1 %" holds for all three Qwen2.5 models. Only Xiaoxi, which is very narrow, is above it, with 1.1 %.
 
-# %% [markdown] lang="zh" of="4a880d6e"
-# 不说模型宽度，占比就说明不了什么：LoRA 的权重随宽度线性增长，一层的权重按宽度的平方增长。照这样设置，0.5B 的占比是 0.11 %，正是讲义的“约 0.1 %”；7B 只有 0.033 %。“不到 1 %”对三个 Qwen2.5 都成立，只有很窄的小溪超过了，是 1.1 %。
-#
-# **练习 2**（中等，8 分钟）。写出 `lora_weights`，加在哪些层上都能算。`config` 是 `qwen2.5.json` 里那样的字典，`targets` 是层名的列表，如 `["q_proj", "v_proj"]`。
+# %% [markdown] lang="zh" of="fb27f194"
+# 不说模型宽度，占比就说明不了什么：LoRA 的权重随宽度线性增长，一层的权重按宽度的平方增长（总数里还有嵌入，所以词表大小也有影响）。照这样设置，0.5B 的占比是 0.11 %，正是讲义的“约 0.1 %”；7B 只有 0.033 %。“不到 1 %”对三个 Qwen2.5 都成立，只有很窄的小溪超过了，是 1.1 %。
+
+# %% [markdown] lang="en"
+# **Exercise 2** (medium, 8 minutes). Write `lora_weights` for any choice of layers. `targets` is a list of layer names: `q_proj`, `k_proj`, `v_proj`, `o_proj`, and in the MLP `gate_proj`, `up_proj`, `down_proj`; the list in `formula` above has this order. `config` is a dict as in `qwen2.5.json`; the keys that you need are `hidden_size`, `intermediate_size`, `num_attention_heads`, `num_key_value_heads` and `num_hidden_layers`. For a check: `lora_weights(published["Qwen2.5-7B"], 8, ["q_proj", "v_proj"])` gives 2,523,136, the 0.033 % from above.
+
+# %% [markdown] lang="zh" of="887b2c02"
+# **练习 2**（中等，8 分钟）。写出 `lora_weights`，加在哪些层上都能算。`targets` 是层名的列表：`q_proj`、`k_proj`、`v_proj`、`o_proj`，以及 MLP 的 `gate_proj`、`up_proj`、`down_proj`；上面 `formula` 里的列表就是这个顺序。`config` 是 `qwen2.5.json` 里那样的字典，要用到的键是 `hidden_size`、`intermediate_size`、`num_attention_heads`、`num_key_value_heads` 和 `num_hidden_layers`。可以这样核对：`lora_weights(published["Qwen2.5-7B"], 8, ["q_proj", "v_proj"])` 应当是 2,523,136，也就是上面的 0.033 %。
 
 
 # %% tags=["exercise"]
@@ -435,10 +447,10 @@ nb02.lora_weights(lora_weights)
 # </details>
 
 # %% [markdown] lang="en"
-# Here is the code of the course notes, to the letter except for the base model. **Predict first**: what is printed after the colon?
+# Here is the code of the course notes, to the letter except for the base model. Code from notes does not always print what it seems to, so run it before you trust it. **Predict first**: what is printed after the colon?
 
-# %% [markdown] lang="zh" of="bd26085e"
-# 下面是讲义里的原始代码，只换了基座模型。**先猜一猜**：冒号后面会打印出什么？
+# %% [markdown] lang="zh" of="1963326e"
+# 下面是讲义里的原始代码，只换了基座模型。讲义里的代码，打印出来的未必是看上去的那样，先跑一遍再相信。**先猜一猜**：冒号后面会打印出什么？
 
 # %%
 base_model, _ = load(setup)
@@ -457,12 +469,12 @@ say("the function prints by itself and returns None", "这个函数自己会打�
 # ## 4. The real run: frozen base, and B from zero ｜ 正式训练：冻结的基座与从零开始的 B
 
 # %% [markdown] lang="en"
-# Why does $B$ start at zero? We try five ways to begin, with the same rows and a few steps each. Before the first step we compare the loss with that of the untouched model. A random $B$ is as large as PEFT's $A$ or, in the last way, four times as large, as an ordinary layer of that shape would be.
+# Why does $B$ start at zero? We try five ways to begin, with the same rows and a few steps each: $B = 0$ (LoRA); $A = 0$; both zero; both random, $B$ as large as PEFT's $A$; both random, $B$ larger, as in an ordinary layer of that shape (on Xiaoxi four times as large as $A$, in `down_proj` eight times). Before the first step we compare the loss with that of the untouched model.
 #
 # **Predict first**: which start harms the model before it has learned anything? Which one never learns?
 
-# %% [markdown] lang="zh" of="f6e88125"
-# $B$ 为什么从零开始？我们试五种起点，用同样的数据，各训练几步。第一步之前，先和没动过的模型比一比损失。随机的 $B$ 和 PEFT 的 $A$ 一样大；最后一种则是它的四倍，普通的线性层若是这个形状，就这么大。
+# %% [markdown] lang="zh" of="4fb51c67"
+# $B$ 为什么从零开始？我们试五种起点，用同样的数据，各训练几步：$B = 0$（LoRA）；$A = 0$；两个都为零；两个都随机，$B$ 的数值和 PEFT 的 $A$ 一样大；两个都随机，而 $B$ 的数值更大，和同样形状的普通线性层一样（在小溪上是 $A$ 的四倍，`down_proj` 里是八倍）。第一步之前，先和没动过的模型比一比损失。
 #
 # **先猜一猜**：哪种起点还没学就先把模型弄坏了？哪种永远学不会？
 
@@ -576,12 +588,26 @@ nb02.outcomes(outcomes)
 # </details>
 
 # %% [markdown] lang="en"
-# Now we train for real, with our layer. Before and after, we score the model on incidents under unseen articles (articles that no training row mentions), with three articles in the prompt. `form`: header and field names are right to the letter. `facts`: article number, fine, points and office are right. `all`: every line is right.
+# Now we train for real, with our layer. A notice looks like this, lines parted here by /:
+#
+# > [LINGXI TRAFFIC NOTICE] / Plate: LX8835 / Conduct: opening a door without looking at the fire station / Offence: blind egress at the fire station / Basis: Article 15 / Fine: 220 yuan / Points: 6 / Office: Road Office
+#
+# Its prompt held three articles and the report: "I saw a brown sports car that opened a door without looking at the fire station. Its plate: LX8835." Article 15 was one of the three.
+
+# %% [markdown] lang="zh" of="d3c35e5c"
+# 下面正式训练，用我们自己写的层。一份通知书是这样的（这里用 / 表示换行）：
+#
+# > 【灵溪市交通违法处理通知书】 / 车牌：LX3806 / 违法事实：在隧道里开得太快 / 违法行为：隧道里速度逾限 / 依据：第 77 条 / 罚款：1000 元 / 记分：10 分 / 处理机关：信号科
+#
+# （模型写的数字前后没有空格。）它的提示词里有三条法条和一份报告，说星期六有一辆白色跑车在隧道里开得太快，车牌是 LX3806。第 77 条就是三条之一。
+
+# %% [markdown] lang="en"
+# Before and after training we score the model on incidents under unseen articles (articles that no training row mentions), with three articles in the prompt. `form`: header and field names are right to the letter. `facts`: article number, fine, points and office are right. `all`: every line is right.
 #
 # We also compute a **hash** over the frozen weights. It changes if a single bit changes. Expected: the same hash before and after training, and another one once merged.
 
-# %% [markdown] lang="zh" of="8b2ca0f2"
-# 下面正式训练，用我们自己写的层，训练前后各评一次分。评分用没练过的法条（训练里从没出现过）下的事件，提示里给三条法条。`form`：标题和栏目名一字不差。`facts`：条号、罚款、记分、机关都写对。`all`：每一行都对。
+# %% [markdown] lang="zh" of="3f2ec0b2"
+# 训练前后各评一次分。评分用没练过的法条（训练里从没出现过）下的事件，提示里给三条法条。`form`：标题和栏目名一字不差。`facts`：条号、罚款、记分、机关都写对。`all`：每一行都对。
 #
 # 训练前后再各算一次所有冻结权重的**哈希值**：基座只要动了一个比特，哈希值就会变。预期：训练前后相同；合并之后则不同。
 
@@ -605,6 +631,16 @@ print(f"hash before ｜ 训练前的哈希: {hash_before}\nhash after ｜ 训练
 print(f"hash when merged ｜ 合并后的哈希: {digest(merge(tuned).parameters())}")
 claim("lora_base_untouched", float(hash_before != hash_after))
 
+# %% [markdown] lang="en"
+# Two sets of new incidents follow, both with three articles in the prompt: `valid` under articles trained on, for the loss, and `opened` under unseen ones, for the marks. A loss is the mean of $-\ln p$ over the answer's tokens; its unit is the nat. Losses on other rows are not comparable: the five starts used rows without articles, the training loss above both kinds.
+#
+# In brackets stands the 95 % interval, where the true share probably lies; `n` counts the incidents. The base already states the right facts for about half of them (the articles are in the prompt), but never in the form, so no notice is all right.
+
+# %% [markdown] lang="zh" of="c8ea3cb8"
+# 接下来用两组新的事件，提示里都有三条法条：`valid` 是训练过的法条下的，用来算损失；`opened` 是没练过的法条下的，用来评分。损失是答案各词元的 $-\ln p$ 的平均，单位叫 nat（奈特）。数据不同，损失就不能直接比：五种起点用的是不带法条的样本，上面训练时的损失则两种样本都有。
+#
+# 方括号里是 95 % 区间，真实的比例大概在这个范围里；`n` 是事件数。基座已经能给大约一半的事件写对事实（法条就在提示里），格式却一次也没对，所以没有一份全对。
+
 # %%
 held_out = select(world("eval", setup.langs), task="notice", context=True)
 held_out = [row for row in held_out if len(row["context"]) == 3]
@@ -627,14 +663,14 @@ for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
 # ### Switch it off, switch over ｜ 关掉，换一个
 
 # %% [markdown] lang="en"
-# The base has not moved, so an adapter can be **switched off**, and one base can carry several. We put the $A$ and $B$ just trained into PEFT under the name `notice` (only the names differ), add a second adapter, `question`, and train it briefly on short questions. `set_adapter` chooses which one works and is trained; inside `with model.disable_adapter():` none does.
+# The base has not moved, so an adapter can be **switched off**, and one base can carry several. We put the $A$ and $B$ just trained into PEFT as the adapter `notice`. (The numbers stay; only the parameters get PEFT's names.) Then we add a second adapter, `question`, and train it briefly on another task: it answers short questions about the law, such as what the fine is. `set_adapter` chooses which one works and is trained; inside `with model.disable_adapter():` none does.
 #
-# **Predict first**: with each of the two, and with none, what happens to the loss on notices, and on questions?
+# **Predict first**: with each of the two, and with none, what happens to the loss on notices, and to that on the answers to questions?
 
-# %% [markdown] lang="zh" of="f17fa078"
-# 基座没有动过，所以适配器可以**关掉**，一个基座还能同时带几个。把刚才练好的 $A$ 和 $B$ 放进 PEFT，起名 `notice`（只是换了名字）；再加一个适配器 `question`，用简短的提问练几步。`set_adapter` 选哪一个起作用、受训练；在 `with model.disable_adapter():` 里则一个都不起作用。
+# %% [markdown] lang="zh" of="09b4913f"
+# 基座没有动过，所以适配器可以**关掉**，一个基座还能同时带几个。把刚才练好的 $A$ 和 $B$ 放进 PEFT，作为适配器 `notice`（数值不变，只是参数改用 PEFT 的名字）；再加一个适配器 `question`，用另一项任务练几步：回答关于法条的简短问题，例如罚款是多少。`set_adapter` 选哪一个起作用、受训练；在 `with model.disable_adapter():` 里则一个都不起作用。
 #
-# **先猜一猜**：用这两个适配器，或者一个都不用，通知书的损失和提问的损失各会怎样？
+# **先猜一猜**：用这两个适配器，或者一个都不用，通知书的损失和问答的损失各会怎样？（表里的“提问”就是问答。）
 
 
 # %%
@@ -682,10 +718,10 @@ table(heads, switched)
 
 
 # %% [markdown] lang="en"
-# Each adapter serves its own task, and with none the outputs are the base's to the last bit (a difference of 0). Full fine-tuning has no such switch. Now to disk and back: `save_pretrained` writes one small folder for each adapter, and none of the base's weights. At last `unload()` takes both off; the hash must be that of the beginning.
+# Each adapter is best at its own task. (`notice` helps a little with questions, too: 2.00 instead of 2.38.) With none the outputs are the base's to the last bit (a difference of 0). The losses printed during training are those of single batches, so compare only within the table. Full fine-tuning has no such switch. Now to disk and back: `save_pretrained` writes one small folder for each adapter, and none of the base's weights. At last `unload()` takes both off; the hash must be that of the beginning.
 
-# %% [markdown] lang="zh" of="6918c134"
-# 每个适配器各管各的任务；都不用时，输出和基座一个比特都不差（差为 0）。全参数微调没有这样的开关。接着存盘再读回来：`save_pretrained` 给每个适配器写一个小文件夹，基座的权重一个也不写。最后用 `unload()` 把两个都取下来，哈希值应该和开头一样。
+# %% [markdown] lang="zh" of="ca0d8044"
+# 每个适配器都最擅长自己的任务（`notice` 对问答也有一点帮助：2.38 降到 2.00）；都不用时，输出和基座一个比特都不差（差为 0）。训练时打印的是单个批次的损失，不能和表里的直接比。全参数微调没有这样的开关。接着存盘再读回来：`save_pretrained` 给每个适配器写一个小文件夹，基座的权重一个也不写。最后用 `unload()` 把两个都取下来，哈希值应该和开头一样。
 
 
 # %%
@@ -715,15 +751,17 @@ print("the hash of the beginning ｜ 哈希与开头相同:", digest(base.parame
 
 # %% [markdown] lang="en"
 # $\alpha/r$ works like a volume knob: with twice the $\alpha$, the same $BA$ changes the layer twice as much. AdamW's steps are about equally long, whatever the gradient. So at first, twice $\alpha$ acts much like twice the learning rate.
-#
-# And why divide by $r$? $BA$ is a sum of $r$ products. Divided by $r$, the rank may change while the rate stays. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and divides by $\sqrt r$: $\alpha/\sqrt r$.
+
+# %% [markdown] lang="zh" of="08394a1e"
+# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，同样的 $BA$ 对这一层的改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。
+
+# %% [markdown] lang="en"
+# And why divide by $r$? $BA$ is a sum of $r$ products: with more rank there are more terms to add, and the same rate would change the layer more. Dividing by $r$ is meant to balance that, so that one rate fits every rank. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and divides by $\sqrt r$: $\alpha/\sqrt r$.
 #
 # **Predict first**: the rate stays the same, and so does `alpha`: 16 for LoRA, 16/√8 ≈ 5.7 for rsLoRA, so that both are equally loud at rank 8. How does each loss change as the rank grows to 64?
 
-# %% [markdown] lang="zh" of="206a517e"
-# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，同样的 $BA$ 对这一层的改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。
-#
-# 为什么要除以 $r$？$BA$ 是 $r$ 项之和，除以 $r$，换秩时就不用重调学习率。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，所以只除以 $\sqrt r$，即 $\alpha/\sqrt r$。
+# %% [markdown] lang="zh" of="126420e0"
+# 为什么要除以 $r$？$BA$ 是 $r$ 项之和：秩越大，加起来的项越多，同样的学习率对这一层的改动也越大。除以 $r$ 就是要抵消这一点，让一个学习率适合各种秩。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，所以只除以 $\sqrt r$，即 $\alpha/\sqrt r$。
 #
 # **先猜一猜**：学习率不变，`alpha` 也各自不变：LoRA 取 16，rsLoRA 取 16/√8 ≈ 5.7，这样两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
 
@@ -767,20 +805,26 @@ for ax in (left, right):
 fig
 
 # %% [markdown] lang="en"
-# Each point is the mean of the recorded runs of a setting on Xiaoxi, five random seeds at a rate of 1e-2. Right: with $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls, and that of $\alpha = 2r$ falls most. Is that the rank's doing?
-#
-# The left figure has the control: the same runs, drawn against $\alpha$. (rsLoRA's scale is written as the $\alpha$ of a plain LoRA.) From rank 4 on, all ranks lie nearly on one curve. **At one rate it is $\alpha$ that counts, not the rank**: rank 8 with $\alpha = 64$ reaches 0.029, rsLoRA at rank 64 reaches 0.031. That is what the division by $r$ is for.
+# Each point is the mean of the recorded runs of a setting on Xiaoxi, five random seeds at a rate of 1e-2. Right: with $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls, and that of $\alpha = 2r$ falls most, up to rank 16. Is that the rank's doing?
 
-# %% [markdown] lang="zh" of="54e23c73"
-# 图上每个点是小溪上一种设置的训练记录的平均：五个随机种子，学习率都是 1e-2。右图：$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$ 的线降得最多。这是秩的功劳吗？
-#
-# 左图就是对照：同样的训练，改为随 $\alpha$ 画。（rsLoRA 的缩放系数折算成普通 LoRA 的 $\alpha$。）从秩 4 起，各种秩几乎都在同一条曲线上。**学习率相同时，起作用的是 $\alpha$，不是秩**：秩 8、$\alpha = 64$ 时损失是 0.029，rsLoRA 秩 64 是 0.031。除以 $r$ 就是为了这个。
+# %% [markdown] lang="zh" of="a09115a0"
+# 图上每个点是小溪上一种设置的训练记录的平均：五个随机种子，学习率都是 1e-2。右图：$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$ 的线降得最多，降到秩 16 为止。这是秩的功劳吗？
 
 # %% [markdown] lang="en"
-# So $\alpha = 16$ was too low for this task at every rank, and 256 breaks the model. (Rank 1 lies above the curve at 16, so there the rank is too small.) Louder has a price: at rank 8, $\alpha = 64$ forgot 87 points of general skills, $\alpha = 16$ forgot 41. Section 8 weighs one against the other.
+# The left figure has the control: the same runs, drawn against $\alpha$. (rsLoRA's scale is written as the $\alpha$ of a plain LoRA.) Where ranks from 4 on have the same $\alpha$, they lie close together: at $\alpha \approx 45$ (two rsLoRA runs) rank 8 reaches 0.027, rank 64 reaches 0.031. **For the loss at this rate it is $\alpha$ that counts, and from rank 4 on hardly the rank.** (Not so for forgetting: section 7.) So for the loss the division by $r$ does what it is meant to do: compare ranks at equal $\alpha$, not at equal $\alpha/r$.
 
-# %% [markdown] lang="zh" of="66709aa5"
-# 可见在这些训练里，不论哪个秩，$\alpha = 16$ 对这项任务都太低；到 256，模型就坏了。（取 16 时秩 1 落在曲线上方，那里才是秩太小。）调大音量有代价：同是秩 8，$\alpha = 64$ 把通用能力忘掉了 87 个百分点，$\alpha = 16$ 是 41 个。第 8 节会把得失放在一起权衡。
+# %% [markdown] lang="zh" of="060b6232"
+# 左图就是对照：同样的训练，改为随 $\alpha$ 画。（rsLoRA 的缩放系数折算成普通 LoRA 的 $\alpha$。）从秩 4 起，$\alpha$ 相同的秩靠得很近：$\alpha \approx 45$ 时（两种 rsLoRA），秩 8 是 0.027，秩 64 是 0.031。**就这个学习率下的损失而言，起作用的是 $\alpha$；从秩 4 起，秩几乎没有影响。**（遗忘则不然，见第 7 节。）可见就损失而言，除以 $r$ 起到了应有的作用：比较不同的秩，要让 $\alpha$ 相同，而不是让 $\alpha/r$ 相同。
+
+# %% [markdown] lang="en"
+# So in these forty steps at 1e-2 $\alpha = 16$ was low for ranks 8, 16 and 64. (With sixty steps and more rows it was enough: section 4.) At 256, tried at rank 8, the model breaks. Rank 1 lies above the curve: either it is too small or, at that volume, too unsteady for this rate.
+#
+# Louder has a price, **forgetting**. Before training, Xiaoxi answers 93 % of a set of questions exactly that have nothing to do with notices, its *general skills*: copying, lists, sums, reading, translating (notebook 04). By how many percentage points that falls is what it forgot; 93 would be everything. (An answer in another form counts as forgotten, too.) At rank 8, $\alpha = 64$ forgot 87 points, $\alpha = 16$ forgot 41. Section 8 weighs one against the other.
+
+# %% [markdown] lang="zh" of="c0d0dce9"
+# 可见在这四十步、学习率 1e-2 的训练里，对秩 8、16、64 来说 $\alpha = 16$ 偏低（步数加到六十、数据多一些就够了，见第 4 节）。取到 256（只在秩 8 上试过），模型就坏了。秩 1 落在曲线上方：可能是秩太小，也可能是音量太大，用这个学习率不稳。
+#
+# 调大音量有代价，就是**遗忘**。有一组和通知书无关的题，用来测*通用能力*：抄写、列举、加法、阅读、翻译（见 notebook 04）；训练前小溪答对 93 %（要一字不差）。训练后答对率降了多少个百分点，就算忘了多少，降 93 个就是全忘光了。（会做但换了写法，也算忘了。）同是秩 8，$\alpha = 64$ 忘了 87 个百分点，$\alpha = 16$ 忘了 41 个。第 8 节会把得失放在一起权衡。
 
 # %% [markdown] lang="en"
 # [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
@@ -837,12 +881,12 @@ print(f"without detach, relative ｜ 不用 detach，相对差: {kept:.2f}")
 # %% [markdown] lang="en"
 # The outputs agree in any case; the gradients agree only with `.detach()`.
 #
-# **Exercise 4** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that gives the same scale at rank `new_r`. It has to work for LoRA and, with `rslora=True`, for rsLoRA. (Whether to keep the scale or `alpha` is another question: above, ranks with equal `alpha` learned alike.)
+# **Exercise 4** (medium, 5 minutes). A colleague's `alpha` suits rank `r`. Write `new_alpha`: the `alpha` that gives the same scale at rank `new_r`. It has to work for LoRA and, with `rslora=True`, for rsLoRA. (This keeps the scale. It is not how to compare ranks: above, ranks with equal `alpha` learned alike.)
 
-# %% [markdown] lang="zh" of="5e31599b"
+# %% [markdown] lang="zh" of="43408cba"
 # 输出怎样都一致；梯度要加上 `.detach()` 才一致。
 #
-# **练习 4**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 后，`alpha` 取多少，缩放系数才不变？要能算 LoRA，也要能算 rsLoRA（`rslora=True`）。（该保持缩放系数还是保持 `alpha`，是另一个问题：上面是 `alpha` 相同的秩学得差不多。）
+# **练习 4**（中等，5 分钟）。同事的 `alpha` 在秩 `r` 时正合适。写出 `new_alpha`：换成秩 `new_r` 后，`alpha` 取多少，缩放系数才不变？要能算 LoRA，也要能算 rsLoRA（`rslora=True`）。（这样保持的是缩放系数。要比较不同的秩，则不能这样：上面学得差不多的，是 `alpha` 相同的秩。）
 
 
 # %% tags=["exercise"]
@@ -872,12 +916,12 @@ nb02.new_alpha(new_alpha)
 # %% [markdown] lang="en"
 # LoRA assumes that $\Delta W$ has a low rank. We look at a real $\Delta W$: we train **all** weights and subtract the base. **Singular value decomposition** (SVD) writes each difference as a sum of matrices of rank 1, the largest first. Their sizes $\sigma_i$ are the singular values. The first $r$ parts hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of the sum of all squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
 #
-# **Predict first**: there are at most 128 parts. How much do the first 8 hold? In random matrices of these shapes it is about 17 %.
+# **Predict first**: the shorter side of each matrix is 128, Xiaoxi's width, so there are at most 128 parts. How much do the first 8 hold? In random matrices of these shapes it is about 17 %.
 
-# %% [markdown] lang="zh" of="e8cb93c5"
+# %% [markdown] lang="zh" of="ac6d3713"
 # LoRA 的前提是 $\Delta W$ 的秩很低。来看一个真的 $\Delta W$：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵（分量）之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占所有元素平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
 #
-# **先猜一猜**：最多 128 个分量里，前 8 个占多少？同样形状的随机矩阵约占 17 %。
+# **先猜一猜**：每个矩阵较短的一边是 128，即小溪的宽度，所以最多有 128 个分量。前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
 # %%
 full, _ = fresh()
@@ -904,12 +948,18 @@ by_shape = {shape: energy(torch.linalg.svdvals(torch.randn(shape))) for shape in
 noise = torch.stack([by_shape[deltas[name].shape] for name in wide])  # random matrices
 
 # %% [markdown] lang="en"
-# A share of squares does not tell whether the model still works. So we **cut**: we keep only rank $r$ of each matrix's change and measure the model again. (Biases and norms are vectors and keep their change.) The test is strict. LoRA learns within rank $r$ from the start, so it may do better than a cut. And the embedding, which is also the output head here, is left as it is by LoRA. So we cut twice: all matrices, and all but the embedding, which then keeps its whole change.
+# All 29 matrices have changed: those of the 28 linear layers, and the embedding. But a share of squares does not tell whether the model still works. So we **cut**: of each matrix's change we keep only the first $r$ parts, and measure the model again. (Biases and norms are vectors and keep their change.)
+
+# %% [markdown] lang="zh" of="6d66efbb"
+# 29 个矩阵全都变了：28 个线性层，加上嵌入。可是平方和的占比，说明不了模型还好不好用。那就**动手截断**：每个矩阵的改动只保留前 $r$ 个分量，再测一遍模型（偏置和归一化的权重是向量，改动原样保留）。
+
+# %% [markdown] lang="en"
+# The test is strict. LoRA learns within rank $r$ from the start, so it may do better than a cut. And the embedding, the table that turns each token into a vector (here it is also the output head), is left as it is by LoRA. So we cut twice: all matrices, and all but the embedding, which then keeps its whole change.
 #
 # The dotted lines in the figure mark rank 8. **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
 
-# %% [markdown] lang="zh" of="7656b85d"
-# 平方和的占比，说明不了模型还好不好用。那就**动手截断**：每个矩阵的改动只保留秩 $r$，再测一遍模型（偏置和归一化的权重是向量，改动原样保留）。这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。还有嵌入，它在这里同时是输出层，LoRA 不动它。所以我们截断两次：一次截断所有矩阵，一次留下嵌入不截，保留它的全部改动。
+# %% [markdown] lang="zh" of="dad74458"
+# 这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。还有嵌入，也就是把每个词元变成向量的那张表（它在这里同时是输出层），LoRA 不动它。所以我们截断两次：一次截断所有矩阵，一次留下嵌入不截，保留它的全部改动。
 #
 # 图中的虚线标出秩 8。**先猜一猜**：128 个分量只留 8 个，学到的东西还在吗？
 
@@ -972,13 +1022,15 @@ print(f"all right, cut to rank 8 ｜ 全对，截断到秩 8: {marks(cut(8))['al
 print(f"  the embedding left whole ｜ 嵌入不截断: {marks(cut(8, EMBEDDING))['all']}")
 
 # %% [markdown] lang="en"
-# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. Cut to rank 8 everywhere, the model writes none of 60 notices all right, where it wrote 77 % before. With the embedding left whole it still writes 45 %, and its loss rises by 0.03 instead of 0.22. So most of the damage was the embedding's, which LoRA never touches.
-#
+# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. Cut to rank 8 everywhere, the model writes none of 60 notices all right, where it wrote 77 % before. With the embedding left whole it still writes 45 %, and its loss rises by 0.03 instead of 0.22. So leaving the embedding whole, which LoRA never touches, undoes most of the rise in loss and over half of the fall in notices. (The embedding cut alone was not tried.)
+
+# %% [markdown] lang="zh" of="ec1d0a7c"
+# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。所有矩阵都截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。嵌入留下不截，还有 45 % 全对，损失只升 0.03，而不是 0.22。可见只要不截嵌入（LoRA 根本不动它），损失的上升大半就消失了，通知书的跌幅也挽回了一半多。（没有试过只截嵌入。）
+
+# %% [markdown] lang="en"
 # The change of the linear layers nearly fits into rank 8, if one looks at the loss; in notices it still costs 32 points. Our LoRA learned within rank 8 from the start and wrote 78 % (section 4): the *task* fits. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
 
-# %% [markdown] lang="zh" of="76a0318d"
-# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。所有矩阵都截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。嵌入留下不截，还有 45 % 全对，损失只升 0.03，而不是 0.22。可见损坏大多来自嵌入，而 LoRA 根本不动它。
-#
+# %% [markdown] lang="zh" of="d1d154cd"
 # 单看损失，线性层的改动几乎装得进秩 8；看通知书，还是少了 32 个百分点。我们的 LoRA 从一开始就在秩 8 之内学习，写对了 78 %（第 4 节）：*任务*是装得下的。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
 
 # %% [markdown] lang="en"
@@ -1049,16 +1101,22 @@ claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA (3e-2 is level with it): three to ten times as high. That is with $\alpha/r = 2$; another $\alpha$ gives another ratio, so state it beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten. Section 10 has our runs on a real model.
+# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA: about three times the rate. (At 3e-2 LoRA has about the same loss, but forgets 92 points instead of 41.) That is at rank 8 with $\alpha = 16$. At rank 64 with $\alpha = 128$, which is $\alpha/r = 2$ again, 3e-3 was better than 1e-2: no higher than for all weights. So state rank and $\alpha$ beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten. Section 10 has our runs on a real model.
 
-# %% [markdown] lang="zh" of="7e281b3a"
-# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2（3e-2 不相上下），高三到十倍。这是 $\alpha/r = 2$ 时的结果，换一个 $\alpha$，倍数也会变，所以报学习率时要连它一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍。真实模型上的训练见第 10 节。
+# %% [markdown] lang="zh" of="70e61082"
+# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2，约为全参数的三倍。（LoRA 取 3e-2，损失差不多，却要忘掉 92 个百分点，而不是 41。）这是秩 8、$\alpha = 16$ 的结果；秩 64、$\alpha = 128$ 同样是 $\alpha/r = 2$，却是 3e-3 好过 1e-2，并不比全参数高。所以报学习率时，要把秩和 $\alpha$ 一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍。真实模型上的训练见第 10 节。
 
 # %% [markdown] lang="en"
-# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, start near 2e-5 for all weights and 2e-4 for LoRA, and **try rates in steps of three**. The notes' band is usual for all weights of large models. It teaches Xiaoxi no form: at 5e-5, in forty steps, the loss falls from 3.0 to 2.2 with all weights, to 2.9 with LoRA. From there to the best rate both lines fall steadily; below it, LoRA needs the higher rate all along.
+# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, others start near 2e-5 for all weights and 2e-4 for LoRA. With a small model and few steps more can be needed: SmolLM2-135M, 45 steps, was best at 3e-4 and 3e-3 of the rates tried; at 3e-5 and 3e-4 it had 28 and 1 % right. So **try rates in steps of three**, upwards too.
 
-# %% [markdown] lang="zh" of="b723228f"
-# **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，全参数可以从 2e-5 左右试起，LoRA 从 2e-4 左右试起，然后**按三倍一档去试**。讲义的范围，是大模型全参数微调常用的；在小溪上却学不会格式：用 5e-5 训练四十步，全参数的损失从 3.0 降到 2.2，LoRA 只降到 2.9。从这里到最佳学习率，两条线都一路下降；在这一段里，LoRA 始终需要更高的学习率。
+# %% [markdown] lang="zh" of="14d49f4d"
+# **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，别人一般从全参数 2e-5、LoRA 2e-4 左右试起。模型小、步数少，可能要更高：SmolLM2-135M 训练 45 步，试过的学习率里最好的是 3e-4 和 3e-3；用 3e-5 和 3e-4，全对只有 28 % 和 1 %。所以要**按三倍一档去试**，也往高处试。
+
+# %% [markdown] lang="en"
+# The notes' band is usual for all weights of large models. Xiaoxi learns little with it: at 5e-5, in forty steps, the loss falls from 3.0 to 2.2 with all weights, to 2.9 with LoRA. From there to the best rate both lines fall steadily. In this stretch LoRA needs a higher rate than all weights to reach the same loss.
+
+# %% [markdown] lang="zh" of="6be337e8"
+# 讲义给的范围，常用于大模型的全参数微调；小溪用这样的学习率学不到多少：用 5e-5 训练四十步，全参数的损失从 3.0 降到 2.2，LoRA 只降到 2.9。从这里到最佳学习率，两条线都一路下降；在这一段里，要降到同样的损失，LoRA 的学习率总要比全参数高。
 
 # %% [markdown] lang="en"
 # Next is the rank. The notes advise 8 to 64. On the left, each rank is tried at three rates with `alpha=16`. On the right the rate stays at 1e-2, and `alpha` is either 16 or twice the rank. **Predict first**: how much is lost at rank 1? Is 64 better than 8? What happens to forgetting?
@@ -1107,23 +1165,31 @@ right.legend(loc="upper left", fontsize=7)
 fig
 
 # %% [markdown] lang="en"
-# With $\alpha = 16$, rank 1 gets 22 % all right, rank 4 gets 41 % and rank 8 gets 42 %. The loss is level from rank 4 on, and rank 64 (37 %) is no better than 8. With $\alpha = 2r$ it looks as if rank decided everything: all right climbs with it, and so does forgetting, until at rank 64 nearly all skills are gone. But there $\alpha$ grows too, and that is what counts (section 5).
-#
-# So do not compare ranks at one scale and one rate. Keep $\alpha$, or give each rank its own best rate, and look at forgetting too. The whiskers are long: five seeds cannot tell neighbours apart.
+# With $\alpha = 16$, rank 1 gets 22 % all right, rank 4 gets 41 % and rank 8 gets 42 %. The loss is level from rank 4 on, and rank 64 (37 %) is no better than 8. With $\alpha = 2r$ it looks as if rank decided everything: all right climbs to 65 % at rank 16 and falls to 49 % at rank 64; forgetting climbs all the way, until nearly all skills are gone. But there $\alpha$ grows too, and that is what the loss follows (section 5).
 
-# %% [markdown] lang="zh" of="6f99c542"
-# $\alpha = 16$ 时，秩 1 全对 22 %，秩 4 是 41 %，秩 8 是 42 %。从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。取 $\alpha = 2r$，看上去就像秩决定了一切：秩越大全对越多，遗忘也越多，到秩 64 通用能力几乎丢光。可这里 $\alpha$ 也在变大，起作用的正是它（第 5 节）。
-#
-# 所以，不要在缩放系数和学习率都不变时比较不同的秩。要么让 $\alpha$ 不变，要么各用自己最好的学习率，而且要看遗忘。误差线很长：五个种子还分不清相邻两点的高低。
+# %% [markdown] lang="zh" of="1582524c"
+# $\alpha = 16$ 时，秩 1 全对 22 %，秩 4 是 41 %，秩 8 是 42 %。从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。取 $\alpha = 2r$，看上去就像秩决定了一切：全对一路升到秩 16 的 65 %，到秩 64 又跌到 49 %；遗忘则一路上升，直到通用能力几乎丢光。可这里 $\alpha$ 也在变大，损失正是跟着它走的（第 5 节）。
 
 # %% [markdown] lang="en"
-# **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. A bar is the mean, a dot one run; the first panel counts the weights.
+# Forgetting is another matter. With $\alpha = 16$ it *falls* as the rank grows: 64 points at rank 1, 41 at rank 8, 30 at rank 64, while from rank 4 on the score hardly changes. So more rank did bring something here.
 #
+# Do not compare ranks at one scale and one rate. Keep $\alpha$, or give each rank its own best rate, and look at forgetting too. The whiskers are long: five seeds cannot tell neighbours apart.
+
+# %% [markdown] lang="zh" of="151510aa"
+# 遗忘却不同：$\alpha = 16$ 时，秩越大忘得越*少*，秩 1 忘 64 个百分点，秩 8 忘 41，秩 64 忘 30，而从秩 4 起成绩几乎不变。可见在这里，秩大还是有好处的。
+#
+# 不要在缩放系数和学习率都不变时比较不同的秩。要么让 $\alpha$ 不变，要么各用自己最好的学习率，而且要看遗忘。误差线很长：五个种子还分不清相邻两点的高低。
+
+# %% [markdown] lang="en"
+# **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. The ranks differ so that the weights are of one order (16,000 to 33,000); then $\alpha$ differs too, from 4 to 16, which by section 5 should not favour "everywhere". A bar is the mean, a dot one run; the first panel counts the weights.
+
+# %% [markdown] lang="zh" of="789442ca"
+# LoRA 该**加在哪里**？讲义把它加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1（训练时随机把 LoRA 输入的十分之一置零）。图中最后一条全照这样设，学习率也取讲义里最高的 5e-5；其余各条是 1e-2 和 $\alpha/r = 2$。各处的秩不同，是为了让权重数在同一数量级（1.6 万到 3.3 万）；这样 $\alpha$ 也就不同，从 4 到 16，按第 5 节，这对“处处”并不有利。条形是平均，一个点是一次训练，第一栏是权重数。
+
+# %% [markdown] lang="en"
 # **Predict first**: which is better, rank 8 on those two layers, or rank 2 everywhere (1.4 times the weights)? After that, turn the knobs yourself. All runs have been made already, so the answer comes at once; a dotted line marks your setting.
 
-# %% [markdown] lang="zh" of="10b39635"
-# LoRA 该**加在哪里**？讲义把它加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1（训练时随机把 LoRA 输入的十分之一置零）。图中最后一条全照这样设，学习率也取讲义里最高的 5e-5；其余各条是 1e-2 和 $\alpha/r = 2$。条形是平均，一个点是一次训练，第一栏是权重数。
-#
+# %% [markdown] lang="zh" of="e3f72e00"
 # **先猜一猜**：是在这两处用秩 8 好，还是处处用秩 2 好（权重多四成）？然后自己来拧旋钮：训练早已跑好，一拧就有答案，虚线标出你选的值。
 
 # %%
@@ -1153,10 +1219,16 @@ panels(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.** With all settings of the notes the model stayed what it was. So did LoRA everywhere at 5e-5 (figure of the rates), so the rate is enough to explain it.
+# After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. In forgetting, which the figure leaves out, they lie far apart: 26 points everywhere, 7 in the MLP, 60 in attention (45 in q and v). With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.**
 
-# %% [markdown] lang="zh" of="661df68b"
-# 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。** 全照讲义来，模型没有变化。LoRA 处处都加、学习率 5e-5 时也没有变化（见学习率那张图），可见单凭学习率就足以说明问题。
+# %% [markdown] lang="zh" of="674e3c99"
+# 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。遗忘（图上没有画）却差得很远：处处 26 个百分点，MLP 7，注意力 60（q 和 v 45）。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。**
+
+# %% [markdown] lang="en"
+# With all settings of the notes the model hardly moved: a loss of 2.96, before training 3.00. So it was with LoRA everywhere at 5e-5 (2.94), while q and v at 1e-2 reached 0.97. So the rate explains the loss; for the 0 % right, either the rate or the place would do.
+
+# %% [markdown] lang="zh" of="c610c2e2"
+# 全照讲义来，模型几乎没动：损失 2.96，训练前是 3.00。LoRA 处处都加、学习率 5e-5 时也是这样（2.94），而 q 和 v 用 1e-2 能到 0.97。可见损失可以用学习率解释；至于全对 0 %，学习率和位置，单凭哪一样都足够。
 
 
 # %%
@@ -1263,14 +1335,14 @@ panels(
 )
 
 # %% [markdown] lang="en"
-# LoRA took *more* memory here than all weights, 721 against 528 MB; only IA3 took less (498). What it surely saves is gradients and optimizer *state*: in float32 three numbers, or twelve bytes, for each weight that is not trained. By count, that is 16 MB here and 90 GB for 7B.
+# LoRA took *more* memory here than all weights, 721 against 528 MB; of the nine only IA3 took less (498). What it surely saves is gradients and optimizer *state*: in float32 three numbers, or twelve bytes, for each weight that is not trained. By count, that is 16 MB here and 91 GB for 7B.
 #
-# Why it takes more we do not know. The rank is not the reason: the process grew by 696 MB at rank 1, by 722 MB at rank 8. The **activations**, the intermediate results kept for the backward pass, are not either: by our count, not shown here, LoRA keeps no more of them than all weights. It does matter where LoRA sits: on `q_proj` and `v_proj` it took 484 MB. We suspect temporary buffers.
+# Why it takes more we do not know. At $\alpha = 16$ the rank makes little difference: the process grew by 696 MB at rank 1, by 722 MB at rank 8. Where LoRA sits matters much: on `q_proj` and `v_proj` alone it took 484 MB. **Activations**, the intermediate results kept for the backward pass, and temporary buffers were not measured apart. The seconds vary too much from run to run to rank the methods.
 
-# %% [markdown] lang="zh" of="984df84a"
-# 在这里，LoRA 用的内存反而比全参数*多*：721 比 528 MB；比全参数省的只有 IA3（498 MB）。它肯定能省下的是梯度和优化器*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。算下来，在这里是 16 MB，换成 7B 是 90 GB。
+# %% [markdown] lang="zh" of="fda82419"
+# 在这里，LoRA 用的内存反而比全参数*多*：721 比 528 MB；九种里比全参数省的只有 IA3（498 MB）。它肯定能省下的是梯度和优化器*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。算下来，在这里是 16 MB，换成 7B 是 91 GB。
 #
-# 为什么反而多，我们还不知道。不是因为秩：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。也不是因为**激活值**（为反向传播保留的中间结果）：我们数过（这里没有列出），LoRA 存的并不比全参数多。加在哪里倒有关系：只加在 `q_proj` 和 `v_proj` 上是 484 MB。我们怀疑是临时缓冲区。
+# 为什么反而多，我们还不知道。$\alpha = 16$ 时，秩的影响不大：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。加在哪里影响很大：只加在 `q_proj` 和 `v_proj` 上是 484 MB。**激活值**（为反向传播保留的中间结果）和临时缓冲区没有分开量过。至于秒数，每次相差太大，排不出先后。
 
 # %% [markdown] lang="en"
 # At 7B, with other settings too (GPU, bf16, gradient checkpointing), LoRA took less. The peaks below are from one H200 GPU, from trials outside this repository that are not recorded here. The model had Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits) and $r = 16$ on all linear layers. Gradient checkpointing keeps fewer intermediate results and computes the others again: it saves memory and takes time (notebook 04).
@@ -1313,12 +1385,12 @@ heads = [
 table(heads, trained_rows)
 
 # %% [markdown] lang="en"
-# Now what they bring. LoRA, rsLoRA, DoRA and QLoRA share one rate, 1e-2, and one scale, 2 (at rank 8), so that nothing but the method differs. The others have each the rate of lowest loss among three or four, tried with one seed. (Prefix was best at the highest; it may want more.) `forgetting` counts the percentage points of general skills that were lost, of 93 % before (notebook 04).
+# Now what they bring. LoRA, rsLoRA, DoRA and QLoRA share one rate, 1e-2, and one scale, 2 (at rank 8), so that nothing but the method differs. The others have each the rate of lowest loss among three or four, tried with one seed. (Prefix was best at the highest; it may want more.) `forgetting` counts the percentage points of general skills that were lost, of 93 % before (section 5).
 #
 # **Predict first**: does compressing the base to 4 bits make LoRA forget more?
 
-# %% [markdown] lang="zh" of="39f53d99"
-# 再看收获。LoRA、rsLoRA、DoRA、QLoRA 用同一个学习率 1e-2 和同一个缩放系数 2（秩 8），这样不同的就只有方法。其余几种各试了三四个学习率，只看一个种子，取损失最低的。（前缀在试过的最高学习率上最好，也许还要更高。）`forgetting` 是通用能力的正确率从训练前的 93 % 降了多少个百分点（见 notebook 04）。
+# %% [markdown] lang="zh" of="19b71fc6"
+# 再看收获。LoRA、rsLoRA、DoRA、QLoRA 用同一个学习率 1e-2 和同一个缩放系数 2（秩 8），这样不同的就只有方法。其余几种各试了三四个学习率，只看一个种子，取损失最低的。（前缀在试过的最高学习率上最好，也许还要更高。）`forgetting` 是通用能力的正确率从训练前的 93 % 降了多少个百分点（见第 5 节）。
 #
 # **先猜一猜**：把基座压缩到 4 比特，LoRA 会忘得更多吗？
 
@@ -1347,22 +1419,22 @@ panels(
 )
 
 # %% [markdown] lang="en"
-# The family lies close together. LoRA and rsLoRA are even equal to the digit: at one rank they differ in nothing but the name of the scale. Four bits cost little here. (In the grid `zoo`, at 3e-2, QLoRA forgot 93 points; but so did plain LoRA at that rate: 92.)
+# The family lies close together. LoRA and rsLoRA are even equal to the digit: at one rank they differ in nothing but the name of the scale. Four bits cost little here. (In another series of recorded runs, at 3e-2, QLoRA forgot 93 points; but so did plain LoRA at that rate: 92.)
 #
-# All weights lead, with 75 % against 42. **This is no ranking of the methods**: $\alpha = 16$ is too low (section 5). With $\alpha \approx 45$ (rsLoRA with 16) LoRA gets 70 %. After sixty steps on 480 notices LoRA and all weights have 78 and 77 % (sections 4 and 6, one run each). Prefix, soft prompt and IA3 learn no form in forty steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model.
+# All weights lead, with 75 % against 42. **This is no ranking of the methods**: for these forty steps $\alpha = 16$ is low (section 5). rsLoRA with $\alpha = 16$ at rank 8 has the scale $16/\sqrt 8 \approx 5.7$, which plain LoRA has at $\alpha \approx 45$; with that it gets 70 %. After sixty steps on 480 notices LoRA and all weights have 78 and 77 % (sections 4 and 6, one run each). Prefix, soft prompt and IA3 learn no form in forty steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model.
 
-# %% [markdown] lang="zh" of="4c3756fb"
-# LoRA 一族彼此接近。LoRA 和 rsLoRA 连每一位数都相同：秩相同时，两者只是缩放系数的叫法不一样。4 比特在这里代价很小。（在 `zoo` 网格里，学习率 3e-2，QLoRA 忘了 93 个百分点；可普通的 LoRA 用这个学习率也忘了 92 个。）
+# %% [markdown] lang="zh" of="08b9cc73"
+# LoRA 一族彼此接近。LoRA 和 rsLoRA 连每一位数都相同：秩相同时，两者只是缩放系数的叫法不一样。4 比特在这里代价很小。（在另一组训练记录里，学习率 3e-2，QLoRA 忘了 93 个百分点；可普通的 LoRA 用这个学习率也忘了 92 个。）
 #
-# 全参数领先：75 % 比 42 %。**这不是方法的排名**：$\alpha = 16$ 太低（第 5 节）。取 $\alpha \approx 45$（即 rsLoRA 取 16），LoRA 有 70 %。用 480 份通知书训练六十步，LoRA 和全参数是 78 % 和 77 %（第 4、6 节，各跑一次）。前缀、软提示和 IA3 在四十步里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。
+# 全参数领先：75 % 比 42 %。**这不是方法的排名**：只练四十步，$\alpha = 16$ 偏低（第 5 节）。秩 8 的 rsLoRA 取 $\alpha = 16$，缩放系数是 $16/\sqrt 8 \approx 5.7$，相当于普通 LoRA 取 $\alpha \approx 45$；这样有 70 %。用 480 份通知书训练六十步，LoRA 和全参数是 78 % 和 77 %（第 4、6 节，各跑一次）。前缀、软提示和 IA3 在四十步里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。
 
 # %% [markdown] lang="en"
-# **Does LoRA forget less?** One rate for each method cannot tell: whoever learns more has usually forgotten more. So we take *every* recorded run of LoRA and its relatives and of all weights, and draw what it learned against what it forgot. Down and to the right is good.
+# **Does LoRA forget less?** One rate for each method cannot tell: up to a point, whoever learns more has forgotten more. So we take *all* recorded runs of LoRA and its relatives and of all weights that have five seeds, and draw what each learned against what it forgot. Down and to the right is good.
 #
 # The staircase joins, for each colour, the gentlest setting (mean over five seeds) that has at least so much right. **Predict first**: does one colour lie below the other?
 
-# %% [markdown] lang="zh" of="5e071388"
-# **LoRA 忘得更少吗？** 每种方法只看一个学习率，是答不了的：学得多的，往往忘得也多。所以我们把 LoRA 一族和全参数的*所有*训练记录都拿来，画出每一次学到多少、忘掉多少。越靠右下越好。
+# %% [markdown] lang="zh" of="523349fa"
+# **LoRA 忘得更少吗？** 每种方法只看一个学习率，是答不了的：在一定范围内，学得多的忘得也多。所以我们把 LoRA 一族和全参数*所有*跑满五个种子的训练记录都拿来，画出每一次学到多少、忘掉多少。越靠右下越好。
 #
 # 阶梯线表示：要做到至少这么多全对，这种颜色里忘得最少的设置（五个种子的平均）忘了多少。**先猜一猜**：会不会有一种颜色整个在另一种的下面？
 
@@ -1437,14 +1509,20 @@ for runs in two_kinds.values():
 table(["best settings ｜ 最好的设置", "all right ｜ 全对", "forgotten ｜ 遗忘"], named)
 
 # %% [markdown] lang="en"
-# In both colours, settings that learn little forget little, and the best scores cost about half of the skills or more. LoRA's staircase does not lie below the other: **on Xiaoxi LoRA does not forget less at a like score.** Between 30 and 50 % all right, all weights even forgot far less: at 1e-3, 51 % right and 18 points forgotten. At high scores the two come together.
+# In both colours the dots rise together as long as the rate is not too high; beyond that a setting learns little and forgets all (all weights at 1e-2: 5 % right, 93 points). The best scores cost about half of the skills or more.
 #
-# Look at LoRA's best settings: a louder $\alpha$ at a third of the rate. Choosing the rate alone, by the loss at $\alpha = 16$, had sold LoRA short. A [known study](https://arxiv.org/abs/2405.09673) found that on larger models LoRA forgets less, and learns less.
+# Neither staircase lies below the other everywhere: at 30 to 50 % all weights forgot less (18 points at 1e-3), at 60 and 70 % LoRA did (45 against 52). Each of these is one setting, found among 47 for LoRA and 9 for all weights, and at the top the seeds overlap. **Whether LoRA forgets less at a like score is not shown on Xiaoxi.**
 
-# %% [markdown] lang="zh" of="806ded5e"
-# 两种颜色都一样：学得少的设置忘得也少，成绩最好的，通用能力要丢掉一半左右甚至更多。LoRA 的阶梯并不在另一条下面：**在小溪上，成绩相近时，LoRA 并不忘得更少。** 全对在 30 % 到 50 % 之间时，反而是全参数忘得少得多：学习率 1e-3 时全对 51 %，只忘 18 个百分点。成绩高的地方，两者走到了一起。
+# %% [markdown] lang="zh" of="568960e6"
+# 两种颜色都一样：只要学习率不太高，学得越多忘得越多；再高，就学得少、忘得精光（全参数用 1e-2：全对 5 %，忘掉 93 个百分点）。成绩最好的，通用能力要丢掉一半左右甚至更多。
 #
-# 看看 LoRA 最好的设置：$\alpha$ 更大，学习率只有三分之一。只按 $\alpha = 16$ 时的损失挑学习率，亏待了 LoRA。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
+# 没有哪条阶梯处处都在另一条下面：全对 30 % 到 50 % 时，全参数忘得少（学习率 1e-3，18 个百分点）；60 % 和 70 % 时，LoRA 忘得少（45 比 52）。这些都只靠一种设置，是从 LoRA 的 47 种、全参数的 9 种里挑出来的，高分处各种子还互相重叠。**成绩相近时 LoRA 是否忘得少，在小溪上未能证明。**
+
+# %% [markdown] lang="en"
+# In the first table – means that no setting got so far; in the second the last number of a setting is its learning rate. LoRA's best settings all have a louder $\alpha$ than section 7 began with. The one that forgets least has rank 64 and a third of the rate besides; which of these does it, one setting cannot tell. Choosing the rate alone, by the loss at $\alpha = 16$, had sold LoRA short. A [known study](https://arxiv.org/abs/2405.09673) found that on larger models LoRA forgets less, and learns less.
+
+# %% [markdown] lang="zh" of="1069ab02"
+# 第一张表里的 – 表示没有哪种设置做得到；第二张表里，每种设置最后的数是学习率。LoRA 最好的几种设置，$\alpha$ 都比第 7 节开头的大。忘得最少的那个，还用了秩 64 和三分之一的学习率；究竟是哪一样的功劳，单凭一种设置看不出来。只按 $\alpha = 16$ 时的损失挑学习率，亏待了 LoRA。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
 
 # %% [markdown] lang="en"
 # Nor do few trained weights prevent forgetting: IA3 trains fewer than LoRA and forgot 90 points. That comes from its rate, 0.3; at 0.03 it forgot 13 (one seed). What an adapter can do is to be switched off (section 4). What keeps the skills in the model is old rows in the mix (notebook 04).
@@ -1453,10 +1531,10 @@ table(["best settings ｜ 最好的设置", "all right ｜ 全对", "forgotten �
 # 训练的权重少，也挡不住遗忘：IA3 练的权重比 LoRA 还少，却忘了 90 个百分点。这是它的学习率 0.3 造成的：用 0.03 时只忘 13（一个种子）。适配器能做到的，是随时关掉（第 4 节）。要让通用能力留在模型里，得混进旧样本（notebook 04）。
 
 # %% [markdown] lang="en"
-# **Exercise 6** (medium, 8 minutes). Recorded runs are there to choose from. Write `pick`: of the rates that forget at most `limit` *on average over their seeds*, the one with the best `all` on average. A run is a dict with `lr`, `seed`, `all` and `forgetting`, the marks from 0 to 1.
+# **Exercise 6** (medium, 8 minutes). Recorded runs are there to choose from. Several seeds share a rate. Write `pick`: for each rate take the mean of `forgetting` and of `all` over its seeds; among the rates whose mean forgetting is at most `limit`, return the rate (a number) with the best mean `all`. A run is a dict with `lr`, `seed`, `all` and `forgetting`. Both marks are shares: 0.18 is 18 points. At least one rate is always within the limit.
 
-# %% [markdown] lang="zh" of="5c75902d"
-# **练习 6**（中等，8 分钟）。训练记录就是用来挑设置的。写出 `pick`：在*各种子平均*遗忘不超过 `limit` 的学习率里，选平均 `all` 最高的那个。一次训练是一个字典，有 `lr`、`seed`、`all` 和 `forgetting`，后两项是 0 到 1 之间的数。
+# %% [markdown] lang="zh" of="925fc312"
+# **练习 6**（中等，8 分钟）。训练记录就是用来挑设置的。同一个学习率训练过好几次，种子不同。写出 `pick`：对每个学习率，先求这几次的 `forgetting` 和 `all` 的平均；再从平均遗忘不超过 `limit` 的学习率里，返回平均 `all` 最高的那个学习率（一个数）。一次训练是一个字典，有 `lr`、`seed`、`all` 和 `forgetting`。后两项都写成 0 到 1 的数：0.18 就是 18 个百分点。检查时，总有至少一个学习率不超上限。
 
 
 # %% tags=["exercise"]
@@ -1493,17 +1571,17 @@ nb02.pick(pick)
 # |---|---|---|
 # | the loss never falls | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
 # | a bad answer before training | neither $A$ nor $B$ is zero | start $B$ at zero |
-# | more rank brings nothing | the rank was not the limit; often $\alpha$ or the rate is too low | keep the rank; try a larger `alpha`, then a higher rate; measure forgetting too |
+# | more rank brings no better score | the rank was not the limit; here $\alpha$ was low for so few steps | keep the rank; try a larger `alpha` or more steps; measure forgetting too |
 # | good in training, odd when merged | $\alpha/r$ was left out, or it was merged twice | compare outputs before you ship |
 #
 # We make the mistake of the last row on purpose. No error is raised:
 
-# %% [markdown] lang="zh" of="9c49c6cf"
+# %% [markdown] lang="zh" of="c0cbe242"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | 损失始终不降 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
 # | 还没训练就答得很差 | $A$、$B$ 都不是零 | 让 $B$ 从零开始 |
-# | 秩调大了，没有收获 | 瓶颈不在秩，往往是 $\alpha$ 或学习率太低 | 秩不变，先试大一点的 `alpha`，再试高一点的学习率；遗忘也要测 |
+# | 秩调大了，成绩不见好 | 瓶颈不在秩；在这里是步数少而 $\alpha$ 偏低 | 秩不变，先试大一点的 `alpha`，或多练几步；遗忘也要测 |
 # | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
 #
 # 最后一行的错误，这里故意犯一次，程序什么都不会报：
@@ -1538,19 +1616,19 @@ plots.bars(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 7** (easy, 5 minutes). Four colleagues, four causes: `1` both matrices start at zero, `2` `alpha` is too low, `3` the merge left out $\alpha/r$, `4` the rate is that of full fine-tuning. Set `causes = {"A": 1, ...}`.
+# **Exercise 7** (easy, 5 minutes). Four colleagues, four causes: `1` both matrices start at zero, `2` `alpha` is too low, `3` the merge left out $\alpha/r$, `4` the rate is that of full fine-tuning. Set `causes = {"A": 3, ...}`, with your own numbers.
 #
 # - A: No weight has moved after 500 steps.
 # - B: The loss falls very slowly. The settings come from a script that trains all weights.
-# - C: Rank 64 learns no better than rank 8. A higher rate brings nothing, but rsLoRA at rank 8 does.
+# - C: Rank 64 learns no better than rank 8. At rank 8 she only switches on rsLoRA, with the same `alpha`, and it learns much better. (By what factor did the scale change?)
 # - D: The model is fine in the notebook and half-trained in production.
 
-# %% [markdown] lang="zh" of="457d9756"
-# **练习 7**（容易，5 分钟）。四位同事，四种原因：`1` 两个矩阵都从零开始，`2` `alpha` 太低，`3` 合并时漏了 $\alpha/r$，`4` 用了全参数微调的学习率。请写 `causes = {"A": 1, ...}`。
+# %% [markdown] lang="zh" of="90c40781"
+# **练习 7**（容易，5 分钟）。四位同事，四种原因：`1` 两个矩阵都从零开始，`2` `alpha` 太低，`3` 合并时漏了 $\alpha/r$，`4` 用了全参数微调的学习率。请写 `causes = {"A": 3, ...}`，数字换成你自己的答案。
 #
 # - A：训练了 500 步，权重一个都没动。
 # - B：损失降得很慢；设置是从一份全参数微调的脚本里抄来的。
-# - C：秩 64 学得并不比秩 8 好；学习率再高也没用，秩 8 换成 rsLoRA 却有用。
+# - C：秩 64 学得并不比秩 8 好。秩 8 时只打开 rsLoRA，`alpha` 不变，就学得好多了。（缩放系数变成了几倍？）
 # - D：在 notebook 里好好的，上线后像只训练了一半。
 
 # %% tags=["exercise"]
@@ -1572,26 +1650,26 @@ nb02.causes(causes)
 # ## 10. From Xiaoxi to your model ｜ 从小溪到你的模型
 
 # %% [markdown] lang="en"
-# Xiaoxi's numbers do not carry over. These are starting points that others used, not measured here. Try rates in steps of three around them.
+# Xiaoxi's numbers do not carry over. Except for the column of SmolLM2-135M, our own recorded runs, these are starting points that others used, not measured here. Try rates in steps of three around them.
 #
-# | | Xiaoxi, here | 0.5B | 1.5B | 7B | source |
-# |---|---|---|---|---|---|
-# | rate, LoRA | 1e-2 | 2e-4 | 2e-4 | 2e-4; above 13B 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314), tried from 7B on |
-# | rate, all weights | 3e-3 | 2e-5 to 1e-3 | 2e-5 to 3e-4 | 2e-5 | low: TRL's default; high: [SmolLM2](https://github.com/huggingface/alignment-handbook/tree/main/recipes/smollm2/sft), 360M and 1.7B, much data; 7B: [Alpaca](https://github.com/tatsu-lab/stanford_alpaca) |
-# | `r` | 8 | 16 | 16 | 16; QLoRA 64 | common practice |
-# | `alpha` | 16 (too low; 32 to 64) | 32 | 32 | 32; QLoRA 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
-# | places | all linear layers | the same | the same | the same | the same |
+# | | Xiaoxi, here | SmolLM2-135M | 0.5B | 1.5B | 7B | source |
+# |---|---|---|---|---|---|---|
+# | rate, LoRA | 1e-2 | 3e-3 | 2e-4 | 2e-4 | 2e-4; above 13B 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314), tried from 7B on |
+# | rate, all weights | 3e-3 | 3e-4 | 2e-5 to 1e-3 | 2e-5 to 3e-4 | 2e-5 | low: TRL's default; high: [SmolLM2](https://github.com/huggingface/alignment-handbook/tree/main/recipes/smollm2/sft), 360M and 1.7B, much data; 7B: [Alpaca](https://github.com/tatsu-lab/stanford_alpaca) |
+# | `r` | 8 | 8 | 16 | 16 | 16; QLoRA 64 | common practice |
+# | `alpha` | 16 (32 learns more in forty steps, and forgets more) | 16 | 32 | 32 | 32; QLoRA 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
+# | places | all linear layers | the same | the same | the same | the same | the same |
 
-# %% [markdown] lang="zh" of="ab19a1e4"
-# 小溪的数字不能照搬。下面是别人用过的起点，这里没有实测。以它们为中心，按三倍一档去试学习率。
+# %% [markdown] lang="zh" of="4fe44c65"
+# 小溪的数字不能照搬。SmolLM2-135M 一列是我们自己的训练记录；其余是别人用过的起点，这里没有实测。以它们为中心，按三倍一档去试学习率。
 #
-# | | 小溪（本课） | 0.5B | 1.5B | 7B | 出处 |
-# |---|---|---|---|---|---|
-# | 学习率，LoRA | 1e-2 | 2e-4 | 2e-4 | 2e-4；13B 以上 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314)，从 7B 试起 |
-# | 学习率，全参数 | 3e-3 | 2e-5 到 1e-3 | 2e-5 到 3e-4 | 2e-5 | 低的是 TRL 的默认值；高的是 [SmolLM2](https://github.com/huggingface/alignment-handbook/tree/main/recipes/smollm2/sft)，360M 和 1.7B，数据很多；7B：[Alpaca](https://github.com/tatsu-lab/stanford_alpaca) |
-# | `r` | 8 | 16 | 16 | 16；QLoRA 用 64 | 惯例 |
-# | `alpha` | 16（太低；32 到 64） | 32 | 32 | 32；QLoRA 用 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
-# | 加在哪里 | 所有线性层 | 相同 | 相同 | 相同 | 同上 |
+# | | 小溪（本课） | SmolLM2-135M | 0.5B | 1.5B | 7B | 出处 |
+# |---|---|---|---|---|---|---|
+# | 学习率，LoRA | 1e-2 | 3e-3 | 2e-4 | 2e-4 | 2e-4；13B 以上 1e-4 | [QLoRA](https://arxiv.org/abs/2305.14314)，从 7B 试起 |
+# | 学习率，全参数 | 3e-3 | 3e-4 | 2e-5 到 1e-3 | 2e-5 到 3e-4 | 2e-5 | 低的是 TRL 的默认值；高的是 [SmolLM2](https://github.com/huggingface/alignment-handbook/tree/main/recipes/smollm2/sft)，360M 和 1.7B，数据很多；7B：[Alpaca](https://github.com/tatsu-lab/stanford_alpaca) |
+# | `r` | 8 | 8 | 16 | 16 | 16；QLoRA 用 64 | 惯例 |
+# | `alpha` | 16（32 在四十步里学得更多，忘得也更多） | 16 | 32 | 32 | 32；QLoRA 用 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
+# | 加在哪里 | 所有线性层 | 相同 | 相同 | 相同 | 相同 | 同上 |
 
 # %% [markdown] lang="en"
 # | | Xiaoxi, here | 0.5B | 1.5B | 7B | source |
@@ -1633,14 +1711,22 @@ nb02.causes(causes)
 # ### Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# The table holds what Xiaoxi showed against recorded runs of SmolLM2-135M, a real model a hundred times larger. Where the two disagree about forgetting, believe neither number alone: at its best rate each method had learned much and forgotten nearly all, so look at scores that are alike. What kept the skills there was old rows in the mix (notebook 04), with LoRA and with all weights.
-#
-# For places there are single runs: all layers did better than `q` and `v` alone at both rates tried. For rank there are three, with $\alpha = 2r$ at one rate, which cannot tell rank from $\alpha$ (section 5).
+# The table holds what Xiaoxi showed against recorded runs of SmolLM2-135M-Instruct, a real model about ninety times larger. (In the runs on the H200 its weights had been rounded to 4 bits and unpacked again.) Most settings ran with one seed, some with two. – means not measured. The last column asks whether what *Xiaoxi showed* came out alike on SmolLM2, not whether the claim is true. A number in brackets counts the values, each of which may be a difference of two settings.
 
-# %% [markdown] lang="zh" of="b7415be1"
-# 下表把小溪的结果和 SmolLM2-135M 的训练记录放在一起：后者是真实的模型，大一百倍。关于遗忘，两边不一致时，单看哪个数都不行：各用自己的最佳学习率时，两种方法都学得多，也几乎忘光了，所以要看成绩相近的那些。在那里，保住通用能力的是混进去的旧样本（notebook 04），LoRA 和全参数都一样。
-#
-# 加在哪里只有单次训练：试过的两个学习率下，加在所有层都比只加 `q` 和 `v` 好。秩试过三个，都是 $\alpha = 2r$、同一个学习率，分不出是秩还是 $\alpha$ 的作用（第 5 节）。
+# %% [markdown] lang="zh" of="5e777f40"
+# 下表把小溪的结果和 SmolLM2-135M-Instruct 的训练记录放在一起：它是真实的模型，大九十倍左右（H200 上用的，权重先压到 4 比特再还原）。大多数设置只有一个种子，有些有两个。– 表示没有测。最后一列问的是：*小溪上看到的结果*，在 SmolLM2 上是否一样，而不是论断本身对不对。括号里的数是有几个值，一个值可能是两种设置之差。
+
+# %% [markdown] lang="en"
+# The last row is positive where LoRA forgot less. The signs are opposite and both numbers small: neither model shows that LoRA forgets less. At its best rate each method of SmolLM2 had forgotten nearly all, so we compare settings with at least 60 % right. What kept the skills there was old rows in the mix (notebook 04), with LoRA and with all weights.
+
+# %% [markdown] lang="zh" of="2364c198"
+# 最后一行为正，表示 LoRA 忘得少。两边正负相反，数又都小：哪个模型都没有显示 LoRA 忘得更少。SmolLM2 用各自的最佳学习率时，两种方法都几乎忘光了，所以这里比的是全对至少 60 % 的设置。在那里，保住通用能力的是混进去的旧样本（notebook 04），LoRA 和全参数都一样。
+
+# %% [markdown] lang="en"
+# Where to put LoRA was tried in one run for each choice: all layers did better than `q` and `v` alone at both rates tried, but at the same rank 8, that is, with more weights. For rank there are three, with $\alpha = 2r$ at one rate, which cannot tell rank from $\alpha$ (section 5). Four bits did not come cheap there: in the one run recorded on the H200 (1e-3) QLoRA had 17 % right where LoRA had 40, and it forgot all.
+
+# %% [markdown] lang="zh" of="98de7792"
+# 至于加在哪里，每种选择只训练过一次：试过的两个学习率下，加在所有层都比只加 `q` 和 `v` 好；不过秩同样是 8，所以训练的权重更多。秩试过三个，都是 $\alpha = 2r$、同一个学习率，分不出是秩还是 $\alpha$ 的作用（第 5 节）。4 比特在那里代价不小：H200 上仅有的一次训练（学习率 1e-3）里，QLoRA 全对 17 %，LoRA 是 40 %，而且原来会的全忘了。
 
 # %%
 from helpers.measure import carry
@@ -1651,21 +1737,23 @@ carry.show("02_lora_math")
 # ## Summary ｜ 小结
 
 # %% [markdown] lang="en"
-# - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. You have written it in twenty lines. Merged, it leaves no trace; switched off, it gives the base back to the last bit.
-# - Its share of the weights depends on the model's width.
-# - On Xiaoxi, in one run, the change that full fine-tuning made was only roughly low-rank.
-# - Set the rate first, with `alpha`, then the places, then the rank: at one rate, ranks with equal `alpha` learned alike.
-# - LoRA saves gradients and optimizer state: at 7B 90 GB in float32 by count, 44 GB measured in bf16 (1 × 512 tokens); almost nothing at our size. On Xiaoxi it did not prevent forgetting: compare methods at like scores.
-#
+# - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. It takes about twenty lines. Merged, it leaves no trace; switched off, it gives the base back exactly.
+# - The wider the model, the smaller its share of the weights; vocabulary and places count, too.
+# - On Xiaoxi, in one run, full fine-tuning's change was only roughly low-rank.
+# - Set the rate first, with `alpha`, then the places, then the rank: on Xiaoxi, at one rate and `alpha`, ranks from 4 on reached like losses; larger ones forgot less.
+# - LoRA saves gradients and optimizer state: at 7B 91 GB in float32 by count; in unrecorded trials (bf16) the peak fell by 30 to 44 GB. At our size memory grew instead. It did not prevent forgetting: compare methods at like scores.
+
+# %% [markdown] lang="zh" of="8d77ce6d"
+# - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；公布的那一层不过二十行左右。合并后不留痕迹；关掉后，基座一个比特都不差。
+# - 模型越宽，它占的比例越小；词表大小和加在哪里也有影响。
+# - 在小溪上的一次训练里，全参数微调的改动只是大致低秩。
+# - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩：在小溪上，学习率和 `alpha` 都相同时，从秩 4 起损失差不多，秩大的忘得少。
+# - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 91 GB。在没有留下记录的试验里（bf16），峰值低 30 到 44 GB。在我们这个规模上，进程的内存反而涨得更多。它没有挡住遗忘：要拿成绩相近的来比。
+
+# %% [markdown] lang="en"
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). These exercises you have passed so far:
 
-# %% [markdown] lang="zh" of="a0a068ae"
-# - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；你用二十行写出了它。合并后不留痕迹；关掉后，基座一个比特都不差。
-# - 它占多大比例，取决于模型有多宽。
-# - 在小溪上的一次训练里，全参数微调的改动只是大致低秩。
-# - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩：学习率相同时，`alpha` 相同的秩学得差不多。
-# - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 90 GB，用 bf16 实测是 44 GB（1 × 512 个词元）；在我们这个规模上几乎为零。在小溪上，它没有挡住遗忘：要拿成绩相近的来比。
-#
+# %% [markdown] lang="zh" of="c8d0746b"
 # **下一课**：[03 数据准备](03_data_preparation.ipynb)。你目前通过的练习：
 
 # %%
