@@ -160,7 +160,9 @@ def test_paths_of_the_readme_exist():
     links = re.findall(r"\]\(([^)#:]+)\)", text)
     assert links
     quoted = re.findall(r"`([a-z]+/[\w./-]*|LICENSE[A-Z-]*)`", text)
-    missing = [p for p in links + quoted if "NN" not in p and not (ROOT / p).exists()]
+    made = ("build/",)  # by the commands that the text names
+    wanted = [p for p in links + quoted if "NN" not in p and not p.startswith(made)]
+    missing = [p for p in wanted if not (ROOT / p).exists()]
     assert not missing
 
 
