@@ -9,12 +9,12 @@ import base64
 from collections.abc import Collection
 from pathlib import Path
 
-from helpers.base import CourseError, say
+from helpers.base import say
 from helpers.measure import carry
 from helpers.measure.ledger import Claim
 from tools.ledger import seeds
 from tools.nbkit import report
-from tools.nbkit.path import put_path
+from tools.nbkit.path import put_between, put_path
 from tools.nbkit.source import notebook_path, read_notebook, read_source, sources
 
 CHOSEN = (  # the README's few, each of another kind; data/claims.md has them all
@@ -92,21 +92,9 @@ def readme(
     """Put the chosen claims into the README's text, and those that a real model was asked."""
     by_id, values = {claim.id: claim for claim in claims}, _values(made)
     few = [by_id[name] for name in CHOSEN if name in by_id]
-    text = _between(text, START, END, report.claim_table(few, values, waiting))
+    text = put_between(text, START, END, report.claim_table(few, values, waiting))
     few = [item for name in CARRIED for item in carried(claims) if item.id == name]
-    return _between(text, CARRY_START, CARRY_END, carry.lines(few, values))
-
-
-def _between(text: str, start: str, end: str, lines: list[str]) -> str:
-    """Put lines between two markers of the README; raise CourseError where they are missing."""
-    if text.count(start) != 1 or text.count(end) != 1:
-        raise CourseError(
-            en=f"the markers {start} and {end} must stand there once each",
-            zh=f"标记 {start} 和 {end} 应各出现一次",
-            where="README.md",
-        )
-    before, rest = text.split(start)
-    return "\n".join([before + start, *lines, end]) + rest.split(end)[1]
+    return put_between(text, CARRY_START, CARRY_END, carry.lines(few, values))
 
 
 def carried(claims: list[Claim]) -> list[carry.Carried]:

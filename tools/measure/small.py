@@ -212,7 +212,7 @@ def measure(settings: Row) -> Row:
 
 
 def tell(step: int, loss: float) -> None:
-    """Print a dot each fifth step: a run on a CPU takes long."""
+    """Print the loss of each fifth step: a run on a CPU takes long."""
     if step % 5 == 0:
         print(f"    step {step}: loss {loss:.3f}", flush=True)
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from helpers.base import CourseError
+from tools.nbkit.path import put_between
 from tools.nbkit.source import (
     ADDRESS,
     build,
@@ -86,16 +87,8 @@ def planned(root: Path, address: str) -> dict[Path, str]:
 
 def put_fetch(text: str, address: str) -> str:
     """Put the first step between its markers in the README's text."""
-    start, end = "<!-- fetch:start -->", "<!-- fetch:end -->"
-    if text.count(start) != 1 or text.count(end) != 1:
-        raise CourseError(
-            en=f"the markers {start} and {end} must stand there once each",
-            zh=f"标记 {start} 和 {end} 应各出现一次",
-            where="README.md",
-        )
-    before, rest = text.split(start)
     step = FETCH[bool(address)].format(address=address, name=address.rsplit("/", 1)[-1])
-    return "\n".join([before + start, step, end + rest.split(end)[1]])
+    return put_between(text, "<!-- fetch:start -->", "<!-- fetch:end -->", [step])
 
 
 def stamp(root: Path, address: str) -> list[Path]:

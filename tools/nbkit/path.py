@@ -17,16 +17,21 @@ HEADER = [
 
 def put_path(text: str, root: Path, made: dict[str, dict]) -> str:
     """Put the table of lessons into the README's text; `made` holds each committed run's facts."""
-    if text.count(START) != 1 or text.count(END) != 1:
-        raise CourseError(
-            en=f"the markers {START} and {END} must stand there once each",
-            zh=f"标记 {START} 和 {END} 应各出现一次",
-            where="README.md",
-        )
     found = lessons(root / "notebooks" / "src")
     rows = [row(number, lesson, made.get(number)) for number, lesson in found.items()]
-    before, rest = text.split(START)
-    return "\n".join([before + START, *HEADER, *rows, END + rest.split(END)[1]])
+    return put_between(text, START, END, [*HEADER, *rows])
+
+
+def put_between(text: str, start: str, end: str, lines: list[str]) -> str:
+    """Put lines between two markers of the README; raise CourseError where they are missing."""
+    if text.count(start) != 1 or text.count(end) != 1:
+        raise CourseError(
+            en=f"the markers {start} and {end} must stand there once each",
+            zh=f"标记 {start} 和 {end} 应各出现一次",
+            where="README.md",
+        )
+    before, rest = text.split(start)
+    return "\n".join([before + start, *lines, end + rest.split(end)[1]])
 
 
 def row(number: str, lesson: Lesson, facts: dict | None) -> str:
