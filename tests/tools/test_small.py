@@ -16,7 +16,8 @@ FETCH = ["-m pip install", "-m helpers.model.gguf"]
 def commands(*arguments: str) -> list[str]:
     """Return the commands that make would run, after the environment is made."""
     stamp = ".venv/.finetuning-path-installed"
-    command = ["make", "-n", "-o", stamp, "ENV=.venv", *arguments]
+    # Under `make test` an inner make would say which directory it enters.
+    command = ["make", "-n", "--no-print-directory", "-o", stamp, "ENV=.venv", *arguments]
     done = subprocess.run(command, cwd=root(), capture_output=True, text=True, check=True)
     return [line for line in done.stdout.splitlines() if line]
 

@@ -93,7 +93,9 @@ TOPICS = (
 
 def wanted(seeds: tuple[int, ...] = SEEDS) -> list[Row]:
     """Return the settings of all runs, prompting first, then the first seed before the others."""
-    prompting = [SHAPE | NONE | {"shots": 2, "seed": seed} for seed in seeds]
+    prompting = [
+        SHAPE | NONE | {"shots": shots, "seed": seed} for shots in (2, 1) for seed in seeds
+    ]
     trained = [SHAPE | run | {"seed": seed} for seed in seeds for run in RUNS]
     return [SHAPE | NONE, *prompting, *trained]
 
@@ -256,11 +258,25 @@ def states_answer(text: str, row: Row) -> bool:
 
 def base_knows() -> list[bool] | None:
     """Return which general questions the base model answers rightly, None before it was asked."""
-    path = KEPT / "answers" / f"{key(SHAPE | NONE)}.json"
+    path = KEPT / "base_general.json"
     if not path.is_file():
         return None
-    texts = json.loads(path.read_text(encoding="utf-8"))["texts"]["general"]
+    texts = json.loads(path.read_text(encoding="utf-8"))
     return [states_answer(t, r) for t, r in zip(texts, read_jsonl(QUESTIONS), strict=True)]
+
+
+def ask_base() -> None:
+    """Keep the base model's answers to the general questions: what a run forgot is counted on them.
+
+    The answers of its own run may be gone (build/ was deleted) while its line is recorded.
+    """
+    from helpers.model.generate import generate
+    from helpers.model.load import load
+
+    prompts = [row["messages"] for row in read_jsonl(QUESTIONS)]
+    texts = generate(*load(setup()), prompts, max_new_tokens=NEW_GENERAL, batch_size=40)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (KEPT / "base_general.json").write_text(json.dumps(texts), encoding="utf-8")
 
 
 # --- many runs ----------------------------------------------------------------------------------
@@ -271,6 +287,8 @@ def run(seeds: tuple[int, ...], minutes: float, share: tuple[int, int], file: Pa
     done = {key(row) for row in recorded(file)}
     todo = [row for row in wanted(seeds) if key(row) not in done][share[0] - 1 :: share[1]]
     say(f"{len(todo)} runs to make", f"要跑 {len(todo)} 次")
+    if todo and base_knows() is None:
+        ask_base()
     end, failed = time.monotonic() + 60 * minutes, 0
     for n, settings in enumerate(todo, 1):
         if time.monotonic() > end:

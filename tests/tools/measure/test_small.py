@@ -25,12 +25,9 @@ def texts_of(general, notice="no notice"):
 
 def answered(right):
     """Keep the base model's answers, right where `right(number)`."""
-    settings = small.SHAPE | small.NONE
-    rows = small.questions()["general"]
-    ids = {row["id"]: n for n, row in enumerate(rows)}
-    texts = texts_of(lambda row: row["answers"][0] if right(ids[row["id"]]) else "I forgot.")
-    small.keep(settings, {"loss": None}, texts)
-    return texts
+    rows = enumerate(small.questions()["general"])
+    texts = [row["answers"][0] if right(n) else "I forgot." for n, row in rows]
+    (small.KEPT / "base_general.json").write_text(json.dumps(texts), encoding="utf-8")
 
 
 def test_all_settings_differ_and_begin_with_the_base_model():
@@ -112,11 +109,13 @@ def test_runs_are_made_once_and_marked_anew(kept, monkeypatch, tmp_path, capsys)
         return settings | line | small.marks(texts)
 
     monkeypatch.setattr(small, "apart", apart)
-    monkeypatch.setattr(small, "RUNS", small.RUNS[:2])
+    monkeypatch.setattr(small, "ask_base", lambda: answered(lambda n: True))
+    monkeypatch.setattr(small, "RUNS", small.RUNS[:1])
     file = tmp_path / "small.jsonl"
     assert small.main(["--seeds", "0", "--part", "1/2", "--out", str(file)]) == 0
     assert small.main(["--seeds", "0", "--out", str(file)]) == 0
     assert len(made) == len({small.key(row) for row in made}) == 4
+    assert all(row["forgotten"] == 0 and row["n_known"] == 130 for row in read_jsonl(file))
     rows = read_jsonl(file)
     rows[0]["form_open"] = 0.123
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
