@@ -135,18 +135,19 @@ def to_scale(layer, r):
     wide, thin = n_in * unit, max(r * unit, 0.006)  # thinner could not be seen
     places = {"W": (0, 0, wide, 1), "B": (wide + 0.1, 0, thin, 1)}
     places["A"] = (wide + thin + 0.2, 1 - thin, wide, thin)
-    fig, ax = style.figure(width=5, height=3)
+    fig, ax = style.figure(width=5, height=3.3)
     for i, (name, (x, y, width, height)) in enumerate(places.items()):
         ax.add_patch(Rectangle((x, y), width, height, facecolor=f"C{i}"))
         ax.text(x + width / 2, 1.03, name, ha="center")
     few, all_ = r * (n_in + n_out), n_in * n_out
-    fig.suptitle(f"W: {all_:,}    B + A: {few:,} = {100 * few / all_:.2g} %", size=11)
+    part = f"{100 * few / all_:.2g} %"
+    fig.suptitle(f"weights ｜ 权重数\nW: {all_:,}    B + A: {few:,} = {part}", size=11)
     ax.set(xlim=(-0.02, 2 * wide + thin + 0.25), ylim=(-0.02, 1.12), aspect="equal")
     ax.axis("off")
     return style.describe(
         fig,
-        f"Three rectangles to scale: W with {all_:,} weights, beside it B and A with {few:,} "
-        f"together ｜ 按比例画的三个矩形：W 有 {all_:,} 个权重，旁边的 B 和 A 共 {few:,} 个",
+        f"Three rectangles to scale: W, {all_:,} weights; B and A together {few:,}, or {part} ｜ "
+        f"按比例画的三个矩形：W 有 {all_:,} 个权重；B 和 A 共 {few:,} 个，占 {part}",
     )
 
 
@@ -394,12 +395,12 @@ claim("lora_share_xiaoxi", shares["qv"][0])
 widths = [c.hidden_size for c in configs.values()]
 fig = plots.curves(
     {
-        "q_proj, v_proj ｜ 只加两处": (widths, shares["qv"]),
+        "only q_proj and v_proj ｜ 只加这两处": (widths, shares["qv"]),
         "all linear layers ｜ 所有线性层": (widths, shares["all-linear"]),
     },
-    "The wider the model, the smaller LoRA's share (r = 8) ｜ 模型越宽，LoRA 占比越小",
+    "The wider the model, the smaller LoRA's share (r = 8) ｜ 模型越宽，LoRA 占比越小（r = 8）",
     "width of the model ｜ 模型宽度",
-    "trained weights, % ｜ 训练的权重，%",
+    "trained, % of all weights ｜ 训练的权重占比，%",
     logx=True,
     alt="Two falling lines against the model's width, from Xiaoxi to 7B: the wider the model, the "
     f"smaller the share; on q and v from {shares['qv'][0]:.2g} to {shares['qv'][-1]:.2g} % ｜ "
@@ -407,6 +408,8 @@ fig = plots.curves(
     f"从 {shares['qv'][0]:.2g} % 降到 {shares['qv'][-1]:.2g} %",
 )
 fig.axes[0].set_yscale("log")
+fig.axes[0].set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
+fig.axes[0].minorticks_off()
 fig
 
 # %% [markdown] lang="en"
@@ -529,11 +532,13 @@ claim("lora_start_random", starts["A, B random, B larger ｜ 都随机，B 更�
 claim("lora_start_stuck", starts["A = B = 0"][1])
 fig = plots.curves(
     {name: (range(len(losses)), losses) for name, (losses, _) in starts.items()},
-    "Five ways to begin ｜ 五种起点",
-    "step (0: before training) ｜ 步（0：训练之前）",
-    "loss ｜ 损失",
-    alt="The loss over the steps for five starts: one starts higher than the others, one never "
-    "falls, the rest fall alike ｜ 五种起点的损失曲线：一条起点更高，一条始终不降，其余几条降得差不多",
+    "Five ways to begin: the loss at each step ｜ 五种起点：每一步的损失",
+    f"step (0: before training, {size.start_rows} rows) ｜ 步（0：训练之前，{size.start_rows} 行）",
+    "loss on the step's rows ｜ 这一步样本上的损失",
+    alt="The loss over the steps for five starts: with both random and a larger B it starts "
+    "highest; with A = B = 0 it swings with the rows and never falls; the others start alike ｜ "
+    "五种起点的损失曲线：都随机而 B 更大的一条起点最高；A = B = 0 的一条随样本起伏，始终不降；"
+    "其余几条起点差不多",
 )
 fig.axes[0].set_xticks(range(0, 21, 5))
 fig
@@ -543,16 +548,16 @@ fig
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# With $B = 0$ only $B$ has a gradient at the first step; afterwards both have one. With $A = B = 0$ neither ever has one. With both random the start is off by $\frac{\alpha}{r}BA$. While that is small, no harm shows here; with the larger $B$ the model starts worse, and makes up for it within these steps.
+# With $B = 0$ only $B$ has a gradient at the first step; afterwards both have one. With $A = B = 0$ neither ever has one. With both random the start is off by $\frac{\alpha}{r}BA$. While that is small, no harm shows here; with the larger $B$ the model starts worse, and makes up for it within these steps. (With $A = B = 0$ the weights never move: that line swings only because each step has other rows.)
 #
 # So one zero is enough. In this figure it does not matter which. On large models $B = 0$ [bears higher rates](https://arxiv.org/abs/2406.08447) than $A = 0$.
 
-# %% [markdown] lang="zh" of="42999e4e"
+# %% [markdown] lang="zh" of="b7a8385a"
 # $B = 0$ 时便利贴是空白的，模型从原来的样子出发。设 $G$ 为损失 $L$ 对 $W'$ 的梯度，则
 #
 # $$\frac{\partial L}{\partial B} = \frac{\alpha}{r}\,G A^\top, \qquad \frac{\partial L}{\partial A} = \frac{\alpha}{r}\,B^\top G$$
 #
-# $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。$A = B = 0$ 时，梯度永远为零。两个都随机，起点就偏了 $\frac{\alpha}{r}BA$：偏得不多时，这里看不出坏处；$B$ 更大时，模型一开始就变差，不过在这几步里补回来了。
+# $B = 0$ 时，第一步只有 $B$ 有梯度，之后两个才都有。$A = B = 0$ 时，梯度永远为零。两个都随机，起点就偏了 $\frac{\alpha}{r}BA$：偏得不多时，这里看不出坏处；$B$ 更大时，模型一开始就变差，不过在这几步里补回来了。（$A = B = 0$ 时权重从来不动：那条线的起伏，只是因为每一步用的样本不同。）
 #
 # 可见有一个为零就够了，该让哪个为零，从这张图上看都一样。在大模型上，$B = 0$ 比 $A = 0$ [经得起更高的学习率](https://arxiv.org/abs/2406.08447)。
 
@@ -670,7 +675,7 @@ for name, who in {"before ｜ 之前": base, "after ｜ 之后": tuned}.items():
 # %% [markdown] lang="zh" of="09b4913f"
 # 基座没有动过，所以适配器可以**关掉**，一个基座还能同时带几个。把刚才练好的 $A$ 和 $B$ 放进 PEFT，作为适配器 `notice`（数值不变，只是参数改用 PEFT 的名字）；再加一个适配器 `question`，用另一项任务练几步：回答关于法条的简短问题，例如罚款是多少。`set_adapter` 选哪一个起作用、受训练；在 `with model.disable_adapter():` 里则一个都不起作用。
 #
-# **先猜一猜**：用这两个适配器，或者一个都不用，通知书的损失和问答的损失各会怎样？（表里的“提问”就是问答。）
+# **先猜一猜**：用这两个适配器，或者一个都不用，通知书的损失和问答的损失各会怎样？
 
 
 # %%
@@ -713,8 +718,8 @@ with both.disable_adapter(), torch.no_grad():
     switched.append(["none ｜ 都不用", *two_losses()])
     off = both(probe).logits
 claim("lora_switch_off", (off - plain).abs().max().item())
-heads = ["adapter ｜ 适配器", "loss on notices ｜ 通知书的损失", "loss on questions ｜ 提问的损失"]
-table(heads, switched)
+losses_on = ("loss, new notices ｜ 新通知书的损失", "loss, new questions ｜ 新问答的损失")
+table(["adapter ｜ 适配器", *losses_on], switched)
 
 
 # %% [markdown] lang="en"
@@ -766,8 +771,8 @@ print("the hash of the beginning ｜ 哈希与开头相同:", digest(base.parame
 # **先猜一猜**：学习率不变，`alpha` 也各自不变：LoRA 取 16，rsLoRA 取 16/√8 ≈ 5.7，这样两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
 
 # %%
-scale, rank, fair, forget = map(sweeps.read, ("scale", "rank", "fair", "forget"))
-lora_runs = [run for grid in (rank, scale, fair, forget) for run in grid if run["lr"] == 1e-2]
+scale, rank, fair, forget, zoo = map(sweeps.read, ("scale", "rank", "fair", "forget", "zoo"))
+lora_runs = [run for grid in (rank, scale, fair, forget, zoo) for run in grid if run["lr"] == 1e-2]
 lora_runs = [run for run in lora_runs if run["method"] in ("lora", "rslora")]
 for run in lora_runs:  # rsLoRA's alpha / √r as the alpha / r of plain LoRA
     run["loud"] = round(run["alpha"] * (run["r"] ** 0.5 if run["method"] == "rslora" else 1), 1)
@@ -786,14 +791,16 @@ claim("lora_rs_gain", rs_gain)
 # %%
 fig, (left, right) = style.figure(
     columns=2, width=9, height=3.8,
-    alt="Left: the loss against alpha for five ranks; all but rank 1 lie nearly on one curve, which "
-    "falls, and leaps up at 256. Right: the loss against the rank, three lines that meet at rank 8: "
-    "α = 16, rsLoRA, α = 2r ｜ 左图：五种秩的损失随 alpha 的变化；除秩 1 外几乎都在同一条曲线上，"
-    "先降，到 256 时猛升。右图：损失随秩的变化，三条线在秩 8 处相交：α = 16、rsLoRA、α = 2r",
+    alt="Left: the loss against alpha for five ranks; where ranks 4, 8, 16 and 64 share an alpha "
+    "they lie close together, rank 1 lies higher; rank 8, alone at 256, is far higher there. "
+    "Right: the loss against the rank, three lines that meet at rank 8: α = 16 level from rank 4 "
+    "on, rsLoRA, α = 2r ｜ 左图：五种秩的损失随 alpha 的变化；秩 4、8、16、64 在 alpha 相同处"
+    "靠得很近，秩 1 更高；只有秩 8 试了 256，损失高得多。"
+    "右图：损失随秩的变化，三条线在秩 8 处相交：α = 16 从秩 4 起持平，另有 rsLoRA、α = 2r",
 )  # fmt: skip
 for means_of, title, xlabel, ax in (
-    (by_alpha, "Every rank against α ｜ 各种秩，随 α 变化", "alpha", left),
-    (by_rank, "Equally loud at rank 8 ｜ 秩 8 时一样响", "rank ｜ 秩", right),
+    (by_alpha, "Five ranks, by α ｜ 五种秩，随 α 变化", "α (rsLoRA's converted ｜ 已折算)", left),
+    (by_rank, "Three ways to set α, by rank ｜ α 的三种取法，随秩变化", "rank ｜ 秩", right),
 ):
     lines = {kind: (list(means), list(means.values())) for kind, means in means_of.items()}
     plots.curves(lines, title, xlabel, "loss ｜ 损失", logx=True, ax=ax)
@@ -805,24 +812,24 @@ for ax in (left, right):
 fig
 
 # %% [markdown] lang="en"
-# Each point is the mean of the recorded runs of a setting on Xiaoxi, five random seeds at a rate of 1e-2. Right: with $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls, and that of $\alpha = 2r$ falls most, up to rank 16. Is that the rank's doing?
+# Each point is the mean of the recorded runs of a setting on Xiaoxi, five random seeds at a rate of 1e-2; its whisker reaches from the worst run to the best. Right: with $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls, and that of $\alpha = 2r$ falls most, up to rank 16. Is that the rank's doing?
 
-# %% [markdown] lang="zh" of="a09115a0"
-# 图上每个点是小溪上一种设置的训练记录的平均：五个随机种子，学习率都是 1e-2。右图：$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$ 的线降得最多，降到秩 16 为止。这是秩的功劳吗？
-
-# %% [markdown] lang="en"
-# The left figure has the control: the same runs, drawn against $\alpha$. (rsLoRA's scale is written as the $\alpha$ of a plain LoRA.) Where ranks from 4 on have the same $\alpha$, they lie close together: at $\alpha \approx 45$ (two rsLoRA runs) rank 8 reaches 0.027, rank 64 reaches 0.031. **For the loss at this rate it is $\alpha$ that counts, and from rank 4 on hardly the rank.** (Not so for forgetting: section 7.) So for the loss the division by $r$ does what it is meant to do: compare ranks at equal $\alpha$, not at equal $\alpha/r$.
-
-# %% [markdown] lang="zh" of="060b6232"
-# 左图就是对照：同样的训练，改为随 $\alpha$ 画。（rsLoRA 的缩放系数折算成普通 LoRA 的 $\alpha$。）从秩 4 起，$\alpha$ 相同的秩靠得很近：$\alpha \approx 45$ 时（两种 rsLoRA），秩 8 是 0.027，秩 64 是 0.031。**就这个学习率下的损失而言，起作用的是 $\alpha$；从秩 4 起，秩几乎没有影响。**（遗忘则不然，见第 7 节。）可见就损失而言，除以 $r$ 起到了应有的作用：比较不同的秩，要让 $\alpha$ 相同，而不是让 $\alpha/r$ 相同。
+# %% [markdown] lang="zh" of="7f195823"
+# 图上每个点是小溪上一种设置的训练记录的平均：五个随机种子，学习率都是 1e-2；误差线从最差的一次画到最好的一次。右图：$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$ 的线降得最多，降到秩 16 为止。这是秩的功劳吗？
 
 # %% [markdown] lang="en"
-# So in these forty steps at 1e-2 $\alpha = 16$ was low for ranks 8, 16 and 64. (With sixty steps and more rows it was enough: section 4.) At 256, tried at rank 8, the model breaks. Rank 1 lies above the curve: either it is too small or, at that volume, too unsteady for this rate.
+# The left figure has the control: these runs and a few more, drawn against $\alpha$. (rsLoRA's scale is written as the $\alpha$ of a plain LoRA.) Where ranks from 4 on have the same $\alpha$, 16 to 45, they lie close together: at $\alpha \approx 45$ (two rsLoRA runs) rank 8 reaches 0.027, rank 64 reaches 0.031. **For the loss at this rate it is $\alpha$ that counts, and from rank 4 on hardly the rank.** (Not so for forgetting: section 7.) So for the loss the division by $r$ does what it is meant to do: compare ranks at equal $\alpha$, not at equal $\alpha/r$.
+
+# %% [markdown] lang="zh" of="8c205706"
+# 左图就是对照：这些训练再加几次，改为随 $\alpha$ 画。（rsLoRA 的缩放系数折算成普通 LoRA 的 $\alpha$。）从秩 4 起，$\alpha$ 相同（16 到 45）的秩靠得很近：$\alpha \approx 45$ 时（两种 rsLoRA），秩 8 是 0.027，秩 64 是 0.031。**就这个学习率下的损失而言，起作用的是 $\alpha$；从秩 4 起，秩几乎没有影响。**（遗忘则不然，见第 7 节。）可见就损失而言，除以 $r$ 起到了应有的作用：比较不同的秩，要让 $\alpha$ 相同，而不是让 $\alpha/r$ 相同。
+
+# %% [markdown] lang="en"
+# So in these forty steps at 1e-2 $\alpha = 16$ was low for ranks 8, 16 and 64. (With sixty steps and more rows LoRA got much further at $\alpha = 16$: section 4.) At 256, tried at rank 8, the model breaks. Rank 1 lies above the curve: either it is too small or, at that volume, too unsteady for this rate.
 #
 # Louder has a price, **forgetting**. Before training, Xiaoxi answers 93 % of a set of questions exactly that have nothing to do with notices, its *general skills*: copying, lists, sums, reading, translating (notebook 04). By how many percentage points that falls is what it forgot; 93 would be everything. (An answer in another form counts as forgotten, too.) At rank 8, $\alpha = 64$ forgot 87 points, $\alpha = 16$ forgot 41. Section 8 weighs one against the other.
 
-# %% [markdown] lang="zh" of="c0d0dce9"
-# 可见在这四十步、学习率 1e-2 的训练里，对秩 8、16、64 来说 $\alpha = 16$ 偏低（步数加到六十、数据多一些就够了，见第 4 节）。取到 256（只在秩 8 上试过），模型就坏了。秩 1 落在曲线上方：可能是秩太小，也可能是音量太大，用这个学习率不稳。
+# %% [markdown] lang="zh" of="70e24e7e"
+# 可见在这四十步、学习率 1e-2 的训练里，对秩 8、16、64 来说 $\alpha = 16$ 偏低（步数加到六十、数据多一些，同样 $\alpha = 16$ 就好得多，见第 4 节）。取到 256（只在秩 8 上试过），模型就坏了。秩 1 落在曲线上方：可能是秩太小，也可能是音量太大，用这个学习率不稳。
 #
 # 调大音量有代价，就是**遗忘**。有一组和通知书无关的题，用来测*通用能力*：抄写、列举、加法、阅读、翻译（见 notebook 04）；训练前小溪答对 93 %（要一字不差）。训练后答对率降了多少个百分点，就算忘了多少，降 93 个就是全忘光了。（会做但换了写法，也算忘了。）同是秩 8，$\alpha = 64$ 忘了 87 个百分点，$\alpha = 16$ 忘了 41 个。第 8 节会把得失放在一起权衡。
 
@@ -876,7 +883,10 @@ wanted = gradients(dora(x))
 claim("lora_dora", (by_hand(detach=True) - dora(x)).abs().max().item())
 claim("lora_dora_gradients", (gradients(by_hand(detach=True)) - wanted).abs().max().item())
 kept = (gradients(by_hand(detach=False)) - wanted).abs().max() / wanted.abs().max()
-print(f"without detach, relative ｜ 不用 detach，相对差: {kept:.2f}")
+say(
+    f"gradients without detach: largest difference from PEFT's over the largest: {kept:.2f}",
+    f"不用 detach 的梯度：与 PEFT 的最大差与最大梯度之比 {kept:.2f}",
+)
 
 # %% [markdown] lang="en"
 # The outputs agree in any case; the gradients agree only with `.detach()`.
@@ -992,21 +1002,23 @@ fig, (left, right) = style.figure(
     columns=2, width=9, height=3.8,
     alt=f"Left: the share that rank r holds; at 8 it is {100 * energies[:, 7].mean():.0f} % of the "
     f"change, {100 * noise[:, 7].mean():.0f} % of a random matrix. Right: the loss falls as more "
-    "rank is kept, with and without the embedding, towards the uncut model's ｜ "
+    "rank is kept, whether the embedding is cut or not, towards the uncut model's ｜ "
     f"左图：秩 r 留住多少；秩 8 时改动留住 {100 * energies[:, 7].mean():.0f} %，"
     f"随机矩阵 {100 * noise[:, 7].mean():.0f} %。右图：保留的秩越多，损失越低，"
     "截不截断嵌入都是如此，最后接近不截断的模型",
 )  # fmt: skip
-thin = {"ΔW ｜ 改动": energies.mean(0), "random ｜ 随机": noise.mean(0)}
+thin = {"the change ΔW ｜ 改动 ΔW": energies.mean(0), "random matrix ｜ 随机矩阵": noise.mean(0)}
 thin = {name: (range(1, d + 1), held) for name, held in thin.items()}
 plots.curves(
-    thin, "What rank r holds ｜ 秩 r 留住多少", "rank ｜ 秩", "of the squares ｜ 占平方和", ax=left
-)
+    thin, "What the first r parts hold ｜ 前 r 个分量留住多少", "r: parts kept ｜ 保留的分量数",
+    "share of the squares ｜ 占平方和的比例", ax=left,
+)  # fmt: skip
 series = {name: (some, line) for name, line in after_cut.items()}
 series["uncut ｜ 不截断"] = (some, [whole] * len(some))
 plots.curves(
-    series, "The loss after the cut ｜ 截断之后的损失", "rank ｜ 秩", "loss ｜ 损失", ax=right
-)
+    series, "The loss after the cut ｜ 截断之后的损失", "rank kept ｜ 保留的秩", "loss ｜ 损失",
+    ax=right,
+)  # fmt: skip
 right.set_xscale("symlog", base=2, linthresh=1)  # rank 0 keeps its place
 right.set_xticks(some, map(str, some))
 left.set_xscale("log", base=2)
@@ -1022,10 +1034,10 @@ print(f"all right, cut to rank 8 ｜ 全对，截断到秩 8: {marks(cut(8))['al
 print(f"  the embedding left whole ｜ 嵌入不截断: {marks(cut(8, EMBEDDING))['all']}")
 
 # %% [markdown] lang="en"
-# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. Cut to rank 8 everywhere, the model writes none of 60 notices all right, where it wrote 77 % before. With the embedding left whole it still writes 45 %, and its loss rises by 0.03 instead of 0.22. So leaving the embedding whole, which LoRA never touches, undoes most of the rise in loss and over half of the fall in notices. (The embedding cut alone was not tried.)
+# The first 8 parts hold 55 % of the squares, three times as much as in a random matrix. Cut to rank 8 everywhere, the model writes none of 60 notices all right, where it wrote 77 % before. With the embedding left whole it still writes 45 %, and its loss rises by 0.03 instead of 0.22. So leaving the embedding whole, which LoRA never touches, undoes most of the rise in loss and much of the fall in notices. (The embedding cut alone was not tried.)
 
-# %% [markdown] lang="zh" of="ec1d0a7c"
-# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。所有矩阵都截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。嵌入留下不截，还有 45 % 全对，损失只升 0.03，而不是 0.22。可见只要不截嵌入（LoRA 根本不动它），损失的上升大半就消失了，通知书的跌幅也挽回了一半多。（没有试过只截嵌入。）
+# %% [markdown] lang="zh" of="fc781659"
+# 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。所有矩阵都截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。嵌入留下不截，还有 45 % 全对，损失只升 0.03，而不是 0.22。可见只要不截嵌入（LoRA 根本不动它），损失的上升大半就消失了，通知书的跌幅也挽回了不少。（没有试过只截嵌入。）
 
 # %% [markdown] lang="en"
 # The change of the linear layers nearly fits into rank 8, if one looks at the loss; in notices it still costs 32 points. Our LoRA learned within rank 8 from the start and wrote 78 % (section 4): the *task* fits. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
@@ -1084,7 +1096,8 @@ low = {m: sweeps.best(select(rate, method=m)) for m in ("full", "lora")}
 rates = {m: sweeps.by(select(rate, method=m), "lr", "loss") for m in ("full", "lora")}
 fig = plots.curves(
     {METHODS[m]: (list(by_rate), list(by_rate.values())) for m, by_rate in rates.items()},
-    "On Xiaoxi LoRA wants a higher rate; band: the notes' advice ｜ 在小溪上 LoRA 要更高的学习率；色带是讲义的建议",
+    "LoRA (r 8, α 16) is best at a higher rate; grey: the notes' advice ｜ "
+    "LoRA（秩 8，α 16）的最佳学习率更高；灰色带是讲义的建议",
     "learning rate ｜ 学习率",
     "loss ｜ 损失",
     logx=True,
@@ -1095,16 +1108,18 @@ fig = plots.curves(
 )
 fig.axes[0].axvspan(1e-5, 5e-5, color="#DDDDDD")
 fig.axes[0].set_yscale("log")
+fig.axes[0].set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
+fig.axes[0].minorticks_off()
 claim("lora_rate_ratio", low["lora"] / low["full"])
 advised = min(loss.value for lr, loss in rates["lora"].items() if lr <= 5e-5)
 claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA: about three times the rate. (At 3e-2 LoRA has about the same loss, but forgets 92 points instead of 41.) That is at rank 8 with $\alpha = 16$. At rank 64 with $\alpha = 128$, which is $\alpha/r = 2$ again, 3e-3 was better than 1e-2: no higher than for all weights. So state rank and $\alpha$ beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten. Section 10 has our runs on a real model.
+# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA: about three times the rate. (At 3e-2 LoRA has about the same loss, but forgets 92 points instead of 41.) That is at rank 8 with $\alpha = 16$. At rank 64 with $\alpha = 128$, which is $\alpha/r = 2$ again, we tried two rates, and 3e-3 was better than 1e-2: no higher than for all weights. So state rank and $\alpha$ beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten. Section 10 has our runs on a real model.
 
-# %% [markdown] lang="zh" of="70e61082"
-# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2，约为全参数的三倍。（LoRA 取 3e-2，损失差不多，却要忘掉 92 个百分点，而不是 41。）这是秩 8、$\alpha = 16$ 的结果；秩 64、$\alpha = 128$ 同样是 $\alpha/r = 2$，却是 3e-3 好过 1e-2，并不比全参数高。所以报学习率时，要把秩和 $\alpha$ 一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍。真实模型上的训练见第 10 节。
+# %% [markdown] lang="zh" of="c53624a7"
+# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2，约为全参数的三倍。（LoRA 取 3e-2，损失差不多，却要忘掉 92 个百分点，而不是 41。）这是秩 8、$\alpha = 16$ 的结果；秩 64、$\alpha = 128$ 同样是 $\alpha/r = 2$，试过的两个学习率里却是 3e-3 好过 1e-2，并不比全参数高。所以报学习率时，要把秩和 $\alpha$ 一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍。真实模型上的训练见第 10 节。
 
 # %% [markdown] lang="en"
 # **Do not take Xiaoxi's rates to a large model.** From 0.5B on, others start near 2e-5 for all weights and 2e-4 for LoRA. With a small model and few steps more can be needed: SmolLM2-135M, 45 steps, was best at 3e-4 and 3e-3 of the rates tried; at 3e-5 and 3e-4 it had 28 and 1 % right. So **try rates in steps of three**, upwards too.
@@ -1144,18 +1159,18 @@ claim("lora_rank_one_rate", max(best_rate.values()) / min(best_rate.values()))
 fig, (left, right) = style.figure(
     columns=2, width=9, height=3.8,
     alt="Left: the loss against the rank at three rates with α = 16; the middle rate is level from "
-    "rank 4 on. Right: all right and forgetting against the rank at 1e-2, once with α = 16, once "
-    "with α = 2r ｜ 左图：α = 16 时三个学习率下损失随秩的变化，中间那个从秩 4 起持平。"
-    "右图：学习率 1e-2 时全对和遗忘随秩的变化，一组 α = 16，一组 α = 2r",
+    "rank 4 on. Right: all right and forgetting against the rank at 1e-2; with α = 16 forgetting "
+    "falls as the rank grows, with α = 2r it climbs ｜ 左图：α = 16 时三个学习率下损失随秩的变化，中间那个从秩 4 起持平。"
+    "右图：学习率 1e-2 时全对和遗忘随秩的变化；秩变大时，α = 16 的遗忘下降，α = 2r 的遗忘上升",
 )  # fmt: skip
 plots.curves(
     {f"lr {lr:g}": (list(v), list(v.values())) for lr, v in by_rate.items()},
-    "Three rates, α = 16 ｜ 三个学习率，α = 16", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=left,
+    "Loss at three rates (lr), α = 16 ｜ 三个学习率（lr）下的损失，α = 16", "rank ｜ 秩", "loss ｜ 损失", logx=True, ax=left,
 )  # fmt: skip
 plots.curves(
     {label: (list(v), list(v.values())) for label, v in shown.items()},
-    "At 1e-2, two ways to set α ｜ 1e-2，两种 α", "rank ｜ 秩", "%, pp ｜ %，百分点", "share",
-    True, ax=right,
+    "At rate 1e-2, two ways to set α ｜ 学习率 1e-2，α 的两种取法", "rank ｜ 秩",
+    "all right, %; forgotten, pp ｜ 全对，%；遗忘，百分点", "share", True, ax=right,
 )  # fmt: skip
 left.set_yscale("log")
 left.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
@@ -1171,12 +1186,12 @@ fig
 # $\alpha = 16$ 时，秩 1 全对 22 %，秩 4 是 41 %，秩 8 是 42 %。从秩 4 起损失就不再降，秩 64（37 %）并不比 8 好。取 $\alpha = 2r$，看上去就像秩决定了一切：全对一路升到秩 16 的 65 %，到秩 64 又跌到 49 %；遗忘则一路上升，直到通用能力几乎丢光。可这里 $\alpha$ 也在变大，损失正是跟着它走的（第 5 节）。
 
 # %% [markdown] lang="en"
-# Forgetting is another matter. With $\alpha = 16$ it *falls* as the rank grows: 64 points at rank 1, 41 at rank 8, 30 at rank 64, while from rank 4 on the score hardly changes. So more rank did bring something here.
+# Forgetting is another matter. With $\alpha = 16$ it *falls* as the rank grows: 64 points at rank 1, 41 at rank 8, 30 at rank 64, while from rank 4 on the scores overlap. So more rank did bring something here.
 #
 # Do not compare ranks at one scale and one rate. Keep $\alpha$, or give each rank its own best rate, and look at forgetting too. The whiskers are long: five seeds cannot tell neighbours apart.
 
-# %% [markdown] lang="zh" of="151510aa"
-# 遗忘却不同：$\alpha = 16$ 时，秩越大忘得越*少*，秩 1 忘 64 个百分点，秩 8 忘 41，秩 64 忘 30，而从秩 4 起成绩几乎不变。可见在这里，秩大还是有好处的。
+# %% [markdown] lang="zh" of="148b3279"
+# 遗忘却不同：$\alpha = 16$ 时，秩越大忘得越*少*，秩 1 忘 64 个百分点，秩 8 忘 41，秩 64 忘 30，而从秩 4 起，各秩的成绩互相重叠。可见在这里，秩大还是有好处的。
 #
 # 不要在缩放系数和学习率都不变时比较不同的秩。要么让 $\alpha$ 不变，要么各用自己最好的学习率，而且要看遗忘。误差线很长：五个种子还分不清相邻两点的高低。
 
@@ -1206,57 +1221,68 @@ for run in where:
 by_place = sweeps.by(where, "place", "all")
 gain = by_place["all-linear", False].value - by_place["qv", False].value
 claim("lora_places", 100 * gain)
+learned_and_lost = {
+    "loss": "loss on new notices ｜ 新通知书的损失",
+    "form": "form right, % ｜ 格式对，%",
+    "all": "all right, % ｜ 全对，%",
+    "forgetting": "general skills lost, pp ｜ 丢失的通用能力，百分点",
+}
 panels(
     where,
     "place",
     places,
-    {"trainable": "weights ｜ 权重数", "loss": "loss ｜ 损失", "form": "form, % ｜ 格式，%",
-     "all": "all right, % ｜ 全对，%"},
-    "Where to put it ｜ 加在哪里",
-    alt="Bars for five places, with weights, loss, form and all right: q and v alone, and all as "
-    "in the notes, have no notice right ｜ 五种位置的条形图，列出权重数、损失、格式和全对："
-    "只加在 q 和 v 上、全照讲义这两种，一份全对的也没有",
+    {"trainable": "trained weights ｜ 训练的权重数"} | learned_and_lost,
+    "Where to put LoRA: what it learned, what it forgot ｜ LoRA 加在哪里：学到多少，忘掉多少",
+    alt="Bars for five places, with weights, loss, form, all right and general skills lost: q and "
+    "v alone, and all as in the notes, have no notice right; the MLP lost far less than attention "
+    "｜ 五种位置的条形图，列出权重数、损失、格式、全对和丢失的通用能力："
+    "只加在 q 和 v 上、全照讲义这两种，一份全对的也没有；MLP 丢失的远少于注意力",
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. In forgetting, which the figure leaves out, they lie far apart: 26 points everywhere, 7 in the MLP, 60 in attention (45 in q and v). With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.**
+# After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. In forgetting, the last panel, they lie far apart: 26 points everywhere, 7 in the MLP, 60 in attention (45 in q and v). With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.**
 
-# %% [markdown] lang="zh" of="674e3c99"
-# 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。遗忘（图上没有画）却差得很远：处处 26 个百分点，MLP 7，注意力 60（q 和 v 45）。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。**
+# %% [markdown] lang="zh" of="8c736c60"
+# 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。遗忘（最后一栏）却差得很远：处处 26 个百分点，MLP 7，注意力 60（q 和 v 45）。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。**
 
 # %% [markdown] lang="en"
-# With all settings of the notes the model hardly moved: a loss of 2.96, before training 3.00. So it was with LoRA everywhere at 5e-5 (2.94), while q and v at 1e-2 reached 0.97. So the rate explains the loss; for the 0 % right, either the rate or the place would do.
+# With all settings of the notes the model hardly moved: a loss of 2.96, before training 3.00. So it was with LoRA everywhere at 5e-5 (2.94), while q and v at 1e-2 reached 0.97. So the rate alone is enough to explain the loss; for the 0 % right, either the rate or the place would do.
 
-# %% [markdown] lang="zh" of="c610c2e2"
-# 全照讲义来，模型几乎没动：损失 2.96，训练前是 3.00。LoRA 处处都加、学习率 5e-5 时也是这样（2.94），而 q 和 v 用 1e-2 能到 0.97。可见损失可以用学习率解释；至于全对 0 %，学习率和位置，单凭哪一样都足够。
+# %% [markdown] lang="zh" of="f200b684"
+# 全照讲义来，模型几乎没动：损失 2.96，训练前是 3.00。LoRA 处处都加、学习率 5e-5 时也是这样（2.94），而 q 和 v 用 1e-2 能到 0.97。可见单是学习率就足以解释损失；至于全对 0 %，学习率和位置，单凭哪一样都足够。
 
 
 # %%
 def knobs(measure, lr, r):
     """Show a measure against the rate at your rank, and against the rank at your rate."""
     fig, axes = style.figure(columns=2, width=9, height=3.8)
-    unit = sweeps.MEASURES[measure]
+    unit, name = sweeps.MEASURES[measure], sweeps.NAMES[measure]
+    sign = {"loss": "nats", "seconds": "s", "forgetting": "pp"}.get(measure, "%")
     rows = {"lr": select(rank, r=r), "r": select(rank, lr=lr)}
     labels = {"lr": "learning rate ｜ 学习率", "r": "rank ｜ 秩"}
+    titles = {"lr": f"At rank {r} ｜ 秩 {r}", "r": f"At rate {lr:g} ｜ 学习率 {lr:g}"}
     for ax, (field, mine) in zip(axes, (("lr", lr), ("r", r)), strict=True):
         means = sweeps.by(rows[field], field, measure)
         value = means[mine].value * (100 if unit == "share" else 1)
-        title = f"{field} = {mine:g}: {value:.3g}"
         series = {"LoRA": (list(means), list(means.values()))}
-        plots.curves(series, title, labels[field], sweeps.NAMES[measure], unit, True, ax=ax)
+        plots.curves(series, titles[field], labels[field], f"{name} ({sign})", unit, True, ax=ax)
         ax.axvline(mine, color="#D55E00", linestyle=":")
         ax.get_legend().remove()
+    fig.suptitle(f"{name}: {value:.3g} {sign} (r {r}, lr {lr:g})", size=11)
+    en, zh = name.split(" ｜ ")
     return style.describe(
         fig,
-        f"{measure} of recorded runs against the rate at rank {r}, and against the rank at rate "
-        f"{lr:g} ｜ 训练记录的 {measure}：秩 {r} 时随学习率的变化，学习率 {lr:g} 时随秩的变化",
+        f"{en} ({sign}) of recorded runs against the rate at rank {r}, and against the rank at "
+        f"rate {lr:g} ｜ 训练记录的{zh}（{sign}）：秩 {r} 时随学习率的变化，学习率 {lr:g} 时随秩的变化",
     )
 
 
+# %%
 widgets.explore(
     knobs,
     names={"measure": "measure ｜ 指标", "lr": "rate ｜ 学习率", "r": "rank ｜ 秩"},
-    measure={label: name for name, label in sweeps.NAMES.items()},
+    # not `facts`: these runs were marked by an older rule (data/sweeps/README.md)
+    measure={label: name for name, label in sweeps.NAMES.items() if name != "facts"},
     lr=list(by_rate),
     r=list(best_rate),
     start={"measure": "all", "lr": 1e-2, "r": 8},
@@ -1314,7 +1340,6 @@ print("the base's ｜ 基座的:", f"{untouched:.4f}")
 # **先猜一猜**：*在这里*谁最省内存？
 
 # %%
-zoo = sweeps.read("zoo")
 grew = sweeps.by(zoo, "method", "memory")
 claim("lora_zoo_memory", grew["lora"].value / grew["full"].value)
 panels(
@@ -1322,16 +1347,16 @@ panels(
     "method",
     METHODS,
     {
-        "trainable": "weights ｜ 权重数",
-        "state": "state, MB ｜ 状态，MB",
-        "memory": "memory, MB ｜ 内存，MB",
-        "seconds": "seconds ｜ 秒",
+        "trainable": "trained weights ｜ 训练的权重数",
+        "state": "state (counted), MB ｜ 状态（算出），MB",
+        "memory": "rise of memory, MB ｜ 内存涨幅，MB",
+        "seconds": "training, seconds ｜ 训练用时，秒",
     },
     "Nine ways: what they cost ｜ 九种方法：要付出什么",
     log=("trainable", "state"),
-    alt="Dots for weights and optimizer state, bars for memory and seconds, of nine ways: LoRA "
-    "trains a fifteenth of the weights, and took more memory here than all weights ｜ "
-    "九种方法的权重数、优化器状态、内存和秒数：LoRA 只练十五分之一的权重，内存在这里却比全参数多",
+    alt="Dots for trained weights and state, bars for the rise of memory and seconds, of nine ways: "
+    "LoRA trains a fifteenth as many weights, and took more memory here than all weights ｜ "
+    "九种方法训练的权重数、状态、内存涨幅和秒数：LoRA 练的权重是全参数的十五分之一，用的内存却更多",
 )
 
 # %% [markdown] lang="en"
@@ -1347,17 +1372,17 @@ panels(
 # %% [markdown] lang="en"
 # At 7B, with other settings too (GPU, bf16, gradient checkpointing), LoRA took less. The peaks below are from one H200 GPU, from trials outside this repository that are not recorded here. The model had Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits) and $r = 16$ on all linear layers. Gradient checkpointing keeps fewer intermediate results and computes the others again: it saves memory and takes time (notebook 04).
 #
-# | a batch (rows × tokens) | all weights | LoRA | QLoRA |
+# | peak by batch (rows × tokens) | all weights | LoRA | QLoRA |
 # |---|---|---|---|
 # | 1 × 512 | 61 GB | 17 GB | 7 GB |
 # | 4 × 2,048 | 63 GB | 33 GB | 23 GB |
 #
 # The next table shows what share of the weights each way trains: by the notes, here, and on 7B with the same settings (by count). For the bottleneck adapter its width decides: 32 makes 0.17 % of 7B, 512 makes 2.6 %, within the notes' 1 to 5 %.
 
-# %% [markdown] lang="zh" of="cf646aed"
+# %% [markdown] lang="zh" of="dbf2c183"
 # 到了 7B，别的设置也换了（GPU、bf16、梯度检查点），LoRA 用的内存就比较少。下面的峰值来自一块 H200，是在本仓库之外试的，这里没有记录：模型是 Qwen2.5-7B 的形状，权重用 bf16（QLoRA 为 4 比特），所有线性层 $r = 16$，开梯度检查点（少存中间结果，用时间换内存；见 notebook 04）。
 #
-# | 一批（行数 × 词元数） | 全参数 | LoRA | QLoRA |
+# | 峰值，按批（行数 × 词元数） | 全参数 | LoRA | QLoRA |
 # |---|---|---|---|
 # | 1 × 512 | 61 GB | 17 GB | 7 GB |
 # | 4 × 2,048 | 63 GB | 33 GB | 23 GB |
@@ -1378,9 +1403,9 @@ for row in {row["method"]: row for row in zoo}.values():
 claim("lora_adapter_7b", on_7b["adapter"])
 heads = [
     "way ｜ 方法",
-    "the notes: trained ｜ 讲义说的训练占比",
-    "trained here ｜ 这里",
-    "on 7B ｜ 7B 上",
+    "share trained, by the notes ｜ 训练占比：讲义",
+    "share trained, Xiaoxi here ｜ 训练占比：小溪（本课）",
+    "share trained, Qwen2.5-7B by count ｜ 训练占比：Qwen2.5-7B（数出来的）",
 ]
 table(heads, trained_rows)
 
@@ -1406,16 +1431,12 @@ panels(
     compared,
     "method",
     METHODS,
-    {
-        "loss": "loss ｜ 损失",
-        "form": "form, % ｜ 格式，%",
-        "all": "all right, % ｜ 全对，%",
-        "forgetting": "forgotten, pp ｜ 遗忘，百分点",
-    },
-    "The LoRA family at one rate and scale ｜ LoRA 一族用同一学习率和缩放系数",
-    alt="Bars of loss, form, all right and forgetting for nine ways; LoRA, rsLoRA, DoRA and QLoRA, "
-    "at rate 1e-2 and scale 2, lie close together ｜ 九种方法的损失、格式、全对和遗忘；"
-    "LoRA、rsLoRA、DoRA、QLoRA 都用学习率 1e-2、缩放系数 2，彼此接近",
+    learned_and_lost,
+    "Nine ways: what they learned, what they forgot ｜ 九种方法：学到多少，忘掉多少",
+    alt="Bars of loss, form, all right and general skills lost for nine ways; LoRA, rsLoRA, DoRA "
+    "and QLoRA, at rate 1e-2 and scale 2, lie close together; all weights have more right and "
+    "lost more ｜ 九种方法的损失、格式、全对和丢失的通用能力；LoRA、rsLoRA、DoRA、QLoRA "
+    "都用学习率 1e-2、缩放系数 2，彼此接近；全参数全对更多，丢失也更多",
 )
 
 # %% [markdown] lang="en"
@@ -1473,26 +1494,34 @@ claim("lora_zoo_forgets", 100 * (at_60[1] - at_60[0]))
 # %%
 fig, ax = style.figure(
     height=4.2,
-    alt="A dot a run, all right against forgotten: LoRA's family and all weights rise together from "
-    "lower left to upper right ｜ 一个点是一次训练，横轴全对，纵轴遗忘："
-    "LoRA 一族和全参数都从左下往右上走",
+    alt="A dot a run, all right against forgotten: in both colours many dots rise from lower left "
+    "to upper right; a row along the top forgot everything, whatever it has right; neither "
+    "staircase lies below the other everywhere ｜ 一个点是一次训练，横轴全对，纵轴遗忘："
+    "两种颜色都有许多点从左下往右上走；最上面一排不管全对多少，都忘光了；"
+    "两条阶梯线没有哪条处处更低",
 )
 for i, (kind, runs) in enumerate(two_kinds.items()):
     marks_of = [[100 * run[mark] for run in runs] for mark in ("all", "forgetting")]
     look = {"color": style.LINES[i], "marker": style.MARKERS[i]}
-    ax.plot(*marks_of, linestyle="", alpha=0.6, label=f"{kind}: {len(runs)}", **look)
+    en, zh = (kind.split(" ｜ ") * 2)[:2]  # the names of methods are the same in both
+    label = f"{en}: {len(runs)} runs ｜ " + ("" if zh == en else zh) + f" {len(runs)} 次"
+    ax.plot(*marks_of, linestyle="", alpha=0.6, label=label, **look)
     stairs = [100 * lost for lost in least[kind]]
     ax.step(
         [100 * need for need in needs], stairs, where="pre", color=style.LINES[i], marker="",
-        linestyle=style.DASHES[i], label="its gentlest setting ｜ 其中忘得最少的设置",
+        linestyle=style.DASHES[i], label="least forgotten by a setting ｜ 其中忘得最少的设置",
     )  # fmt: skip
 ax.set(xlabel="all right, % ｜ 全对，%", ylabel="forgotten, pp ｜ 遗忘，百分点")
-ax.set_title("What it learned, what it forgot ｜ 学到多少，忘掉多少")
+ax.set_title("A dot is a run: what it learned, what it forgot ｜ 每点一次训练：学到多少，忘掉多少")
 fig.legend(loc="outside lower center", ncols=2)
 fig
 
 # %%
-heads = ["all right, at least ｜ 全对至少", *two_kinds]
+heads = [
+    "all right, at least ｜ 全对至少",
+    "least forgotten: LoRA, rsLoRA, DoRA, QLoRA ｜ 最少遗忘：LoRA 一族",
+    "least forgotten: all weights ｜ 最少遗忘：全参数",
+]
 gentle = [
     [f"{100 * need:.0f} %", *("–" if math.isnan(x) else f"{100 * x:.0f} pp" for x in pair)]
     for need, *pair in zip(needs, *least.values(), strict=True)
@@ -1504,9 +1533,10 @@ named = []
 for runs in two_kinds.values():
     for got, gone, run in sorted(settings(runs), key=lambda found: -found[0])[:4]:
         size_of = f", r {run['r']}, α {run['alpha']:.3g}" if run["r"] else ""
-        label = f"{METHODS[run['method']]}{size_of}, {run['lr']:g}"
+        label = f"{METHODS[run['method']]}{size_of}, lr {run['lr']:g}"
         named.append([label, f"{100 * got:.0f} %", f"{100 * gone:.0f} pp"])
-table(["best settings ｜ 最好的设置", "all right ｜ 全对", "forgotten ｜ 遗忘"], named)
+heads = ["four best of each, by all right ｜ 各取全对最高的四种设置", "all right ｜ 全对"]
+table([*heads, "general skills lost ｜ 丢失的通用能力"], named)
 
 # %% [markdown] lang="en"
 # In both colours the dots rise together as long as the rate is not too high; beyond that a setting learns little and forgets all (all weights at 1e-2: 5 % right, 93 points). The best scores cost about half of the skills or more.
@@ -1519,16 +1549,16 @@ table(["best settings ｜ 最好的设置", "all right ｜ 全对", "forgotten �
 # 没有哪条阶梯处处都在另一条下面：全对 30 % 到 50 % 时，全参数忘得少（学习率 1e-3，18 个百分点）；60 % 和 70 % 时，LoRA 忘得少（45 比 52）。这些都只靠一种设置，是从 LoRA 的 47 种、全参数的 9 种里挑出来的，高分处各种子还互相重叠。**成绩相近时 LoRA 是否忘得少，在小溪上未能证明。**
 
 # %% [markdown] lang="en"
-# In the first table – means that no setting got so far; in the second the last number of a setting is its learning rate. LoRA's best settings all have a louder $\alpha$ than section 7 began with. The one that forgets least has rank 64 and a third of the rate besides; which of these does it, one setting cannot tell. Choosing the rate alone, by the loss at $\alpha = 16$, had sold LoRA short. A [known study](https://arxiv.org/abs/2405.09673) found that on larger models LoRA forgets less, and learns less.
+# In the first table – means that no setting got so far; in the second `lr` is the learning rate. LoRA's best settings all have a louder $\alpha$ than section 7 began with. The one that forgets least has rank 64 and a third of the rate besides; which of these does it, one setting cannot tell. Choosing the rate alone, by the loss at $\alpha = 16$, had sold LoRA short. A [known study](https://arxiv.org/abs/2405.09673) found that on larger models LoRA forgets less, and learns less.
 
-# %% [markdown] lang="zh" of="1069ab02"
-# 第一张表里的 – 表示没有哪种设置做得到；第二张表里，每种设置最后的数是学习率。LoRA 最好的几种设置，$\alpha$ 都比第 7 节开头的大。忘得最少的那个，还用了秩 64 和三分之一的学习率；究竟是哪一样的功劳，单凭一种设置看不出来。只按 $\alpha = 16$ 时的损失挑学习率，亏待了 LoRA。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
+# %% [markdown] lang="zh" of="9defeee4"
+# 第一张表里的 – 表示没有哪种设置做得到；第二张表里的 `lr` 是学习率。LoRA 最好的几种设置，$\alpha$ 都比第 7 节开头的大。忘得最少的那个，还用了秩 64 和三分之一的学习率；究竟是哪一样的功劳，单凭一种设置看不出来。只按 $\alpha = 16$ 时的损失挑学习率，亏待了 LoRA。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
 
 # %% [markdown] lang="en"
-# Nor do few trained weights prevent forgetting: IA3 trains fewer than LoRA and forgot 90 points. That comes from its rate, 0.3; at 0.03 it forgot 13 (one seed). What an adapter can do is to be switched off (section 4). What keeps the skills in the model is old rows in the mix (notebook 04).
+# Nor do few trained weights prevent forgetting: IA3 trains fewer than LoRA and forgot 90 points. That comes from its rate, 0.3; at 0.03 it forgot 13, and learned less (one seed). What an adapter can do is to be switched off (section 4). What keeps the skills in the model is old rows in the mix (notebook 04).
 
-# %% [markdown] lang="zh" of="020f9e53"
-# 训练的权重少，也挡不住遗忘：IA3 练的权重比 LoRA 还少，却忘了 90 个百分点。这是它的学习率 0.3 造成的：用 0.03 时只忘 13（一个种子）。适配器能做到的，是随时关掉（第 4 节）。要让通用能力留在模型里，得混进旧样本（notebook 04）。
+# %% [markdown] lang="zh" of="676b7528"
+# 训练的权重少，也挡不住遗忘：IA3 练的权重比 LoRA 还少，却忘了 90 个百分点。这是它的学习率 0.3 造成的：用 0.03 时只忘 13，学得也少（一个种子）。适配器能做到的，是随时关掉（第 4 节）。要让通用能力留在模型里，得混进旧样本（notebook 04）。
 
 # %% [markdown] lang="en"
 # **Exercise 6** (medium, 8 minutes). Recorded runs are there to choose from. Several seeds share a rate. Write `pick`: for each rate take the mean of `forgetting` and of `all` over its seeds; among the rates whose mean forgetting is at most `limit`, return the rate (a number) with the best mean `all`. A run is a dict with `lr`, `seed`, `all` and `forgetting`. Both marks are shares: 0.18 is 18 points. At least one rate is always within the limit.
@@ -1599,7 +1629,7 @@ def merged_with(factor):
 
 ways = {
     "right ｜ 正确": 1,
-    "α / r left out ｜ 漏了 α / r": 8 / 16,
+    "α / r left out ｜ 漏了 α / r": 8 / 16,  # r / α: it leaves the bare BA
     "merged twice ｜ 合并两次": 2,
     "never merged ｜ 忘了合并": 0,
 }
@@ -1607,7 +1637,7 @@ bad = {name: held_loss(merged_with(factor), valid) for name, factor in ways.item
 claim("lora_merge_unscaled", bad["α / r left out ｜ 漏了 α / r"] - bad["right ｜ 正确"])
 plots.bars(
     bad,
-    "Merging, right and wrong: the loss ｜ 合并的对与错：损失",
+    "Merging, right and wrong: the loss on new notices ｜ 合并的对与错：新通知书上的损失",
     unit="nats",
     alt="Four bars of loss: "
     + ", ".join(f"{name.split(' ｜ ')[0]} {loss:.2f}" for name, loss in bad.items())
