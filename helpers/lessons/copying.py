@@ -67,17 +67,19 @@ def attention_map(model: "PreTrainedModel", ids: Sequence[int], names: Sequence[
 
     layers = attention(model, ids)
     wanted = (
-        (layers[0], one_before(ids), "layer 1 ｜ 第 1 层", "the sign before ｜ 前一个符号"),
-        (layers[-1], after_the_same(ids), f"layer {len(layers)} ｜ 第 {len(layers)} 层",
-         "what followed the same sign ｜ 同一个符号后面的那个"),
+        (layers[0], one_before(ids), 1, ("to the sign before", "给前一个符号")),
+        (layers[-1], after_the_same(ids), len(layers),
+         ("where a sign comes again, to what followed it", "符号再次出现时，给上次紧随其后的符号")),
     )  # fmt: skip
     fig, axes = figure(columns=2, width=9.6, height=5.0)
     shares = []
-    for ax, (heads, targets, layer, what) in zip(axes, wanted, strict=True):
+    for ax, (heads, targets, layer, (en, zh)) in zip(axes, wanted, strict=True):
         best = max(heads, key=lambda head: looking_at(head, targets))
         shares.append(100 * looking_at(best, targets))
         ax.imshow(best, cmap="Blues", vmin=0, vmax=1)
-        ax.set_title(f"{layer}\n{what}: {shares[-1]:.0f} %", size=9)
+        n, share = len(heads), f"{shares[-1]:.0f} %"
+        which = f"layer {layer}, one head of {n} ｜ 第 {layer} 层，{n} 个头里的一个"
+        ax.set_title(f"{which}\nattention {en}: {share}\n{zh}的注意力：{share}", size=9)
         ax.set_xticks(range(len(names)), names, size=6)
         ax.set_yticks(range(len(names)), names, size=6)
         ax.set_xlabel("looks at ｜ 看的是")
@@ -85,10 +87,10 @@ def attention_map(model: "PreTrainedModel", ids: Sequence[int], names: Sequence[
     axes[0].set_ylabel("at this sign ｜ 在这个符号处")
     return describe(
         fig,
-        f"Two maps of attention over one row of {len(ids)} signs. A head of layer 1 gives "
-        f"{shares[0]:.0f} % of its attention to the sign before; a head of layer {len(layers)}, at "
-        f"signs that came before, gives {shares[1]:.0f} % to what followed them then."
-        f" ｜ 同一行 {len(ids)} 个符号的两张注意力图。第 1 层的一个头把 {shares[0]:.0f} % 的注意力"
-        f"给了前一个符号；第 {len(layers)} 层的一个头遇到出现过的符号时，"
-        f"把 {shares[1]:.0f} % 的注意力给了它上次后面的那个符号。",
+        f"Two maps of attention over one row of {len(ids)} signs; dark is much attention. A head "
+        f"chosen from layer 1 gives {shares[0]:.0f} % of its attention to the sign before; one "
+        f"chosen from layer {len(layers)}, at signs that came before, gives {shares[1]:.0f} % to "
+        f"what followed them. ｜ 同一行 {len(ids)} 个符号的两张注意力图，颜色越深，注意力越多。"
+        f"从第 1 层挑出的一个头把 {shares[0]:.0f} % 的注意力给了前一个符号；从第 {len(layers)} 层"
+        f"挑出的一个头遇到出现过的符号时，把 {shares[1]:.0f} % 的注意力给了它上次后面的那个符号。",
     )

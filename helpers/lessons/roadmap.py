@@ -108,18 +108,23 @@ def road(here: str = "00"):
         marked = number == here
         box = {"boxstyle": "round,pad=0.45", "edgecolor": INK, "linewidth": 3 if marked else 1}
         box["facecolor"] = COLOURS[2] if marked else "white"
+        box["linestyle"] = "-" if stop.source else "--"
         words = {"ha": "center", "va": "center", "size": 9}
         ax.text(*places[number], f"{number}\n{boxed(stop.title)}", bbox=box, **words)
     for x, stage in STAGES.items():
         ax.text(x, -0.75, stage, ha="center", size=10, color="#555555")
     ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.85, 2.5))
-    ax.set_title(f"The road; you are at {here} ｜ 路线图：你在 {here}")
+    coming = [number for number, stop in stops.items() if not stop.source]
+    dashed = ("; dashed: not written yet", "；虚线：还没写") if coming else ("", "")
+    ax.set_title(f"The road; you are at {here}{dashed[0]}{BAR}路线图：你在 {here}{dashed[1]}")
     ax.axis("off")
     names = [[f"{n} {stop.title.split(BAR)[i]}" for n, stop in stops.items()] for i in (0, 1)]
+    late = [f" Not written yet: {', '.join(coming)}.", f"还没写：{'、'.join(coming)}。"]
+    late = late if coming else ["", ""]
     return describe(
         fig,
-        f"A map of the lessons, left to right: {', '.join(names[0])}. You are at {here}.{BAR}"
-        f"课程路线图，从左到右：{'、'.join(names[1])}。你在 {here}。",
+        f"A map of the lessons, left to right: {', '.join(names[0])}. You are at {here}.{late[0]}"
+        f"{BAR}课程路线图，从左到右：{'、'.join(names[1])}。你在 {here}。{late[1]}",
     )
 
 

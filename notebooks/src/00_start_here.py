@@ -214,10 +214,10 @@ bars = {
 told = [" → ".join(f"{100 * bar.value:.0f} %" for bar in pair.values()) for pair in bars.values()]
 plots.bars(
     bars,
-    "One minute of fine-tuning ｜ 一分钟微调",
+    "Right notices before and after a short fine-tuning ｜ 一次短微调前后正确的通知书",
     ylabel="right, % ｜ 正确，%",
-    alt="Bars, before and after training. With three articles in the prompt: form "
-    f"{told[0]}, facts {told[1]}; with none: form {told[2]}, facts {told[3]}. ｜ 训练前后的柱状图。"
+    alt="Bars: notices right before and after training. With three articles in the prompt: form "
+    f"{told[0]}, facts {told[1]}; with none: form {told[2]}, facts {told[3]}. ｜ 柱状图：训练前后正确的通知书。"
     f"提示里有三条法条：格式 {told[0]}，事实 {told[1]}；没有法条：格式 {told[2]}，事实 {told[3]}。",
 )
 
@@ -507,7 +507,11 @@ for lang in setup.langs:
     articles = [row[lang]["text"] for row in world("code")]
     length = sum(map(len, articles))
     count = sum(map(len, tokenizer(articles, add_special_tokens=False)["input_ids"]))
-    print(f"{lang}: {length:,} characters, {count:,} tokens, {length / count:.1f} each")
+    ratio = f"{length / count:.1f}"
+    say(
+        f"{lang}: {length:,} characters, {count:,} tokens, {ratio} characters a token",
+        f"{length:,} 个字符，{count:,} 个词元，平均每个词元 {ratio} 个字符",
+    )
 
 # %% [markdown] lang="en"
 # In Lingxi's code an English token holds several characters and a Chinese token hardly more than one. But a Chinese character says more than an English letter: compare the two numbers of tokens, which stand for the same 96 articles.
@@ -540,7 +544,7 @@ told = [
 ]
 plots.bars(
     {NAMES[task]: share(marks[task]) for task in NAMES if task in marks},
-    "What primary school taught ｜ 小学教会了什么",
+    "Five kinds of question, before any fine-tuning ｜ 五类题，未经微调",
     ylabel="exact answers, % ｜ 完全正确，%",
     alt=f"Bars: exact answers by task, {told[0]}. ｜ 柱状图：各项完全答对的比例，{told[1]}。",
 )
@@ -576,10 +580,10 @@ ends = end_tokens(model, tokenizer)
 print("end tokens ｜ 结束符：", [tokenizer.decode([token]) for token in ends])
 
 # %% [markdown] lang="en"
-# Xiaoxi begins its answer by repeating the sum, so the first token is the `3` of `36`. That is copied and not calculated, and Xiaoxi is all but certain of it. (How sure it is of the `8` of `83` we did not look.) Of the unknown word it is not sure: several pieces share the probability, and it writes the likeliest all the same.
+# Xiaoxi begins its answer by repeating the sum, so the first token is the `3` of `36`. That is copied and not calculated, and Xiaoxi is all but certain of it. (The cell shows this one token only. How sure Xiaoxi is later, when it writes the result `83`, we did not look.) Of the unknown word it is not sure: several pieces share the probability, and it writes the likeliest all the same.
 
-# %% [markdown] lang="zh" of="a28361db"
-# 小溪回答加法题，先把算式抄一遍，所以第一个词元是 `36` 的 `3`：这是照抄，不是算出来的，它几乎有百分之百的把握。（对 `83` 的 `8` 有多大把握，这里没有看。）没见过的词就没把握了：好几个词元分掉了概率，它还是照样写下最可能的那个。
+# %% [markdown] lang="zh" of="8110b564"
+# 小溪回答加法题，先把算式抄一遍，所以第一个词元是 `36` 的 `3`：这是照抄，不是算出来的，它几乎有百分之百的把握。（上面只看了这一个词元；后面写到得数 `83` 时有多大把握，没有看。）没见过的词就没把握了：好几个词元分掉了概率，它还是照样写下最可能的那个。
 
 # %% [markdown] lang="en"
 # There is a row of scores for each token of the prompt; only the **last** row says what comes after the prompt. To write an answer, take the likeliest token, put it behind the rest, and ask again, until the model chooses an **end token**. Always taking the likeliest is called *greedy*. All answers of this course are made so: the same prompt gives the same answer each time.
@@ -698,7 +702,10 @@ def sit_exam(k):
     return share([read_field(t, lang, "fine") == article["fine"] for t, (article, lang) in both])
 
 
-say("articles: how many answers hold any number", "法条数：有几个回答里出现了数字")
+say(
+    "articles in the prompt: answers that hold any number, right or wrong / all answers",
+    "提示里的法条数：出现数字的回答（不论对错）/ 全部回答",
+)
 results = {k: sit_exam(k) for k in (0, 1, 3, 8)}
 for k, name in ((0, "closed"), (1, "open_1"), (8, "open_8")):
     claim(f"start_{name}", results[k])
@@ -723,17 +730,17 @@ commonest = Counter(article["fine"] for article in code).most_common(1)[0][1]
 told = [sign.join(f"{100 * r.value:.0f} %" for r in results.values()) for sign in (", ", "、")]
 fig = plots.bars(
     {
-        "closed book ｜ 闭卷": results[0],
-        "1 article ｜ 1 条": results[1],
-        "3 articles ｜ 3 条": results[3],
-        "8 articles ｜ 8 条": results[8],
-        "official form ｜ 通知书格式": form,
+        "fine, no article ｜ 罚款，没有法条": results[0],
+        "fine, 1 article ｜ 罚款，一条": results[1],
+        "fine, 3 articles ｜ 罚款，三条": results[3],
+        "fine, 8 articles ｜ 罚款，八条": results[8],
+        "form, 3 articles ｜ 格式，三条": form,
     },
-    "Names no Lingxi fine, reads well, was never shown the form ｜ 说不出灵溪的罚款，读得好，没见过格式",
+    "Not fine-tuned: fines named right, notices in the exact form ｜ 未经微调：说对的罚款、写对的格式",
     ylabel="right, % ｜ 正确，%",
     alt=f"Bars. Fines named right with 0, 1, 3 and 8 articles in the prompt: {told[0]}; notices in the "
-    f"official form: {100 * form.value:.0f} %. ｜ 柱状图。提示里有 0、1、3、8 条法条时说对罚款的比例："
-    f"{told[1]}；通知书格式正确的比例：{100 * form.value:.0f} %。",
+    f"exact form, with 3: {100 * form.value:.0f} %. ｜ 柱状图。提示里有 0、1、3、8 条法条时说对罚款的比例："
+    f"{told[1]}；有三条时格式完全正确的通知书：{100 * form.value:.0f} %。",
 )
 # the line stops before the last bar, which is about the form and not about fines
 fig.axes[0].hlines(100 * commonest / len(code), -0.5, 3.5, color="#333333", linestyle="--")
@@ -759,7 +766,8 @@ def oral(article, lang, k):
     """Show one exam: the desk, the question, the answer and the truth."""
     chat = exam(code[article - 1], lang, k)
     answer = generate(model, tokenizer, [chat], max_new_tokens=48)[0]
-    truth = f"truth: {code[article - 1]['fine']} ｜ 正确答案：{code[article - 1]['fine']}"
+    fine = code[article - 1]["fine"]
+    truth = f"truth: {fine} yuan ｜ 正确答案：{fine} 元"
     return f"{chat[0]['content']}\n\n→ {answer}\n{truth}"
 
 
@@ -847,11 +855,15 @@ started = time.perf_counter()
 pages = code[: size.timed]
 texts = generate(model, tokenizer, [exam(page, "en", 1) for page in pages], max_new_tokens=48)
 speed = sum(map(len, tokenizer(texts)["input_ids"])) / (time.perf_counter() - started)
-say(f"answering: {speed:,.0f} tokens a second", f"回答：每秒 {speed:,.0f} 个词元")
+say(
+    f"answering {len(pages)} prompts at once: {speed:,.0f} new tokens a second",
+    f"同时回答 {len(pages)} 条提示：每秒写出 {speed:,.0f} 个词元",
+)
 chats = [tokenizer.apply_chat_template(row["messages"], tokenize=False) for row in train_rows]
 speed = sum(map(len, tokenizer(chats)["input_ids"])) / seconds
 say(
-    f"training, section 1: {speed:,.0f} tokens a second", f"第 1 节的训练：每秒 {speed:,.0f} 个词元"
+    f"training, section 1: {speed:,.0f} tokens a second, those of the prompts included",
+    f"第 1 节的训练：每秒 {speed:,.0f} 个词元，提示也算在内",
 )
 claim("start_memory", peak_memory_gb())
 
@@ -904,7 +916,8 @@ def size_of(hidden_size, intermediate_size, num_hidden_layers, num_attention_hea
 
 small, larger = size_of(1536, 8960, 28, 12), size_of(2048, 11008, 36, 16)
 for name, count in (("Qwen2.5-1.5B", small), ("Qwen2.5-3B", larger)):
-    print(f"{name}: {count:,} × 2 bytes = {2 * count / 1e9:.1f} GB")
+    gb = f"{2 * count / 1e9:.1f} GB"
+    say(f"{name}: {count:,} weights × 2 bytes = {gb}", f"{count:,} 个权重 × 2 字节 = {gb}")
 claim("start_download", 2 * small / 1e9)
 
 # %% [markdown] lang="en"
@@ -1250,7 +1263,8 @@ losses = go_to_school(pupil, steps=size.pupil_steps)
 
 # %%
 now = [complete(pupil, first, 5) for first in firsts]
-say("first half, two of its signs… what goes on there", "前半行，其中两个符号……原来的后文")
+say("first half, two of its signs… what followed them there | what the pupil wrote",
+    "前半行，其中两个符号……那里原来的后文 | 学生写的")  # fmt: skip
 for first, wrong, right in zip(firsts, written, now, strict=True):
     signs = "".join(SIGNS[i] for i in first)
     print(f"{signs} {signs[5:7]}… {signs[7:13]} | before ｜ 之前 {wrong} | after ｜ 之后 {right}")
@@ -1276,10 +1290,10 @@ row, _ = make_row(random.Random(0))
 attention_map(pupil, row, [SIGNS[n] for n in row])
 
 # %% [markdown] lang="en"
-# On the left the dark squares lie right under the diagonal. On the right look at the lower half, where pieces are copied: each piece is a slanting line far to the left, because the head looks at what followed last time. (In the upper half nothing is repeated, and the head looks here and there.) So in this row the best of four heads in each layer behaves like that. We looked at one row, chose the heads by this very share, and set no untrained pupil beside them. That the wait is a wait for *them* is still a guess.
+# On the left the dark squares lie right under the diagonal. (Lower down they are paler: there a part of the attention goes elsewhere.) On the right look at the lower half, where pieces are copied: each piece is a slanting line far to the left, because the head looks at what followed last time. (In the upper half nothing is repeated, and the head looks here and there.) So in this row the best of four heads in each layer behaves like that. We looked at one row, chose the heads by this very share, and set no untrained pupil beside them. That the wait is a wait for *them* is still a guess.
 
-# %% [markdown] lang="zh" of="73eff676"
-# 左图的深色格子紧挨着对角线下方。右图请看下半部分，也就是抄写的地方：每抄一段就是一条斜线，远远地落在左边，那正是上次出现时后面的符号。（上半部分没有重复的符号，这个头东看看西看看。）可见在这一行上，每层四个头里最像的那个确实如此。我们只看了一行，头也是按这个百分比挑出来的，没有拿未训练的学生来比。至于等的是不是*它们*，这还只是猜测。
+# %% [markdown] lang="zh" of="52d38dc9"
+# 左图的深色格子紧挨着对角线下方。（下面一段浅一些：那里有一部分注意力分给了别处。）右图请看下半部分，也就是抄写的地方：每抄一段就是一条斜线，远远地落在左边，那正是上次出现时后面的符号。（上半部分没有重复的符号，这个头东看看西看看。）可见在这一行上，每层四个头里最像的那个确实如此。我们只看了一行，头也是按这个百分比挑出来的，没有拿未训练的学生来比。至于等的是不是*它们*，这还只是猜测。
 
 # %% [markdown] lang="en"
 # We test it. A second pupil gets the first head as a gift (`look_back` sets some numbers so that one head looks at the sign before). A third pupil gets the gift too, and three times the learning rate. **Predict first**: when do their cliffs come, if they come at all?
@@ -1302,21 +1316,23 @@ import math
 
 runs = {
     "from nothing ｜ 从零开始": losses,
-    "one head turned back ｜ 一个注意力头回头看": gifted(lr=3e-3),
-    "the same, rate × 3 ｜ 同样，学习率三倍": gifted(lr=9e-3),
+    "gift: one head looks back ｜ 礼物：一个头回头看": gifted(lr=3e-3),
+    "gift, rate × 3 ｜ 礼物，学习率三倍": gifted(lr=9e-3),
 }
 _, with_gift, in_haste = map(cliff, runs.values())
 claim("start_cliff_gift", with_gift)
 claim("start_cliff_haste", in_haste)
 fig = plots.curves(
     {name: (range(len(losses)), losses) for name, losses in runs.items()},
-    "Copying, one seed ｜ 学抄写，一个随机种子",
-    "step ｜ 步",
-    "loss, nats per sign ｜ 损失（奈特）",
-    alt=f"Three loss curves of learning to copy. First step below 2 nats: from nothing {cliff(losses)}, "
-    f"with one head turned back {with_gift}, the same at three times the rate {in_haste} (of "
-    f"{size.gift_steps}). ｜ 学抄写的三条损失曲线。首次低于 2 奈特的步数：从零开始 {cliff(losses)}，"
-    f"一个注意力头回头看 {with_gift}，学习率三倍 {in_haste}（共 {size.gift_steps} 步）。",
+    "Learning to copy, one seed ｜ 学抄写，一个随机种子",
+    "training step ｜ 训练步数",
+    "loss, nats a sign ｜ 每个符号的损失，奈特",
+    alt=f"Three loss curves of learning to copy. First step below 2 nats: from nothing {cliff(losses)} "
+    f"of {len(losses)}; with one head that looks back {with_gift} of {size.gift_steps}; with it, at three "
+    f"times the rate, {in_haste} of {size.gift_steps}. (Equal numbers: it never fell below.) ｜ 学抄写的三条损失"
+    f"曲线。首次低于 2 奈特的步数：从零开始 {cliff(losses)}（共 {len(losses)} 步）；一个头回头看 "
+    f"{with_gift}（共 {size.gift_steps} 步）；同样，学习率三倍，{in_haste}（共 {size.gift_steps} 步）。"
+    "（两数相等，就是没有出现。）",
 )
 fig.axes[0].axhline(math.log(len(SIGNS)), color="#666666", linestyle=":")
 fig.axes[0].text(len(losses), 4.2, "blind guess, ln 62 ｜ 瞎猜", ha="right", size=9)
