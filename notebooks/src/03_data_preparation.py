@@ -621,7 +621,8 @@ claim("data_packing_leak", leaks[1])
 owner = torch.tensor([n for n, row in enumerate(three) for _ in row])
 past = torch.ones(len(owner), len(owner)).tril()
 seen = {
-    "right: light = own row so far ｜ 正确：浅色 = 本行到此为止": past * (owner[:, None] == owner),
+    "right: light = its own row so far ｜ 正确：浅色 = 本行到此为止": past
+    * (owner[:, None] == owner),
     "mask of ones: light = all so far ｜ 全 1 掩码：浅色 = 到此为止的全部": past,
 }
 fig, axes = style.figure(
@@ -1190,7 +1191,7 @@ say(
 )
 drawing, axes = style.figure(columns=2, width=9, height=3.6)
 grows = {
-    "seconds": ("Time to clean them ｜ 清洗用时", "seconds ｜ 秒"),
+    "seconds": ("Cleaning time ｜ 清洗用时", "seconds ｜ 秒"),
     "peak_gb": ("Most memory in use ｜ 内存峰值", "GB"),
 }
 for ax, (name, (title, unit)) in zip(axes, grows.items(), strict=True):
@@ -1464,7 +1465,7 @@ firm = {
 draws = range(1, len(results[dirty_one]) + 1)
 table(
     [
-        "difference in form, points ｜ 格式正确率之差，百分点",
+        "difference in form, percentage points ｜ 格式正确率之差，百分点",
         *(f"draw {n} ｜ 第 {n} 次抽样" for n in draws),
     ],
     [[name, *(f"{round(x) + 0:+d}" for x in values)] for name, values in firm.items()],
@@ -1523,8 +1524,8 @@ by_row, by_article = (
     notices(others, size.asked_each, 5000),
 )
 split = {
-    "by row: practised articles ｜ 按行划分：练过的法条": scored(*learner, by_row),
-    "by article: other articles ｜ 按法条划分：别的法条": scored(*learner, by_article),
+    "by row (practised articles) ｜ 按行划分（练过的法条）": scored(*learner, by_row),
+    "by article (other articles) ｜ 按法条划分（别的法条）": scored(*learner, by_article),
 }
 
 # %%
@@ -1678,12 +1679,12 @@ plots.curves(
     "The search for near copies, by threshold ｜ 不同阈值下查找近似副本",
     "similarity threshold ｜ 相似度阈值",
     "%",
-    alt="Two curves, precision and recall of the search for near copies (%), by threshold. "
+    alt="Two curves, precision and recall of the search for near copies (%). Threshold: precision, recall. "
     + "; ".join(
         f"{limit}: " + ", ".join("none" if x != x else f"{x:.0f}" for x in pair)
         for limit, *pair in zip(size.limits, *both.values(), strict=True)
     )
-    + " ｜ 两条曲线，不同阈值下查找近似副本的精确率和召回率（%）。"
+    + " ｜ 两条曲线，查找近似副本的精确率和召回率（%）。阈值：精确率、召回率。"
     + "；".join(
         f"{limit}：" + "、".join("无" if x != x else f"{x:.0f}" for x in pair)
         for limit, *pair in zip(size.limits, *both.values(), strict=True)
