@@ -226,7 +226,7 @@ nb03.from_sharegpt(from_sharegpt)
 train_rows = world("train")
 for name, way in (("Alpaca", to_alpaca), ("ShareGPT", to_sharegpt), ("TRL", to_prompt_completion)):
     row = way(select(train_rows, kind="followup")[0])
-    print(f"{name}: {[key for key in row if key not in train_rows[0]]}")
+    print(f"{name}, new keys ｜ 新出现的键: {[key for key in row if key not in train_rows[0]]}")
 question = "What is the fine for parking in the bus lane?"
 english = {"prompt": question, "chosen": "Article 12: 200 yuan", "rejected": "Usually none"}
 chinese = {"prompt": "公交专用道停车罚多少？", "chosen": "第12条：200元", "rejected": "一般不罚"}
@@ -267,7 +267,10 @@ asked = tokenizer.apply_chat_template(talk[:1], tokenize=False, add_generation_p
 print(repr(asked), "→", generate(xiaoxi, tokenizer, [asked]))
 ids = encode(tokenizer, talk)[0]
 own = sum(len(tokenizer(message["content"])["input_ids"]) for message in talk)
-print(f"{len(ids)} tokens, {len(ids) - own} from the template ｜ {len(ids) - own} 个来自模板")
+say(
+    f"{len(ids)} tokens, {len(ids) - own} of them from the template",
+    f"{len(ids)} 个词元，其中 {len(ids) - own} 个来自模板",
+)
 tokens.token_colours([tokenizer.decode([i]) for i in ids], ids=ids)
 
 # %% [markdown] lang="en"
@@ -338,14 +341,14 @@ for name, template in templates.items():
     changed.chat_template = template
     masked[name] = [encode(changed, row["messages"]) for row in train_rows[:40]]
     learned[name] = [i for ids, mask in masked[name] for i, m in zip(ids, mask, strict=True) if m]
-    ends = learned[name].count(tokenizer.eos_token_id)
-    print(f"{name}: {len(learned[name])} tokens, {ends} of them ends ｜ 其中结束符 {ends} 个")
+    n, ends = len(learned[name]), learned[name].count(tokenizer.eos_token_id)
+    print(f"{name}: {n} tokens count, {ends} of them ends ｜ 计入 {n} 个词元，其中结束符 {ends} 个")
 right_ones, all_ones = (len(learned[name]) for name in list(templates)[::2])
 claim("data_mask_all", 100 * right_ones / all_ones)
 
 
 def show_mask(template, row):
-    """Show one training row under one template, with what the loss counts."""
+    """Show one training row under one template; what the loss counts is underlined."""
     ids, mask = masked[template][row]
     return tokens.token_colours([tokenizer.decode([i]) for i in ids], mask, ids)
 
@@ -380,7 +383,7 @@ from trl import SFTConfig, SFTTrainer
 
 
 def trl_labels(rows, **switches):
-    """Return the labels that TRL makes of rows, all in one batch: (rows, tokens)."""
+    """Return the labels that TRL makes of rows, all in one batch: (rows left, tokens)."""
     args = SFTConfig(
         output_dir=str(root() / "build" / "own" / "trl"),
         per_device_train_batch_size=len(rows),
@@ -395,7 +398,7 @@ def trl_labels(rows, **switches):
 
 
 def counted(labels):
-    """Return the token ids that count, a list for each row, in an order of their own."""
+    """Return the ids of the tokens that count, a list for each row, the lists sorted."""
     return sorted(row[row != -100].tolist() for row in labels)
 
 
@@ -420,8 +423,8 @@ table(
     [
         "rows ｜ 数据",
         "switch ｜ 开关",
-        "tokens that count ｜ 计入的词元",
-        "as our mask? ｜ 与掩码相同？",
+        "tokens that count ｜ 计入损失的词元数",
+        "the same as by our mask? ｜ 与我们的掩码一样？",
     ],
     [
         [*case, int((labels != -100).sum()), "✅" if agree[case] else "❌"]
@@ -534,7 +537,7 @@ for length in sorted(lengths, reverse=True):
 
 
 def padded(lengths):
-    """Return the share of padding when rows, in this order, make batches of 16."""
+    """Return which share is padding when rows, in this order, make batches of 16."""
     groups = [lengths[i : i + 16] for i in range(0, len(lengths), 16)]
     return 1 - sum(lengths) / sum(max(group) * len(group) for group in groups)
 
@@ -544,8 +547,14 @@ waste = {
     "rows of like length ｜ 长度相近的成批": padded(sorted(lengths)),
     "packed to 512 ｜ 打包到 512": 1 - sum(lengths) / (512 * len(packs)),
 }
-print(f"{len(lengths)} rows of {min(lengths)} to {max(lengths)} tokens ｜ 词元数")
-table(["way ｜ 方式", "padding ｜ 填充"], [[name, f"{100 * x:.0f} %"] for name, x in waste.items()])
+say(
+    f"{len(lengths)} rows of {min(lengths)} to {max(lengths)} tokens",
+    f"{len(lengths)} 行，每行 {min(lengths)} 到 {max(lengths)} 个词元",
+)
+table(
+    ["way ｜ 方式", "padding among all tokens ｜ 填充占全部词元的比例"],
+    [[name, f"{100 * x:.0f} %"] for name, x in waste.items()],
+)
 
 # %% [markdown] lang="en"
 # At random, a third of the work is padding. Sorting by length saves nearly all of it, and the training loop of this course does so. (Then a batch holds rows of one kind, so batches should come in random order.)
@@ -573,8 +582,9 @@ alone = {
 }
 calls = {
     "A: positions alone ｜ A：只给位置": alone,
-    "B: plus mask of 1s ｜ B：再加全 1 掩码": alone | {"attention_mask": torch.ones_like(packed)},
-    "C: no mask, cache on ｜ C：不加掩码，开着缓存": alone | {"use_cache": True},
+    "B: positions and a mask of ones ｜ B：位置，再加全 1 掩码": alone
+    | {"attention_mask": torch.ones_like(packed)},
+    "C: positions, cache on ｜ C：位置，开着缓存": alone | {"use_cache": True},
 }
 xiaoxi.eval()
 with torch.inference_mode():
@@ -583,17 +593,21 @@ with torch.inference_mode():
         (xiaoxi(packed, **call).logits[0] - apart).abs().max().item() for call in calls.values()
     ]
 for name, leak in zip(calls, leaks, strict=True):
-    print(f"{name}: largest difference of a logit ｜ logit 的最大差 {leak:.1g}")
+    en, zh = name.split(" ｜ ")
+    say(
+        f"{en}: largest difference of a logit {leak:.1g}",
+        f"{zh}：与分开算相比，logit 最多差 {leak:.1g}",
+    )
 claim("data_packing_right", leaks[0])
 claim("data_packing_leak", leaks[1])
 
 # %% [markdown] lang="en"
-# Only A does. In the print, 1e-05 is 0.00001, mere rounding. A difference like 2e+01 is about 20: it changes a token's odds against another one hundreds of millions of times.
+# Only A does. In the print, 1e-05 is 0.00001, mere rounding. A difference like 2e+01 is about 20: if one logit is 20 higher and another is unchanged, the odds of the first token against the second are hundreds of millions of times higher.
 #
 # From positions that start again at 0, the library (here transformers 5.23) works out where each row begins, but only if you give it **no attention mask and no cache**. A mask of ones says "every earlier token may be seen", and the library obeys without an error or a warning. With the cache on (C) it no longer works out the rows and takes the three for one. Other versions may differ, so run this comparison on yours.
 
-# %% [markdown] lang="zh" of="b103e81f"
-# 只有 A。打印的 1e-05 是 0.00001，只是舍入误差；2e+01 是 20 左右：一个 logit 差了 20，这个词元与别的词元的概率之比就差几亿倍。
+# %% [markdown] lang="zh" of="fcbb7724"
+# 只有 A。打印的 1e-05 是 0.00001，只是舍入误差；2e+01 是 20 左右：一个 logit 高了 20，另一个没变，这两个词元的概率之比就差几亿倍。
 #
 # 位置从 0 重新算起，库（这里是 transformers 5.23）就能推出每行从哪里开始；但前提是你**不给注意力掩码，也不开缓存**。全 1 的掩码等于说“前面的都可以看”，库就照办了：不报错，也不警告。开着缓存（C），库不再做这个推断，三行被当成了一行。换一个版本，行为可能不同，请在你的版本上跑一遍这个对比。
 
@@ -607,15 +621,17 @@ claim("data_packing_leak", leaks[1])
 owner = torch.tensor([n for n, row in enumerate(three) for _ in row])
 past = torch.ones(len(owner), len(owner)).tril()
 seen = {
-    "right: its own row (light) ｜ 正确：只看本行（浅色）": past * (owner[:, None] == owner),
-    "mask of ones: all before (light) ｜ 全 1 掩码：前面全看（浅色）": past,
+    "right: light = its own row so far ｜ 正确：浅色 = 本行到此为止": past
+    * (owner[:, None] == owner),
+    "mask of ones: light = all so far ｜ 全 1 掩码：浅色 = 到此为止的全部": past,
 }
 fig, axes = style.figure(
     columns=2,
-    alt="Two pictures of three packed rows. Left: each token looks at earlier tokens of its own row "
-    "alone, three triangles. Right: with a mask of ones it looks at all earlier tokens, one large "
-    "triangle. ｜ 两幅图，三行打包在一起。左：每个词元只看本行里前面的词元，是三个小三角形；"
-    "右：全 1 掩码下，前面的词元全都看得到，是一个大三角形。",
+    alt="Two pictures of three packed rows; light is what a token may look at. Left: itself and the "
+    "earlier tokens of its own row alone, three triangles along the diagonal. Right, with a mask of "
+    "ones: itself and all earlier tokens, one large triangle. ｜ 两幅图，三行打包在一起；浅色是词元能看到的。"
+    "左：只有它自己和本行里前面的词元，是沿对角线的三个小三角形；"
+    "右：全 1 掩码下，它自己和前面的词元全都看得到，是一个大三角形。",
 )
 for ax, (title, allowed) in zip(axes, seen.items(), strict=True):
     ax.imshow(allowed, cmap="cividis")
@@ -667,16 +683,24 @@ for max_length in (128, 192, 256, 1024):
     part = sum(0 < some < whole for some, whole in left)
     kept_rows.append([f"{max_length:,}", beyond, part, sum(not some for some, _ in left)])
 eight = trl_labels(talks, assistant_only_loss=True, max_length=56)
-say(f"TRL, cut at 56: {len(eight)} of 8 dialogues left", f"TRL 截到 56：8 段对话剩 {len(eight)} 段")
+say(
+    f"TRL, dialogues cut at 56 tokens: {len(eight)} of {len(talks)} left",
+    f"TRL 把对话截到 56 个词元：{len(talks)} 段剩 {len(eight)} 段",
+)
 table(
-    ["max_length", "longer rows ｜ 超长的行", "lose a part ｜ 丢一部分", "lose all ｜ 全丢"],
+    [
+        "max_length ｜ 最多词元数",
+        "longer rows ｜ 超长的行",
+        "rows that lose a part of the answers ｜ 回答丢一部分的行",
+        "rows that lose the answers whole ｜ 回答全丢的行",
+    ],
     kept_rows,
 )
 
 # %% [markdown] lang="en"
-# The column of longer rows is a few more than the other two together: those few lose only the line break after the answer, which does not count anyway. At 256, about a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. For the line at the top, the eight dialogues of section 3 were cut at 56 tokens, very short on purpose. TRL dropped four of them without an error: those that break off before anything to learn has come. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
+# The column of longer rows is a few more than the other two together: those few lose only the line break after the answer, which does not count anyway. At 256, about a third of our rows would lose the end of their answer, and so teach the model to stop nowhere. At 192, some lose the whole answer. For the line above the table, the eight dialogues of section 3 were cut at 56 tokens, very short on purpose. TRL dropped four of them without an error: those that break off before anything to learn has come. So count tokens before training, and set `max_length` above your longest row, or shorten the prompt (fewer articles, for instance) and never the answer.
 
-# %% [markdown] lang="zh" of="5ca307e4"
+# %% [markdown] lang="zh" of="814dd051"
 # “超长的行”比后两列之和多几行：多出来的那几行，丢掉的只是回答后面的换行，本来就不计入损失。截到 256，约三分之一的行会丢掉回答的结尾，也就教不会模型在哪里停；截到 192，有的行连整个回答都没了。最上面那一行，是拿第 3 节的八段对话截到 56 个词元（故意截得很短）：其中四段还没到可学的内容就断了，TRL 便把它们去掉，也不报错。所以训练前先数词元，`max_length` 要设得比最长的行还大；不然就缩短提示（例如少放几条法条），千万别动回答。
 
 # %% [markdown]
@@ -702,7 +726,7 @@ FACTS = ("article", "fine", "points")
 
 
 def read_article(texts):
-    """Return the facts of one article from its sentences {"en": …, "zh": …}."""
+    """Return the facts of one article, with act, place and office, from its texts {"en", "zh"}."""
     article = {name: read_field(texts["en"], "en", name) for name in FACTS}
     article["id"] = f"A{article['article']:03d}"
     [(article["act"], article["place"])] = [
@@ -720,7 +744,7 @@ def read_article(texts):
 law = {}
 for lang in ("en", "zh"):
     parts = (root() / f"data/lingxi/code.{lang}.md").read_text("utf-8").strip().split("\n\n")
-    law[lang] = [part for part in parts if not part.startswith("#")][1:]  # after the foreword
+    law[lang] = [part for part in parts if not part.startswith("#")][1:]  # no headings, no foreword
 articles = [read_article({"en": en, "zh": zh}) for en, zh in zip(*law.values(), strict=True)]
 print(articles[11])
 agree, true, code = [], [], world("code")
@@ -729,7 +753,10 @@ for read, row in zip(articles, code, strict=True):
     agree.append(all(read_field(zh["text"], "zh", name) == read[name] for name in FACTS))
     same = [read[name] == row[name] for name in ("id", "act", "place", *FACTS)]
     true.append(all(same) and zh["office"] == row["zh"]["office"])
-print(f"languages agree ｜ 中英一致: {share(agree)}")
+say(
+    f"articles with the same number, fine and points in both languages: {share(agree)}",
+    f"条号、罚款、记分中英一致的法条：{share(agree)}",
+)
 claim("data_facts_read", share(true))
 
 # %% [markdown] lang="en"
@@ -794,7 +821,7 @@ bulletin = {
     "zh": "春节过后，电动车停在轮渡坡道上的，罚150元，比原来多了一半；十分钟内回来骑走的，只口头警告。"
     "这类事，港务科原先转给巡查科，如今自己开单。一般不记分，警告了还不听的，记两分。",
 }
-extracted = {  # field, value, quotation
+extracted = {  # fact, value, quotation
     "en": [
         ("fine", "150 yuan", "pays 150 yuan"),
         ("fine before", "75 yuan", "half as much again as before"),
@@ -814,17 +841,17 @@ extracted = {  # field, value, quotation
 
 # %%
 def grounded(value, quotation, text):
-    """Say what a program can see of one fact."""
+    """Say whether a fact's quotation stands in the text, and its value in the quotation."""
     if quotation not in text:
         return "❌ the text has no such words ｜ 原文没有这句话"
     if value not in quotation:
-        return "❓ not in the words quoted ｜ 引文里没有这个值"
-    return "✅ found ｜ 找到"
+        return "❓ the quotation lacks the value ｜ 引文里没有这个值"
+    return "✅ quotation and value found ｜ 引文和值都找到"
 
 
 print(*bulletin.values(), sep="\n")
 table(
-    ["fact ｜ 事实", "value ｜ 值", "quotation ｜ 引文", "program ｜ 程序"],
+    ["fact ｜ 事实", "value ｜ 值", "quotation ｜ 引文", "the program says ｜ 程序的判断"],
     [
         [name, value, quotation, grounded(value, quotation, bulletin[lang])]
         for lang, facts in extracted.items()
@@ -910,10 +937,10 @@ nb03.usable(usable)
 # ## 6. Cleaning ｜ 清洗
 
 # %% [markdown] lang="en"
-# Real data is dirty. `dirty.jsonl` was made dirty on purpose: of its 1,200 rows, 470 have one of seven faults. These are copies, near copies, the wrong language, a broken form, personal data, items of the test, and wrong facts. Every row carries a true label, for **marking** a cleaner only; no cleaning step may look at it. Choose a fault to see what it looks like. The first line of each example gives the row, its language and the finer kind of fault, such as `other_separator` (another sign in place of the colon) or `swapped_lines` (two lines in the wrong order); for a copy it also names the original. The articles of the prompt are left out:
+# Real data is dirty. `dirty.jsonl` was made dirty on purpose: of its 1,200 rows, 470 have one of seven faults. These are copies, near copies, the wrong language, a broken form, personal data, items of the test, and wrong facts. Every row carries a true label, for **marking** a cleaner only; no cleaning step may look at it. Choose a fault to see what it looks like. The first line of each example gives the row, its language and the finer kind of fault, such as `other_separator` (another sign in place of the colon) or `swapped_lines` (two lines in the wrong order); for a copy it also names the original. The articles of the prompt are left out, and the middle of a dialogue:
 
-# %% [markdown] lang="zh" of="3c25ec4e"
-# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种：完全重复、近似重复、语言不对、格式破损、带个人信息、混入测试题、事实错误。每行都有真实标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。选一种毛病，看看它长什么样。每个例子的第一行是行号、语言和毛病的细类，例如 `other_separator`（冒号换成了别的符号）、`swapped_lines`（两行换了位置）；副本的后面还写着原件的行号。提示里的法条略去不印：
+# %% [markdown] lang="zh" of="2c122277"
+# 真实数据总是脏的。`dirty.jsonl` 是故意弄脏的：1,200 行里有 470 行各带一种毛病，毛病共七种：完全重复、近似重复、语言不对、格式破损、带个人信息、混入测试题、事实错误。每行都有真实标签，所以清洗得好不好可以**打分**。标签只用来打分，清洗步骤不许看。选一种毛病，看看它长什么样。每个例子的第一行是行号、语言和毛病的细类，例如 `other_separator`（冒号换成了别的符号）、`swapped_lines`（两行换了位置）；副本的后面还写着原件的行号。提示里的法条略去不印，多轮对话的中间几条也略去：
 
 # %%
 from helpers.lingxi.clean import STEPS, clean
@@ -923,7 +950,7 @@ labels = [(row["labels"] or [""])[0] for row in dirty]
 
 
 def show_fault(label, example):
-    """Show a faulty row in each language, its articles left out."""
+    """Show a faulty row in each language: the first message, its articles left out, and the last."""
     texts = []
     for lang in ("en", "zh"):
         rows = [row for row, own in zip(dirty, labels, strict=True) if own == label]
@@ -1024,12 +1051,12 @@ nb03.alike(alike)
 # 一百万段文本有五千亿对，量不过来。**MinHash** 给每段文本做一个简短的“签名”（*sketch*）：把小片全部哈希（各变成一个看似随机的数），只留最小的；换许多个哈希函数各做一遍。哈希函数如果是理想的，两段文本最小值相同的概率就等于它们的 $J$。再把签名切成几段，每段几个数；两段文本只要有一段的数全部相同，才拿来比较。`rensa` 库用 Rust 做这件事。
 
 # %% [markdown] lang="en"
-# The next cell compares one near copy with four rows: its original, two other rows on the same article, and one that has nothing to do with it. `crc32` turns a piece into a number $h$; the remainder of $(a h + b)$ divided by a large prime is one hash function, and another random pair $a$, $b$ gives another. `lines` holds 128 pairs.
+# The next two cells compare one near copy with four rows: its original, two other rows on the same article, and one that has nothing to do with it. `crc32` turns a piece into a number $h$; the remainder of $(a h + b)$ divided by a large prime is one hash function, and another random pair $a$, $b$ gives another. `lines` holds 128 pairs.
 #
 # **Predict first**: how near does an estimate from 128 functions come? (Its standard error, $\sqrt{J(1-J)/128}$, is at most 0.044.)
 
-# %% [markdown] lang="zh" of="c5e0bb0f"
-# 下一个单元格拿一个近似副本与四行相比：它的原件、讲同一条法条的另外两行、不相干的一行。代码用 `crc32` 把小片变成数 $h$；$(a h + b)$ 除以一个大质数取余数，就是一个哈希函数，换一对随机的 $a$、$b$ 就换一个。`lines` 里有 128 对。
+# %% [markdown] lang="zh" of="558853fc"
+# 下面两个单元格拿一个近似副本与四行相比：它的原件、讲同一条法条的另外两行、不相干的一行。代码用 `crc32` 把小片变成数 $h$；$(a h + b)$ 除以一个大质数取余数，就是一个哈希函数，换一对随机的 $a$、$b$ 就换一个。`lines` 里有 128 对。
 #
 # **先猜一猜**：用 128 个函数，估得有多准？（标准误差是 $\sqrt{J(1-J)/128}$，最多 0.044。）
 
@@ -1040,11 +1067,12 @@ from helpers.data.dedup import jaccard, near_duplicates, shingles
 
 
 def sketch(pieces, functions):
-    """Return the smallest hash of some pieces under each hash function, a random line mod a prime."""
+    """Return the smallest hash of some pieces under each function, (a h + b) mod a prime."""
     hashes, prime = [crc32(piece.encode()) for piece in pieces], 2**61 - 1
     return [min((a * h + b) % prime for h in hashes) for a, b in functions]
 
 
+# %%
 draw = random.Random(SEED)
 lines = [(draw.randrange(1, 2**61), draw.randrange(2**61)) for _ in range(128)]
 pieces_of = {
@@ -1052,20 +1080,35 @@ pieces_of = {
 }
 copy = next(row for row in dirty if row["labels"] == ["near_duplicate"])
 kin = select(dirty, article=copy["article"], lang=copy["lang"], labels=[])
-kin = [row["id"] for row in kin if row["id"] != copy["of"]][:2]  # other rows on its article
-for other in (copy["of"], *kin, dirty[0]["id"]):
+kin = [row["id"] for row in kin if row["id"] != copy["of"]][:2]  # other clean rows on its article
+beside = [
+    ("its original ｜ 它的原件", copy["of"]),
+    *(("a row on the same article ｜ 同一法条的行", name) for name in kin),
+    ("an unrelated row ｜ 不相干的行", dirty[0]["id"]),
+]
+compared = []
+for what, other in beside:
     a, b = (sketch(pieces_of[name], lines) for name in (copy["id"], other))
     estimate = sum(x == y for x, y in zip(a, b, strict=True)) / 128
-    two, measured = f"{copy['id']} ~ {other}", jaccard(pieces_of[copy["id"]], pieces_of[other])
-    print(f"{two}: J = {measured:.2f}, estimate ｜ 估计 {estimate:.2f}")
+    measured = jaccard(pieces_of[copy["id"]], pieces_of[other])
+    compared.append([what, other, f"{measured:.2f}", f"{estimate:.2f}"])
+table(
+    [
+        f"{copy['id']} beside ｜ 与 {copy['id']} 相比的",
+        "row ｜ 行",
+        "J, counted ｜ J，实际值",
+        "J, estimated ｜ J，估计值",
+    ],
+    compared,
+)
 
 # %% [markdown] lang="en"
-# Compare the two columns: in our run these four were off by 0.01 at most. By the formula, an estimate is rarely further off than two standard errors: 0.09 at $J = 0.5$, 0.04 at $J = 0.95$.
+# Compare the last two columns: in our run these four were off by 0.01 at most. By the formula, an estimate is rarely further off than two standard errors: 0.09 at $J = 0.5$, 0.04 at $J = 0.95$.
 #
 # The cleaner (`helpers/lingxi/clean.py`) has one step for each fault. Each step removes one fault from what the steps before left; texts with $J \ge 0.7$ count as *near* copies. The pieces of Chinese and of English differ in length here (`SIZES`), since one Chinese character says more than one letter.
 
-# %% [markdown] lang="zh" of="658c1395"
-# 对照两列：在我们的运行里，这四对最多差 0.01。按公式，估计值很少差过两个标准误差：$J = 0.5$ 时是 0.09，$J = 0.95$ 时是 0.04。
+# %% [markdown] lang="zh" of="8e1eedf3"
+# 对照后两列：在我们的运行里，这四对最多差 0.01。按公式，估计值很少差过两个标准误差：$J = 0.5$ 时是 0.09，$J = 0.95$ 时是 0.04。
 #
 # 清洗程序（`helpers/lingxi/clean.py`）一步管一种毛病，每一步只看前面几步留下来的行；$J \ge 0.7$ 才算*近似*重复。小片的长度，中英文在这里不一样（`SIZES`），因为一个汉字承载的内容比一个字母多。
 
@@ -1108,7 +1151,7 @@ nb03.precision_recall(precision_recall)
 # %%
 cleaned = clean(dirty, held_out, code)
 removed = Counter(cleaned["fault"])
-print(f"kept ｜ 留下: {removed['']} / {len(dirty)}")
+say(f"rows kept: {removed['']} of {len(dirty):,}", f"{len(dirty):,} 行里留下 {removed['']} 行")
 marks = {}
 for step in STEPS:
     flagged, true = ([x == step for x in column] for column in (cleaned["fault"], labels))
@@ -1117,7 +1160,7 @@ for step in STEPS:
 claim("data_clean_precision", 100 * min(precision for precision, _ in marks.values()))
 claim("data_clean_recall", 100 * min(recall for _, recall in marks.values()))
 table(
-    ["step ｜ 步骤", "removed ｜ 去掉", "precision ｜ 精确率", "recall ｜ 召回率"],
+    ["step ｜ 步骤", "rows removed ｜ 去掉的行", "precision ｜ 精确率", "recall ｜ 召回率"],
     [
         [STEPS[step], removed[step], *(f"{100 * mark:.0f} %" for mark in both)]
         for step, both in marks.items()
@@ -1143,23 +1186,26 @@ claim("data_clean_minutes", hundred["seconds"] / 60)
 claim("data_clean_memory", hundred["peak_gb"])
 out, copies = f"{hundred['faults']:,}", f"{hundred['copies']:,}"
 say(
-    f"{out} of 100,000 rows go; copies put in: {copies}",
-    f"十万行去掉 {out} 行；放进去的副本 {copies} 行",
+    f"the seven steps remove {out} of 100,000 rows; copies put in: {copies}",
+    f"七步从十万行里去掉 {out} 行；放进去的副本 {copies} 行",
 )
 drawing, axes = style.figure(columns=2, width=9, height=3.6)
-grows = {"seconds": "Seconds ｜ 秒", "peak_gb": "Memory, GB ｜ 内存，GB"}
-for ax, (name, title) in zip(axes, grows.items(), strict=True):
+grows = {
+    "seconds": ("Cleaning time ｜ 清洗用时", "seconds ｜ 秒"),
+    "peak_gb": ("Most memory in use ｜ 内存峰值", "GB"),
+}
+for ax, (name, (title, unit)) in zip(axes, grows.items(), strict=True):
     points = [run["rows"] for run in bench], [run[name] for run in bench]
-    plots.curves({title: points}, title, "rows ｜ 行数", title, logx=True, ax=ax)
+    plots.curves({title: points}, title, "rows ｜ 行数", unit, logx=True, ax=ax)
     ax.get_legend().remove()
     ax.set_yscale("log")
+told = {name: " / ".join(f"{run[name]:,}" for run in bench) for name in ("rows", *grows)}
 style.describe(
     drawing,
-    f"Two lines over 1,000 to 1,000,000 rows, both axes in powers of ten: the seconds of cleaning "
-    f"rise from {bench[0]['seconds']:.0f} to {bench[-1]['seconds']:.0f}, the memory from "
-    f"{bench[0]['peak_gb']:.1f} to {bench[-1]['peak_gb']:.1f} GB. ｜ 两条线，横轴从 1,000 行到一百万行，"
-    f"两轴都按十倍分格：清洗用时从 {bench[0]['seconds']:.0f} 秒升到 {bench[-1]['seconds']:.0f} 秒，"
-    f"内存从 {bench[0]['peak_gb']:.1f} GB 升到 {bench[-1]['peak_gb']:.1f} GB。",
+    f"Two panels with a line each over {told['rows']} rows, both axes in powers of ten: cleaning takes "
+    f"{told['seconds']} seconds and at most {told['peak_gb']} GB of memory. ｜ 左右两格，各一条线，"
+    f"两轴都按十倍分格：{told['rows']} 行，清洗依次用 {told['seconds']} 秒，"
+    f"内存峰值依次为 {told['peak_gb']} GB。",
 )
 
 # %% [markdown] lang="en"
@@ -1183,7 +1229,7 @@ from helpers.data.dedup import SIZES
 
 
 def honest(articles, rows):
-    """Return the texts of notices on some articles, no two of them copies, and their piece sizes."""
+    """Return the texts of notices on some articles, each with its own plate, and their piece sizes."""
     draw = random.Random(SEED)
     some = draw.sample(code, articles)
     made = [
@@ -1204,18 +1250,20 @@ wrongly = {
     for case in ((4, 400), (16, 400), (64, 400), (64, 100), (64, 1600))
 }
 claim("data_variety", 100 * (wrongly[4, 400][1] - wrongly[64, 400][1]))
+told = {case: " / ".join(f"{100 * x:.0f}" for x in taken) for case, taken in wrongly.items()}
 drawing = plots.grid(
     list(wrongly.values()),
     [
-        f"{articles} articles, {rows:,} rows ｜ {articles} 条，{rows:,} 行"
+        f"{articles} articles, {rows:,} rows ｜ {articles} 条法条，{rows:,} 行"
         for articles, rows in wrongly
     ],
     [f"J ≥ {limit}" for limit in thresholds],
     "Honest rows taken for copies (%) ｜ 被当成副本的正常行（%）",
-    alt=f"A table of shades: at a threshold of 0.7, {100 * wrongly[4, 400][1]:.0f} % of 400 honest rows "
-    f"on 4 articles are taken for copies, {100 * wrongly[64, 400][1]:.0f} % on 64 articles; at 0.9 "
-    f"hardly any. ｜ 深浅表格：阈值 0.7 时，4 条法条的 400 行里，正常行有 {100 * wrongly[4, 400][1]:.0f} % "
-    f"被当成副本，64 条法条的是 {100 * wrongly[64, 400][1]:.0f} %；阈值 0.9 时几乎没有。",
+    alt="A table of shades: honest rows taken for copies (%) at thresholds of 0.6 / 0.7 / 0.8 / 0.9. "
+    + "; ".join(f"{n} articles, {rows:,} rows: {x}" for (n, rows), x in told.items())
+    + ". ｜ 深浅表格：被当成副本的正常行（%），阈值依次为 0.6 / 0.7 / 0.8 / 0.9。"
+    + "；".join(f"{n} 条法条，{rows:,} 行：{x}" for (n, rows), x in told.items())
+    + "。",
 )
 drawing.axes[0].set_xlabel("similarity threshold ｜ 相似度阈值")
 drawing
@@ -1292,7 +1340,7 @@ def trained(rows, num_epochs, seed):
 
 
 def scored(model, tokens, rows):
-    """Answer rows and score their notices: name of a score -> one bool a row."""
+    """Let a model answer rows, and score its notices: name of a score -> one bool a row."""
     prompts = [row["messages"][:-1] for row in rows]
     options = {"max_new_tokens": 96, "batch_size": size.answer_batch}
     return score_notices(generate(model, tokens, prompts, **options), rows)
@@ -1300,7 +1348,7 @@ def scored(model, tokens, rows):
 
 # %%
 def arms(seed):
-    """Return the rows of each arm, and how often to go through them."""
+    """Return for each of the four ways its rows, and how often to go through them."""
     draw = random.Random(seed)
     ours = [row for row in dirty if row["lang"] in setup.langs]
     faulty = [row for row in ours if row["labels"]][: round(0.47 * size.shown)]
@@ -1310,8 +1358,8 @@ def arms(seed):
     kept = set(cleaned.filter(lambda row: not row["fault"])["id"])
     passed = [row for row in many if row["id"] in kept]
     return {
-        f"{size.shown:,} dirty ｜ {size.shown:,} 行脏数据": (many, 1),
-        "these, cleaned ｜ 这些行，清洗后": (passed, size.shown / len(passed)),
+        f"{size.shown:,} dirty, once ｜ {size.shown:,} 行脏数据，一遍": (many, 1),
+        "these, cleaned, repeated ｜ 这些行，清洗后反复看": (passed, size.shown / len(passed)),
         f"{few} dirty, 5 times ｜ {few} 行脏数据，五遍": (draw.sample(many, few), 5),
         f"{few} clean, 5 times ｜ {few} 行干净数据，五遍": (good[:few], 5),
     }
@@ -1343,16 +1391,30 @@ bars = {
 form = bars["form ｜ 格式"]
 plots.bars(
     bars,
-    f"{size.shown:,} rows shown, in four ways ｜ 同样看 {size.shown:,} 行，四种安排",
-    alt="Bars of form, plate and term for the four ways. In exact form (%): "
-    + "; ".join(f"{name.split(' ｜ ')[0]} {100 * bar.value:.0f}" for name, bar in form.items())
-    + " ｜ 四种安排的格式、车牌、术语。格式全对（%）："
-    + "；".join(f"{name.split(' ｜ ')[1]} {100 * bar.value:.0f}" for name, bar in form.items()),
+    f"Notices right, {size.shown:,} rows shown in four ways ｜ 通知书的正确率：同样看 {size.shown:,} 行，四种安排",
+    "% of notices, 95 % interval ｜ 占通知书的 %，95 % 区间",
+    alt="Bars for the four ways, notices with form, plate and term right (%). "
+    + "; ".join(
+        name.split(" ｜ ")[0]
+        + ": "
+        + ", ".join(f"{100 * bars[key][name].value:.0f}" for key in bars)
+        for name in pooled
+    )
+    + " ｜ 四种安排的柱形：格式、车牌、术语正确的通知书（%）。"
+    + "；".join(
+        name.split(" ｜ ")[1]
+        + "："
+        + "、".join(f"{100 * bars[key][name].value:.0f}" for key in bars)
+        for name in pooled
+    ),
 )
 
 # %%
 most = max(form, key=lambda name: form[name].value)
-print(f"most in exact form ｜ 格式全对最多: {most}")
+say(
+    f"most notices in exact form: {most.split(' ｜ ')[0]}",
+    f"格式全对的通知书最多：{most.split(' ｜ ')[1]}",
+)
 dirty_once, cleaned_once, dirty_often, clean_often = (pooled[name]["form"] for name in pooled)
 claims.table(
     {
@@ -1383,7 +1445,7 @@ claims.table(
 
 # %%
 def gain(better, worse):
-    """Return how much more form one way has than another, in points, for each draw."""
+    """Return how many more notices in form one way has than another, in points, for each draw."""
     ways = [
         [100 * sum(run["form"]) / len(test) for run in results[name]] for name in (better, worse)
     ]
@@ -1393,14 +1455,19 @@ def gain(better, worse):
 dirty_one, cleaned_one, dirty_five, clean_five = results
 firm = {
     "clean, five times − dirty, once ｜ 干净五遍 − 脏一遍": gain(clean_five, dirty_one),
-    "cleaned − dirty, once ｜ 清洗后 − 清洗前": gain(cleaned_one, dirty_one),
+    "cleaned, almost twice − dirty, once ｜ 清洗后将近两遍 − 脏一遍": gain(cleaned_one, dirty_one),
     "dirty, five times − dirty, once ｜ 脏五遍 − 脏一遍": gain(dirty_five, dirty_one),
     "clean − dirty, both five times ｜ 干净 − 脏，都是五遍": gain(clean_five, dirty_five),
-    "clean, five times − cleaned ｜ 干净五遍 − 清洗后": gain(clean_five, cleaned_one),
+    "clean, five times − cleaned, almost twice ｜ 干净五遍 − 清洗后将近两遍": gain(
+        clean_five, cleaned_one
+    ),
 }
 draws = range(1, len(results[dirty_one]) + 1)
 table(
-    ["form, percentage points ｜ 格式，百分点", *(f"draw {n} ｜ 第 {n} 次抽样" for n in draws)],
+    [
+        "difference in form, percentage points ｜ 格式正确率之差，百分点",
+        *(f"draw {n} ｜ 第 {n} 次抽样" for n in draws),
+    ],
     [[name, *(f"{round(x) + 0:+d}" for x in values)] for name, values in firm.items()],
 )
 
@@ -1457,8 +1524,8 @@ by_row, by_article = (
     notices(others, size.asked_each, 5000),
 )
 split = {
-    "by row ｜ 按行划分": scored(*learner, by_row),
-    "by article ｜ 按法条划分": scored(*learner, by_article),
+    "by row (practised articles) ｜ 按行划分（练过的法条）": scored(*learner, by_row),
+    "by article (other articles) ｜ 按法条划分（别的法条）": scored(*learner, by_article),
 }
 
 # %%
@@ -1467,12 +1534,20 @@ for way, marks in zip(("row", "article"), split.values(), strict=True):
     claim(f"data_split_by_{way}", share(marks["facts"]))
 plots.bars(
     {names[key]: {name: share(marks[key]) for name, marks in split.items()} for key in names},
-    "One model, two tests: practised articles and others ｜ 同一个模型，两种测试：练过的法条与别的法条",
-    alt="Bars for one model under two tests. All four facts right: "
-    f"{share(split['by row ｜ 按行划分']['facts'])} split by row, "
-    f"{share(split['by article ｜ 按法条划分']['facts'])} split by article. ｜ 同一个模型的两种测试。"
-    f"四项事实全对：按行划分 {share(split['by row ｜ 按行划分']['facts'])}，"
-    f"按法条划分 {share(split['by article ｜ 按法条划分']['facts'])}。",
+    "Notices right, one model under two tests ｜ 通知书的正确率：同一个模型，两种测试",
+    "% of notices, 95 % interval ｜ 占通知书的 %，95 % 区间",
+    alt="Bars for one model under two tests, notices right (%) in form, plate, term and facts. "
+    + "; ".join(
+        f"{name.split(' ｜ ')[0]}: "
+        + ", ".join(f"{100 * share(marks[key]).value:.0f}" for key in names)
+        for name, marks in split.items()
+    )
+    + " ｜ 同一个模型在两种测试里的柱形：格式、车牌、术语、法条四项正确的通知书（%）。"
+    + "；".join(
+        f"{name.split(' ｜ ')[1]}："
+        + "、".join(f"{100 * share(marks[key]).value:.0f}" for key in names)
+        for name, marks in split.items()
+    ),
 )
 
 # %% [markdown] lang="en"
@@ -1527,10 +1602,10 @@ asked, told = (
     {"role": "assistant", "content": "200元"},
 )
 lines = [
-    json.dumps({"messages": [asked, told]}),  # escaped; a BOM, an invisible mark, before it
+    json.dumps({"messages": [asked, told]}),  # all in ASCII, 闯 as \u95ef
     json.dumps({"instruction": "闯红灯罚多少？", "output": "200元"}, ensure_ascii=False),
     json.dumps({"conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]}),
-    json.dumps(json.dumps({"messages": [asked, told]})),  # a whole object as a string
+    json.dumps(json.dumps({"messages": [asked, told]})),  # a row encoded twice: JSON in a string
     "{'instruction': 'single quotes', 'output': 'no JSON'}",
     json.dumps({"messages": [asked]}),
     json.dumps({"messages": [told, asked]}),
@@ -1539,6 +1614,7 @@ lines = [
     json.dumps({"text": "a document"}),
 ]
 messy = root() / "build" / "own" / "messy.jsonl"
+# the file begins with a BOM, an invisible mark
 messy.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
 print(check_file(DATA or messy))
 
@@ -1600,14 +1676,19 @@ for limit in size.limits:
     both["recall ｜ 召回率"].append(100 * hits / sum(true))
 plots.curves(
     {name: (size.limits, values) for name, values in both.items()},
-    "How alike is a copy? ｜ 多像才算副本？",
+    "The search for near copies, by threshold ｜ 不同阈值下查找近似副本",
     "similarity threshold ｜ 相似度阈值",
     "%",
-    alt="Precision and recall of the search for near copies at several thresholds. Precision rises "
-    f"from {both['precision ｜ 精确率'][0]:.0f} % at {size.limits[0]}; recall falls to "
-    f"{both['recall ｜ 召回率'][-1]:.0f} % at {size.limits[-1]}. ｜ 不同阈值下，查找近似副本的精确率与召回率："
-    f"阈值 {size.limits[0]} 时精确率 {both['precision ｜ 精确率'][0]:.0f} %，往上升高；"
-    f"阈值 {size.limits[-1]} 时召回率降到 {both['recall ｜ 召回率'][-1]:.0f} %。",
+    alt="Two curves, precision and recall of the search for near copies (%). Threshold: precision, recall. "
+    + "; ".join(
+        f"{limit}: " + ", ".join("none" if x != x else f"{x:.0f}" for x in pair)
+        for limit, *pair in zip(size.limits, *both.values(), strict=True)
+    )
+    + " ｜ 两条曲线，查找近似副本的精确率和召回率（%）。阈值：精确率、召回率。"
+    + "；".join(
+        f"{limit}：" + "、".join("无" if x != x else f"{x:.0f}" for x in pair)
+        for limit, *pair in zip(size.limits, *both.values(), strict=True)
+    ),
 )
 
 # %% [markdown] lang="en"
