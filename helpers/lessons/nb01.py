@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from helpers.exercise import exercise, near
+from helpers.exercise import exercise
 from helpers.lingxi.files import select, world
 from helpers.lingxi.notice import FACTS, FORM, states
 from helpers.retrieval.bm25 import Index, hit_at_k
@@ -337,29 +337,6 @@ def hide_facts(answer):
             )
 
 
-@exercise("01.8", "When training has paid for itself", "训练何时回本")
-def break_even(answer):
-    got = answer(60, 0.5, 0.2)
-    yield not near(got, 120), "a tuned answer is not free: use both times", "微调后的回答也要时间"
-    yield (
-        not near(got, 300),
-        "each answer saves the difference, 0.3 s",
-        "每个回答省下的是差值 0.3 秒",
-    )
-    yield not near(got, 18), "divide by what an answer saves", "要除以每个回答省下的时间"
-    yield near(got, 200), "60 s / (0.5 s − 0.2 s) = 200 answers", "60 ÷ (0.5 − 0.2) = 200 个回答"
-    yield (
-        answer(60, 0.2, 0.2) == float("inf"),
-        'nothing saved, never paid: return float("inf") instead of dividing by 0',
-        '没有省下时间，就永远不回本：返回 float("inf")，别除以 0',
-    )
-    yield (
-        answer(60, 0.2, 0.5) == float("inf"),
-        'slower after training: it never pays, float("inf")',
-        '训练之后更慢：永远不回本，应为 float("inf")',
-    )
-
-
 # fmt: off
 NEXT_STEPS = {
     "M": ("c", "199 of 200 are right, and the bill is small: nothing is left that training "
@@ -372,7 +349,7 @@ NEXT_STEPS = {
 # fmt: on
 
 
-@exercise("01.9", "Three clients", "三位客户")
+@exercise("01.8", "Three clients", "三位客户")
 def next_steps(answer):
     yield (
         isinstance(answer, dict) and set(answer) == set(NEXT_STEPS),

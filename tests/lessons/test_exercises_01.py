@@ -199,14 +199,6 @@ def changed(when, to):
         (nb01.more_cases, E_L | {"J": "fine-tune"}, "J: neither"),
         (nb01.more_cases, E_L | {"K": "prompt"}, "K: prompts bring"),
         (nb01.more_cases, E_L | {"L": "rag"}, "L: a huge"),
-        (nb01.break_even, lambda t, f, n: t / f, "not free"),
-        (nb01.break_even, lambda t, f, n: t / n, "saves the difference"),
-        (nb01.break_even, lambda t, f, n: t * (f - n), "divide by"),
-        (nb01.break_even, lambda t, f, n: t + f - n, "= 200 answers"),
-        (nb01.break_even, lambda t, f, n: t / (f - n) if f != n else 0, "nothing saved"),
-        (nb01.break_even, lambda t, f, n: t / (f - n), "your code stopped"),
-        (nb01.break_even, lambda t, f, n: t / abs(f - n) if f != n else float("inf"),
-         "slower after"),
     ],
 )  # fmt: skip
 def test_wrong_answers_get_their_own_hint(check, answer, hint):
