@@ -2,16 +2,18 @@
 # make run、make test、make lab 给学习者；其余给作者。
 #
 # NN="00 04" picks lessons, PROFILE=tiny|small|t4|gpu|auto|smoke a profile, PYTHON=python3.12 a Python;
-# JOBS=2 runs two lessons at a time, each on its share of the cores; RECORD=1 keeps minutes and
-# memory in data/minutes.csv.
+# JOBS=1 runs one lesson at a time; under tiny it is two, each on its share of the cores, since one
+# lesson makes poor use of a second core. RECORD=1 runs them one by one and keeps minutes and memory
+# in data/minutes.csv.
 # NN="00 04" 选课，PROFILE=tiny|small|t4|gpu|auto|smoke 选档位，PYTHON=python3.12 选 Python；
-# JOBS=2 同时运行两课，各用一部分 CPU 核；RECORD=1 把用时和内存记进 data/minutes.csv。
+# JOBS=1 逐课运行；tiny 档位默认同时跑两课，各用一部分 CPU 核，因为单独一课用不满第二个核。
+# RECORD=1 逐课运行，并把用时和内存记进 data/minutes.csv。
 
 SHELL := /bin/bash
 PYTHON ?= python3
 PROFILE ?= tiny
 NN ?=
-JOBS ?= 1
+JOBS ?= $(if $(RECORD)$(filter-out tiny,$(PROFILE)),1,2)
 export PYTHONUTF8 = 1
 # Threads that wait spin only briefly, as in helpers/platforms.py ｜ 等待中的线程只短暂空转
 ifndef OMP_WAIT_POLICY

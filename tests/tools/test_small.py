@@ -46,7 +46,13 @@ def test_a_run_under_small_fetches_the_model_first(profile, fetched):
     *fetch, run = commands("run", f"PROFILE={profile}", "RECORD=1")
     assert bool(fetch) == fetched
     asked = nb.parser().parse_args(shlex.split(run.split("tools/nb.py ")[1]))
-    assert asked.profile == profile and asked.record
+    assert asked.profile == profile and asked.record and asked.jobs == 1
+
+
+@pytest.mark.parametrize(("given", "jobs"), [([], 2), (["PROFILE=t4"], 1), (["JOBS=3"], 3)])
+def test_two_tiny_lessons_run_side_by_side_and_never_two_on_a_card(given, jobs):
+    *_, run = commands("run", *given)
+    assert nb.parser().parse_args(shlex.split(run.split("tools/nb.py ")[1])).jobs == jobs
 
 
 def test_make_test_fetches_nothing():
