@@ -169,7 +169,7 @@ def commit_command(args: argparse.Namespace) -> int:
 
 def check_command(args: argparse.Namespace) -> int:
     """Check the lessons, or accept Chinese cells that were looked at."""
-    from tools.nbkit.check import check, fix_hashes, wishes
+    from tools.nbkit.check import check, fix_hashes
 
     if args.fix_hashes:
         if not args.names:
@@ -184,8 +184,6 @@ def check_command(args: argparse.Namespace) -> int:
     found = check(args.root, args.names, draft=args.draft)
     for line in found:
         print(line)
-    for line in [] if args.draft else wishes(args.root, args.names):
-        print(f"⚠️ {line}")
     count = len(src.sources(args.root, args.names))
     if found:
         say(f"❌ {len(found)} problems in {count} lessons", f"{count} 课中有 {len(found)} 个问题")

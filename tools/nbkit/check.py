@@ -69,25 +69,14 @@ def load(path: Path) -> Lesson:
 def check(root: Path, names: list[str] | None = None, draft: bool = False) -> list[str]:
     """List the complaints about lessons; a draft is not asked for outputs or its last words."""
     lessons = [load(p) for p in sources(root, names)]
-    rules = RULES if draft else RULES + FINAL_RULES
-    problems = told(lessons, rules)
-    problems += [*bootstraps(root, lessons), *orphans(root)]
-    return problems if draft else problems + list(unwritten_claims(root))
-
-
-def wishes(root: Path, names: list[str] | None = None) -> list[str]:
-    """List what lessons should have and need not have yet."""
-    return told([load(p) for p in sources(root, names)], WISHES)
-
-
-def told(lessons: list[Lesson], rules: list[Callable]) -> list[str]:
-    """Write out what the rules find in the lessons."""
-    return [
+    problems = [
         f"{lesson.place(p.cell)}: {p.en} ｜ {p.zh}"
         for lesson in lessons
-        for rule in rules
+        for rule in (RULES if draft else RULES + FINAL_RULES)
         for p in rule(lesson)
     ]
+    problems += [*bootstraps(root, lessons), *orphans(root)]
+    return problems if draft else problems + list(unwritten_claims(root))
 
 
 # --- one lesson ---------------------------------------------------------------------------------
@@ -382,8 +371,9 @@ def described(lesson: Lesson) -> Iterator[Problem]:
 RULES: list[Callable[[Lesson], Iterator[Problem]]] = [
     title, headings, pairs, languages, links, lengths, code_order, folds, exercises,
 ]  # fmt: skip
-FINAL_RULES: list[Callable[[Lesson], Iterator[Problem]]] = [written, built, fresh, presentable]
-WISHES: list[Callable[[Lesson], Iterator[Problem]]] = [described]  # printed, and no failure yet
+FINAL_RULES: list[Callable[[Lesson], Iterator[Problem]]] = [
+    written, built, fresh, presentable, described,
+]  # fmt: skip
 
 
 # --- all lessons together -----------------------------------------------------------------------
