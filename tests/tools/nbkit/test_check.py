@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-
 WORDS = " ".join(["word"] * 121)
 
 
