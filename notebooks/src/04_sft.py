@@ -761,16 +761,13 @@ def logged(trainer, name):
 
 losses = {
     "training ｜ 训练": logged(trainer, "loss"),
-    "notices, unseen ｜ 没练过的通知书": logged(trainer, "eval_notices_loss"),
-    "general rows, unseen ｜ 没练过的通用数据": logged(trainer, "eval_general_loss"),
+    "notices, unseen ｜ 通知书，没练过": logged(trainer, "eval_notices_loss"),
+    "general, unseen ｜ 通用，没练过": logged(trainer, "eval_general_loss"),
 }
 steps, form, right = zip(*watch.seen, strict=True)
 answers = {
-    "notices with articles, in form ｜ 给法条的通知书，格式正确": (
-        steps,
-        [100 * share for share in form],
-    ),
-    "general, exact ｜ 通用题全对": (steps, [100 * share for share in right]),
+    "notices with articles, in form ｜\n给法条的通知书，格式正确": (steps, [100 * x for x in form]),
+    "general, exact ｜ 通用题全对": (steps, [100 * x for x in right]),
 }
 rates = {"": logged(trainer, "learning_rate")}
 
@@ -783,8 +780,8 @@ style.describe(
     fig,
     "Three panels over the steps of the main run: losses of training, unseen notices and unseen "
     f"general rows; notices in form where articles are given, at the end {100 * form[-1]:.0f} %, "
-    f"and exact general answers, "
-    f"{100 * right[-1]:.0f} %; the learning rate, which climbs, then falls to zero."
+    f"and exact general answers, {100 * right[-1]:.0f} %; "
+    "the learning rate, which climbs, then falls to zero."
     " ｜ 三幅图，横轴是正式训练的步数：训练、没练过的通知书、没练过的通用数据的损失；"
     f"给法条时格式正确的通知书（最后 {100 * form[-1]:.0f} %）和全对的通用题（{100 * right[-1]:.0f} %）；"
     "学习率，先升，再降到零。",
