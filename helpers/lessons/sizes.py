@@ -1,7 +1,7 @@
 """How much a lesson does under each profile: data/sizes.csv, one number a row.
 
 size = sizes.of("04", setup)   # in the set-up cell
-size.test                      # the incidents tested: 120 under tiny, 8 under smoke
+size.test                      # the incidents tested: 100 under tiny, 8 under smoke
 size.show()                    # the card: every number of this run, in both languages
 """
 

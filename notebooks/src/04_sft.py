@@ -153,10 +153,10 @@ for lang in setup.langs:
 # 训练数据里有一半像这两行。另一半在报告前还给出三条法条，其中一条适用：模型可以从中学会去查数字。
 
 # %% [markdown] lang="en"
-# **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Other incidents under unseen articles are set aside to watch the training with; we chose this lesson's settings on them, never on the test. (Of that search no record was kept.) Two of the open-book prompts follow:
+# **The test.** Neither the test incidents nor their articles occur in training. Each incident appears twice: `closed` (closed book) shows the incident alone; `opened` (open book) also shows three articles, one of which applies. So *style* (form and terms) and *knowledge* (numbers) can be told apart. Other incidents under unseen articles are set aside to watch the training with; we chose this lesson's settings on such incidents, never on the test. (Of that search no record was kept. The number of epochs was set by the time that they take.) Two of the open-book prompts follow:
 
-# %% [markdown] lang="zh" of="03e54cb0"
-# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件；`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。另外留出一些没练过的法条下的事件，训练时用来观察；这一课的设置就是在它们上面挑的，从不用测试题。（挑选的过程没有留下记录。）下面是两道开卷题：
+# %% [markdown] lang="zh" of="f78c06a1"
+# **测试**。测试用的事件不在训练集里，涉及的法条在训练集里也从未出现。每个事件出两道题：`closed`（闭卷）只给事件；`opened`（开卷）另给三条法条，其中一条适用。这样就能把*风格*（格式、术语）和*知识*（数字）分开来测。另外留出一些没练过的法条下的事件，训练时用来观察；这一课的设置就是在这样的事件上挑的，从不用测试题。（挑选的过程没有留下记录。轮数则是按用时定的。）下面是两道开卷题：
 
 # %%
 unseen = select(world("eval", langs=setup.langs), task="notice", split="unseen")
@@ -494,7 +494,7 @@ ids, target = next(batches(some, size.batch, torch.Generator().manual_seed(SEED)
 with torch.no_grad():
     fast, own = label_loss(plain, ids, target).item(), plain(ids, labels=target).loss.item()
 kept = (target[:, 1:] != -100).sum().item()
-print(f"{fast:.5f}   transformers: {own:.5f}")
+print(f"label_loss: {fast:.5f}   transformers: {own:.5f}")
 say(
     f"a batch of {ids.numel()} tokens has {kept} labels: so many logits instead of {ids.numel()}",
     f"一批 {ids.numel()} 个词元里有 {kept} 个标签：只算这么多个位置的 logits",
@@ -577,7 +577,10 @@ lora = LoraConfig(
     task_type="CAUSAL_LM",
 )
 trainable, total = parameter_counts(get_peft_model(load(setup)[0], lora))
-say(f"{trainable:,} of {total:,} weights", f"{total:,} 个权重里训练 {trainable:,} 个")
+say(
+    f"{trainable:,} of {total:,} weights are trained",
+    f"{total:,} 个权重里训练 {trainable:,} 个",
+)
 claim("sft_lora_share", 100 * trainable / total)
 
 # %% [markdown] lang="en"
@@ -614,10 +617,10 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | `r`, `alpha` | 16, 32 | 8, 16 | 16, 32 | 16, 32 |
 # | rows a step | 16 = 8 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 to 64 |
 # | warm-up | 5 % | 5 % | 3 to 10 % | 3 to 10 % |
-# | epochs | 6 | 3 | 1 to 3 | 1 to 3 |
+# | epochs | 4 | 3 | 1 to 3 | 1 to 3 |
 # | precision | float32 | float32 | float16 on a T4, else bfloat16 | bfloat16; 4 bits in notebook 05 |
 
-# %% [markdown] lang="zh" of="89793046"
+# %% [markdown] lang="zh" of="da50104b"
 # **从小溪到你的模型**。这份配方的样子，是做这一行的人都认得的，但学习率不是：模型小，学习率就高得多，不要照抄我们的。
 #
 # | | 小溪（本课） | SmolLM2-135M，`small` | 0.5B 和 1.5B | 7B |
@@ -627,7 +630,7 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | `r`、`alpha` | 16、32 | 8、16 | 16、32 | 16、32 |
 # | 每步行数 | 16 = 8 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 到 64 |
 # | 预热 | 5 % | 5 % | 3 % 到 10 % | 3 % 到 10 % |
-# | 轮数 | 6 | 3 | 1 到 3 | 1 到 3 |
+# | 轮数 | 4 | 3 | 1 到 3 | 1 到 3 |
 # | 精度 | float32 | float32 | T4 上用 float16，否则 bfloat16 | bfloat16；notebook 05 用 4 比特 |
 
 # %% [markdown] lang="en"
@@ -758,38 +761,41 @@ def logged(trainer, name):
 
 losses = {
     "training ｜ 训练": logged(trainer, "loss"),
-    "notices, unseen ｜ 没练过的通知书": logged(trainer, "eval_notices_loss"),
-    "general rows ｜ 通用数据": logged(trainer, "eval_general_loss"),
+    "notices, unseen ｜ 通知书，没练过": logged(trainer, "eval_notices_loss"),
+    "general, unseen ｜ 通用，没练过": logged(trainer, "eval_general_loss"),
 }
 steps, form, right = zip(*watch.seen, strict=True)
 answers = {
-    "notices in form ｜ 格式正确的通知书": (steps, [100 * share for share in form]),
-    "general, exact ｜ 通用题全对": (steps, [100 * share for share in right]),
+    "notices with articles, in form ｜\n给法条的通知书，格式正确": (steps, [100 * x for x in form]),
+    "general, exact ｜ 通用题全对": (steps, [100 * x for x in right]),
 }
 rates = {"": logged(trainer, "learning_rate")}
+
+# %%
 fig, axes = style.figure(columns=3, width=11, height=3.4)
 plots.curves(losses, "Losses ｜ 损失", "step ｜ 步", "nats per token ｜ 奈特/词元", ax=axes[0])
 plots.curves(answers, "Answers ｜ 回答", "step ｜ 步", "%", ax=axes[1])
 plots.curves(rates, "Learning rate ｜ 学习率", "step ｜ 步", "", ax=axes[2])
 style.describe(
     fig,
-    "Three panels over the steps of the main run: losses of training, unseen notices and general "
-    f"rows; notices in form, at the end {100 * form[-1]:.0f} %, and exact general answers, "
-    f"{100 * right[-1]:.0f} %; the learning rate, which climbs, then falls to zero."
-    " ｜ 三幅图，横轴是正式训练的步数：训练、没练过的通知书、通用数据的损失；格式正确的通知书"
-    f"（最后 {100 * form[-1]:.0f} %）和全对的通用题（{100 * right[-1]:.0f} %）；"
+    "Three panels over the steps of the main run: losses of training, unseen notices and unseen "
+    f"general rows; notices in form where articles are given, at the end {100 * form[-1]:.0f} %, "
+    f"and exact general answers, {100 * right[-1]:.0f} %; "
+    "the learning rate, which climbs, then falls to zero."
+    " ｜ 三幅图，横轴是正式训练的步数：训练、没练过的通知书、没练过的通用数据的损失；"
+    f"给法条时格式正确的通知书（最后 {100 * form[-1]:.0f} %）和全对的通用题（{100 * right[-1]:.0f} %）；"
     "学习率，先升，再降到零。",
 )
 
 # %% [markdown] lang="en"
 # *Left.* The saw-tooth is probably no sign of an unstable run. `group_by_length` sorts rows within large groups, the longest first; long rows show articles, short ones do not. That the short ones then cost more is our reading: compare the loss of both kinds. The loss on unseen notices can hardly reach zero: half of them show no article, so their numbers must be guessed.
 #
-# *Middle.* Ten notices, all with articles in the prompt, and twenty general questions: a rough picture, and blind to what the model writes without articles. But it is the only one of the three that reads answers.
+# *Middle.* Eight notices, all with articles in the prompt, and sixteen general questions: a rough picture, and blind to what the model writes without articles. But it is the only one of the three that reads answers.
 
-# %% [markdown] lang="zh" of="f89d4670"
+# %% [markdown] lang="zh" of="8c7f512b"
 # *左图*：锯齿多半不表示训练不稳定。`group_by_length` 在每一大组内按长度排序，最长的在前；长的行给了法条，短的没给。短的损失因此更高，是我们的解读：不妨分开算算两种行的损失。没练过的通知书上，损失很难降到零：其中一半没给法条，数字只能猜。
 #
-# *中图*：十份通知书，提示里都有法条，加二十道通用题，只能看个大概，而且看不到不给法条时写得怎样；但三幅图里，只有它读了回答。
+# *中图*：八份通知书，提示里都有法条，加十六道通用题，只能看个大概，而且看不到不给法条时写得怎样；但三幅图里，只有它读了回答。
 
 # %% [markdown] lang="en"
 # *Right.* The **warm-up**: the rate starts near zero and climbs, usually explained by how little AdamW, our optimizer, knows of the gradients at first. Then it falls along a cosine.
@@ -907,12 +913,20 @@ shown = {
     "after, with articles ｜ 训练后，给法条": after["opened"],
 }
 bars = {names[n]: {title: marks[n] for title, marks in shown.items()} for n in names}
-said = "; ".join(f"{name}: {100 * after['opened'][name].value:.0f} %" for name in names)
+
+
+def in_words(values):
+    """Return "name value" for each, in English and in Chinese; a name holds both languages."""
+    parts = [(name.split(style.BAR), value) for name, value in values.items()]
+    return ["; ".join(f"{name[i]} {value}" for name, value in parts) for i in (0, -1)]
+
+
+said = in_words({names[n]: f"{100 * after['opened'][n].value:.0f} %" for n in names})
 plots.bars(
     bars,
     "Notices before and after training ｜ 训练前后的通知书",
-    alt=f"Bars of five marks before and after training, with three tests; after, with articles, "
-    f"{said} ｜ 五项得分在训练前后的柱形图，训练后分三种测试；训练后给法条时：{said}",
+    alt="Bars of five marks: before training with articles, after it in three tests; after, with "
+    f"articles: {said[0]} ｜ 五项得分的柱形图：训练前给法条，训练后分三种测试；训练后给法条时：{said[1]}",
 )
 
 # %%
@@ -930,30 +944,30 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# The **form** came with training: before it, no notice had it. With articles in the prompt nearly all have it now. Without, it is less sure: of the notices under practised articles more than half have it, under unseen ones about half. See in the explorer below how one breaks, often where the term or a number had to come from memory. The **conduct** can be taken from the report.
+# The **form** came with training: before it, no notice had it. With articles in the prompt nearly all have it now. Without, it is far less sure, under practised articles as under unseen ones: many notices break. See in the explorer below how, often where the term or a number had to come from memory. The **conduct** can be taken from the report.
 
-# %% [markdown] lang="zh" of="f760a654"
-# **格式**是训练带来的：训练之前，没有一份格式正确。现在，给了法条，几乎份份正确；不给就没那么稳：练过的法条，一半以上正确，没练过的约一半。是怎么写坏的，可以在下面翻看，往往就在该凭记忆写术语或数字的地方。**违法事实**看报告就写得出。
+# %% [markdown] lang="zh" of="3dc3d6e4"
+# **格式**是训练带来的：训练之前，没有一份格式正确。现在，给了法条，几乎份份正确；不给就远没有那么稳，法条练过没练过都一样：许多份写坏了。是怎么写坏的，可以在下面翻看，往往就在该凭记忆写术语或数字的地方。**违法事实**看报告就写得出。
 
 # %% [markdown] lang="en"
 # **Facts** of unseen articles cannot be known: without the article in the prompt, hardly any answer has all four, and where the form holds, nothing in a wrong number shows that it is wrong.
 #
-# With the articles, about half of the answers had all four before training, and about three in four have them after it. Whether the model now reads better, or only no longer loses its way in a form of its own, this does not tell. Notebook 08 goes on from here.
+# With the articles, about half of the answers had all four before training, and clearly more have them after it. Whether the model now reads better, or only no longer loses its way in a form of its own, this does not tell. Notebook 08 goes on from here.
 
-# %% [markdown] lang="zh" of="4be74c02"
+# %% [markdown] lang="zh" of="67a77326"
 # 没练过的法条，**事实**无从知道：提示里没有那条法条，就几乎没有一份四项全对；只要格式没坏，错的数字看上去和对的没有两样。
 #
-# 给了法条，训练之前约有一半四项全对，训练之后约四分之三。是读得更准了，还是只因为不再在自造的格式里迷路，这里分不出来。notebook 08 由此展开。
+# 给了法条，训练之前约有一半四项全对，训练之后明显多了。是读得更准了，还是只因为不再在自造的格式里迷路，这里分不出来。notebook 08 由此展开。
 
 # %% [markdown] lang="en"
-# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, they are copied. From memory the model has few of them, even of the practised ones: each of those stood in three or four training rows. Do more passes teach them, and what do those cost?
+# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, the model mostly copies them right. From memory it has few of them or none, even of the practised ones: each of those stood in three or four training rows. Do more passes teach them, and what do those cost?
 #
-# Try it: add a cell `size.epochs = 12` right below the cell that prints "this run's sizes", and run all the cells from there on (the trainings with LoRA then take about twice the time). Compare `term` here and the general skills in section 5 with what you see now.
+# Try it: add a cell `size.epochs = 12` right below the cell that prints "this run's sizes", and run all the cells from there on (the two long trainings, with and without replay, then take about three times as long). Compare `term` here and the general skills in section 5 with what you see now.
 
-# %% [markdown] lang="zh" of="7d3e40ab"
-# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行。凭记忆，模型写得出的很少，练过的也不多：那些术语每个只在三四行训练数据里出现过。多练几轮能不能学会，又要付出什么代价？
+# %% [markdown] lang="zh" of="0d15ee16"
+# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行，模型大多抄得对。凭记忆，就几乎写不出来，练过的也一样：那些术语每个只在三四行训练数据里出现过。多练几轮能不能学会，又要付出什么代价？
 #
-# 不妨一试：在打印“这次运行的规模”的那一格下面加一格，写 `size.epochs = 12`，再从那里往下全部运行（LoRA 的训练用时约为两倍）。把这里的 `term` 和第 5 节的通用能力，与现在看到的比较。
+# 不妨一试：在打印“这次运行的规模”的那一格下面加一格，写 `size.epochs = 12`，再从那里往下全部运行（有重放和无重放的两次长训练，用时约为三倍）。把这里的 `term` 和第 5 节的通用能力，与现在看到的比较。
 
 # %% [markdown] lang="en"
 # Look at single notices too: a mean hides in what way an answer is wrong. Choose an incident in the list; those with wrong facts come first. Compare the last notice with the reference line by line.
@@ -1073,11 +1087,11 @@ pooled = {name: [ok for task in tasks.values() for ok in task] for name, tasks i
 base, mixed, plain_run, off = pooled.values()
 say(f"adapter off, the same as the base: {off == base}", f"关掉适配器，与基座相同：{off == base}")
 skills = {name: share(right) for name, right in pooled.items()}
-said = "; ".join(f"{name}: {100 * value.value:.0f} %" for name, value in skills.items())
+said = in_words({name: f"{100 * value.value:.0f} %" for name, value in skills.items()})
 plots.bars(
     skills,
     "General skills after learning notices ｜ 学会通知书之后的通用能力",
-    alt=f"Bars of exact general answers. {said} ｜ 通用题全对的比例，柱形图。{said}",
+    alt=f"Bars of exact general answers: {said[0]} ｜ 通用题全对的比例，柱形图：{said[1]}",
 )
 
 # %%
@@ -1088,7 +1102,7 @@ for row, said in zip(measure[:2], answer(without, measure[:2], new=48), strict=T
 all_with, all_without = (score_notices(texts[way], opened)["all"] for way in ("opened", "without"))
 say(
     f"all right: with replay {share(all_with)}, without {share(all_without)}",
-    "全对：有重放、无重放",
+    f"全对：有重放 {share(all_with)}，无重放 {share(all_without)}",
 )
 claims.table(
     {
@@ -1178,9 +1192,11 @@ fig.suptitle(
 )
 style.describe(
     fig,
-    "Scatter of recorded runs: notices all right against points of general skills forgotten. Stars, "
-    f"forgotten and right: with replay {places[0]}, without {places[1]} ｜ 训练记录的散点图：纵轴是"
-    f"全对的通知书，横轴是忘掉的百分点。两颗星（忘掉，全对）：有重放 {places[0]}，无重放 {places[1]}",
+    "Scatter of recorded runs without replay: notices all right, in %, against points of general "
+    "skills forgotten; its upper edge rises to the right, then falls. Stars (forgotten, right): with "
+    f"replay {places[0]}, without {places[1]} ｜ 无重放的训练记录的散点图：纵轴是全对的通知书（%），"
+    "横轴是忘掉的百分点；点群的上沿往右升高，到最右端落下。两颗星（忘掉，全对）："
+    f"有重放 {places[0]}，无重放 {places[1]}",
 )
 
 # %%
@@ -1190,8 +1206,8 @@ for name, runs in kinds.items():
         good = [100 * row["forgetting"] for row in runs if row["all"] >= least]
         forgot = f"{min(good):.0f} … {max(good):.0f}" if good else "–"
         lines.append([name, f"{100 * least:.0f} %", str(len(good)), forgot])
-header = ["method ｜ 方法", "all right, at least ｜ 全对至少", "runs ｜ 次数", "forgotten ｜ 忘掉"]
-tables.table(header, lines)
+header = ["what is trained ｜ 训练什么", "all right, at least ｜ 全对至少", "runs ｜ 次数"]
+tables.table([*header, "forgotten, points: least … most ｜ 忘掉的百分点：最少 … 最多"], lines)
 
 
 # %%
@@ -1269,7 +1285,7 @@ fig = plots.curves(
     {"LoRA, one epoch ｜ LoRA，一轮": (list(tried), list(tried.values()))},
     "One epoch at five rates (dotted: before training) ｜ 五个学习率，各练一轮（虚线：训练前）",
     "learning rate ｜ 学习率",
-    "loss on unseen articles ｜ 没练过的法条上的损失",
+    "loss on unseen articles, nats ｜ 没练过的法条上的损失，奈特",
     logx=True,
 )
 fig.axes[0].axhline(untrained, color="#666666", linestyle=":")
@@ -1373,23 +1389,24 @@ rounds = range(1, len(on_held) + 1)
 plots.curves(
     {
         "its own rows ｜ 练的这几行": (rounds, both["few"][1]),
-        "unseen ｜ 没练过的": (rounds, on_held),
+        "unseen articles ｜ 没练过的法条": (rounds, on_held),
     },
-    "Overfitting: other rows gain at first, then lose ｜ 过拟合：别的行先变好，后变差",
+    "Overfitting: the losses on own and on other rows part ｜ 过拟合：自己的行和别的行，损失分道而行",
     "epochs ｜ 轮数",
     "loss (nats per token) ｜ 损失（奈特/词元）",
     alt=f"Two losses over the epochs; the one on unseen articles is lowest after epoch {best_epoch}"
-    f" and ends at {on_held[-1]:.2f}; the one on the trained rows falls throughout ｜ 两条损失曲线；"
-    f"没练过的法条上，第 {best_epoch} 轮最低，最后为 {on_held[-1]:.2f}；练的数据上一直在降",
+    f" and ends at {on_held[-1]:.2f}; the one on the trained rows ends at {both['few'][1][-1]:.2f}"
+    f" ｜ 两条损失曲线；没练过的法条上，第 {best_epoch} 轮最低，最后为 {on_held[-1]:.2f}；"
+    f"练的数据上，最后为 {both['few'][1][-1]:.2f}",
 )
 
 # %% [markdown] lang="en"
-# At first both losses fall: what the few rows teach helps on other rows too. Then the curve of the unseen articles turns, while the loss on the model's own rows still falls. What is learned now no longer lowers the loss on other rows: this is **overfitting** of the loss.
+# At first both losses fall: what the few rows teach helps on other rows too. Then the curve of the unseen articles stops falling and turns up a little, while the loss on the model's own rows still falls. What is learned now no longer lowers the loss on other rows: this is **overfitting** of the loss.
 #
 # Is the model with the lowest loss the better one? Look at the second claim: if its interval holds zero, this run cannot tell which of the two models writes the form better. The loss does not read answers; where you can, look at both.
 
-# %% [markdown] lang="zh" of="723f59ed"
-# 起初两条曲线都在降：从这几行学到的东西，对别的行也有用。后来，没练过的法条那条掉头往上，自己那几行的损失还在降：这时学进去的，已经不能再降低别的行的损失。这就是损失的**过拟合**。
+# %% [markdown] lang="zh" of="ea1ca4fe"
+# 起初两条曲线都在降：从这几行学到的东西，对别的行也有用。后来，没练过的法条那条不再下降，略微回升，自己那几行的损失还在降：这时学进去的，已经不能再降低别的行的损失。这就是损失的**过拟合**。
 #
 # 损失最低的模型，是不是更好？看第二条论断：区间若含零，这次运行就分不出哪个模型的格式写得更好。损失不会替你读答案；能看的话，两样都看。
 
@@ -1544,7 +1561,7 @@ def hang(name, model, losses, prompts=None, tokenizer=tokenizer, new=96):
     exhibits[name] = {
         "texts": said,
         "form": score_notices(said, visitors)["form"],
-        "goes on": [len(text.splitlines()) > 8 for text in said],  # a notice has eight lines
+        "over 8 lines": [len(text.splitlines()) > 8 for text in said],  # a notice has eight
         "loss": f"{losses[0]:.2f} → {sum(losses[-5:]) / 5:.2f}",
         "on answers": "" if tokenizer.eos_token_id == pad else f"{held_loss(model, visitors):.2f}",
         "at the end": "",
@@ -1555,6 +1572,7 @@ def hang(name, model, losses, prompts=None, tokenizer=tokenizer, new=96):
 healthy, losses = trained()
 hang("healthy", healthy, losses)
 few_rows = museum_rows[: size.museum_few]  # 1 and 4 show at once
+hang("healthy, few", *trained(rows=few_rows))  # their control
 hang("1", *trained(no_labels, rows=few_rows))
 asked = [row["messages"][0]["content"] for row in visitors]
 hang("3", healthy, losses, [f"### Instruction:\n{text}\n\n### Response:\n" for text in asked])
@@ -1576,34 +1594,36 @@ def end_loss(model):
 
 both_the_same = copy.deepcopy(tokenizer)
 both_the_same.eos_token = tokenizer.pad_token  # the mistake in one line
+numbers = {"2, control": "2 号的对照", "2": "2 号"}
 for name, make in (("2, control", new_end), ("2", no_end)):
     harmed, losses = trained(make)
     harmed.generation_config.eos_token_id = pad
     hang(name, harmed, losses, tokenizer=both_the_same, new=size.long)
     exhibits[name]["at the end"] = f"{end_loss(harmed):.2f}"
-    say(f"exhibit {name}, an answer:", f"{name.replace(', control', ' 号的对照')}，一份回答：")
+    say(f"exhibit {name}, an answer:", f"{numbers[name]}，一份回答：")
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
 # %% [markdown] lang="en"
-# How to read the table. *loss*: of the training, at the first step → mean of the last five. *on answers*: the loss on the answers of test incidents with articles, asked in the right template; not to be compared with the training's, half of whose rows show no article. *at the end*: the loss at the end token alone, for exhibit 2 and its control only. *goes on*: the share of answers with more lines than a notice's eight; one endless line is not found. Only exhibit 2 and its control had room for many more.
+# How to read the table. *training loss*: at the first step → mean of the last five. *loss on answers*: on the answers of test incidents with articles, asked in the right template; not to be compared with the training loss, for half of the training rows show no article. *loss at the end token*: for exhibit 2 and its control only. *over 8 lines*: the share of answers with more lines than a notice has. So it finds what is written after a notice's end; it does not find one endless line, and it counts any other long answer, too. Only exhibit 2 and its control had room for many more lines.
 
-# %% [markdown] lang="zh" of="f94b4734"
-# 怎样读这张表。*损失*：训练的第一步 → 最后五步的平均。*在答案上*：给了法条的测试事件，用正确的模板提问，在答案上的损失；不能与训练的相比，因为训练数据有一半没给法条。*在结束符上*：只算结束符的损失，只测了 2 号和它的对照。*停不下来*：行数超过一份通知书（八行）的回答所占的比例；一行写到头的查不出来。只有 2 号和它的对照有地方多写很多。
+# %% [markdown] lang="zh" of="0b91ab53"
+# 怎样读这张表。*训练损失*：第一步 → 最后五步的平均。*答案上的损失*：给了法条的测试事件，用正确的模板提问，在答案上的损失；不能与训练损失相比，因为训练数据有一半没给法条。*结束符上的损失*：只测了 2 号和它的对照。*超过八行*：行数比一份通知书多的回答所占的比例。通知书写完后又多写的行，它数得出来；一行写到头的，查不出来；不是通知书而行数多的，也算在内。只有 2 号和它的对照有地方多写很多行。
 
 # %% [markdown] lang="en"
-# Exhibits 3 and 6 are the healthy model, asked in another way, so their losses are its own. Exhibits 1 and 4 are trained on fewer rows: with so few, a healthy run may not reach the form either, so their 0 % proves little. Their losses do. Exhibit 1 had nothing to learn from: the loss on answers is an untrained model's.
+# Exhibits 3 and 6 are the healthy model, asked in another way, so their losses are its own. Exhibits 1 and 4 show at once, so they are trained on fewer rows ("few rows"). Compare them with the healthy run on the same few rows, not with the first row of the table. Where that run has little form, too, their lack of form proves little; their losses, beside its own, prove more. Exhibit 1 had nothing to learn from: the loss on answers is an untrained model's.
 
-# %% [markdown] lang="zh" of="36ec624c"
-# 3 号和 6 号就是那个正常的模型，只是换了问法，所以损失和它一样。1 号和 4 号训练用的行数较少：只用这么少，正常训练也未必学得会格式，所以那两个 0 % 说明不了多少；说明问题的是损失。1 号无从学起：它在答案上的损失，就是没训练过的模型的损失。
+# %% [markdown] lang="zh" of="1c0036b2"
+# 3 号和 6 号就是那个正常的模型，只是换了问法，所以损失和它一样。1 号和 4 号一看便知，所以训练用的行数较少（表中注明“行数少”）。要拿同样行数的正常训练来比，不要和表中第一行比。如果那次正常训练的格式也没对几份，它们格式不对就说明不了多少；把损失放在一起比，更说明问题。1 号无从学起：它在答案上的损失，就是没训练过的模型的损失。
 
 # %%
 titles = {
     "healthy": "healthy ｜ 正常",
-    "1": "1 mask all zero ｜ 掩码全零",
+    "healthy, few": "healthy, few rows ｜ 正常，行数少",
+    "1": "1 mask all zero, few rows ｜ 掩码全零，行数少",
+    "4": "4 rate × 100, few rows ｜ 学习率 × 100，行数少",
     "2, control": "2 masked by place: control ｜ 按位置屏蔽（对照）",
     "2": "2 pad = end ｜ 填充符 = 结束符",
     "3": "3 wrong template ｜ 模板不一致",
-    "4": "4 rate × 100 ｜ 学习率 × 100",
     "5": "5 trained on the prompt ｜ 连提示一起训练",
     "6": "6 two BOS ｜ 两个 BOS",
 }
@@ -1612,20 +1632,28 @@ rows = []
 for name, title in titles.items():
     case = exhibits[name]
     numbers = [case[what] for what in measured]
-    rows.append([title, *numbers, share(case["form"]), share(case["goes on"])])
-header = ["", "loss ｜ 损失", "on answers ｜ 在答案上", "at the end ｜ 在结束符上"]
-tables.table([*header, "form ｜ 格式", "goes on ｜ 停不下来"], rows)
+    rows.append([title, *numbers, share(case["form"]), share(case["over 8 lines"])])
+header = ["run ｜ 训练", "training loss ｜ 训练损失", "loss on answers ｜ 答案上的损失"]
+header += [
+    "loss at the end token ｜ 结束符上的损失",
+    "in form ｜ 格式正确",
+    "over 8 lines ｜ 超过八行",
+]
+tables.table(header, rows)
 
 # %%
 ids = tokenizer(tokenizer.decode([first_id]) + chats[0], add_special_tokens=False)["input_ids"]
-say(f"exhibit 6 begins {ids[:4]}, a right prompt {ids[1:5]}", "6 号的开头；正确的开头")
+say(
+    f"the ids of exhibit 6 begin {ids[:4]}, those of a right prompt {ids[1:5]}",
+    f"6 号的编号以 {ids[:4]} 开头，正确的提示以 {ids[1:5]} 开头",
+)
 form = {name: case["form"] for name, case in exhibits.items()}
 claims.table(
     {
         "sft_museum_healthy": share(form["healthy"]),
         "sft_museum_mask": share(form["1"]),
         "sft_museum_pad_is_end": share_difference(
-            exhibits["2, control"]["goes on"], exhibits["2"]["goes on"]
+            exhibits["2, control"]["over 8 lines"], exhibits["2"]["over 8 lines"]
         ),
         "sft_museum_template": share(form["3"]),
         "sft_museum_rate": share(form["4"]),
@@ -1789,15 +1817,13 @@ slips = {
 }
 some = short[: size.museum_few]
 curves = {name: trained(rows=some, **slip)[1] for name, slip in slips.items()}
+said = in_words({name: f"{run[0]:.2f} → {run[-1]:.2f}" for name, run in curves.items()})
 fig = plots.curves(
     {name: (range(1, len(losses) + 1), losses) for name, losses in curves.items()},
     "Three broken runs and a healthy one ｜ 三次训坏的和一次正常的",
     "step ｜ 步",
     "loss (nats per token) ｜ 损失（奈特/词元）",
-    alt="Four loss curves over the steps. "
-    + "; ".join(f"{name}: {run[0]:.1f} → {run[-1]:.1f}" for name, run in curves.items())
-    + " ｜ 四条损失曲线。"
-    + "；".join(f"{name}：{run[0]:.1f} → {run[-1]:.1f}" for name, run in curves.items()),
+    alt=f"Four loss curves over the steps: {said[0]} ｜ 四条损失曲线：{said[1]}",
 )
 fig.axes[0].set_yscale("log")
 fig
