@@ -71,8 +71,8 @@ NOTES_CASES = {
           "法规每年修订：缺的是事实，而且会变"),
     "B": ("fine-tune", "the facts come with each request; a form that prompts do not bring has to "
           "be practised", "事实已随请求给出；提示词教不会的格式，要靠练"),
-    "C": ("fine-tune", "how to say things is style; no page holds the terms, and the list in the "
-          "prompt was tried already", "怎么说属于风格；没有资料可查，把词表放进提示也试过了"),
+    "C": ("fine-tune", "how to say things is style; no page tells the usage, and examples in the "
+          "prompt were tried already", "怎么说属于风格；没有资料可查，在提示里给样例也试过了"),
     "D": ("prompt", "a model sees its prompt and nothing else: mend the program, so that it sends "
           "the earlier turns along", "模型只看得见提示里的内容：改程序，把前面几轮一起发过去"),
 }
