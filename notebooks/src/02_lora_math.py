@@ -4,14 +4,17 @@
 # You write LoRA yourself, hold it against the usual library to the last digit, and find out from recorded runs what rank, alpha and rate bring, and what they cost. ｜ 你将自己写出 LoRA，和常用的库对到最后一位，再从训练记录里弄清：秩、alpha 和学习率各换来什么，又要付出什么。
 
 # %% [markdown]
-# **The result ｜ 结果** (one run of this lesson: Xiaoxi, 60 incidents under articles that it never trained on, three articles in each prompt ｜ 本课的一次运行：小溪，没练过的法条下的 60 个事件，每个提示里有三条法条)
+# **The result ｜ 结果** (one run of this lesson: Xiaoxi, 60 incidents under articles that it never trained on, three articles in each prompt; in brackets the 95 % interval ｜ 本课的一次运行：小溪，没练过的法条下的 60 个事件，每个提示里有三条法条；方括号里是 95 % 区间)
 #
 # | | the base ｜ 基座 | LoRA, rank 8 ｜ LoRA，秩 8 | all weights ｜ 全参数 |
 # |---|---|---|---|
-# | notices with every line right ｜ 每一行都对的通知书 | 0 % | 78 % | 77 % |
+# | notices with every line right ｜ 每一行都对的通知书 | 0 % [0, 6] | 78 % [66, 87] | 77 % [65, 86] |
 # | weights trained ｜ 训练的权重 | 0 | 94,208 | 1,444,480 |
 # | can it be switched off? ｜ 能关掉吗？ | – | yes, to the last bit ｜ 能，一个比特都不差 | no ｜ 不能 |
 #
+# After fewer steps, on fewer notices, the two lie apart: LoRA 42 %, all weights 75 % (means of five seeds). There both had forgotten much of what they could do before (sections 7 and 8). ｜ 步数和通知书都少一些时，两者就拉开了：LoRA 42 %，全参数 75 %（五个种子的平均）；而且两者原来会的都忘了不少（第 7、8 节）。
+
+# %% [markdown]
 # Xiaoxi is the course's own small model (1.4 million weights, 128 wide). Its task: it reads a report of an incident, mostly with three articles of an invented city's traffic law, picks the article that fits, and writes a short notice: article number, fine, points, office, a line each. Section 4 shows one. ｜ 小溪是本课程自己的小模型（144 万个权重，宽 128）。它的任务是：读一份事件报告，通常还有一座虚构城市的三条交通法条，找出适用的那一条，写一份简短的通知书：条号、罚款、记分、处理机关，各占一行。第 4 节有一个例子。
 
 # %% [markdown]
@@ -21,7 +24,7 @@
 # | | count its weights for any model, without loading the model ｜ 不加载模型，就能算出 LoRA 要训练多少权重 |
 # | | switch an adapter off and another on, and see how much rank a real change needs ｜ 关掉一个适配器、换上另一个，再看一次真实的改动需要多大的秩 |
 # | | choose method, rank and rate from recorded runs, by what they bring and what they make the model forget ｜ 根据训练记录选择方法、秩和学习率：既看学到多少，也看忘掉多少 |
-# | **Before ｜ 先学** | notebook 00; matrices and gradients ｜ notebook 00；矩阵与梯度 |
+# | **Before ｜ 先学** | notebook 00; matrices and gradients; a little PyTorch ｜ notebook 00；矩阵与梯度；会一点 PyTorch |
 # | **`tiny`** | two to three minutes, 1.5 GB, any laptop ｜ 两到三分钟，1.5 GB 内存，任何笔记本电脑 |
 # | **`small`** | SmolLM2-135M, up to 20 minutes on two cores ｜ SmolLM2-135M，双核机器上最多 20 分钟 |
 # | **`t4`, `gpu`** | not measured yet ｜ 尚未实测 |
@@ -117,14 +120,14 @@ size.show()
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $W$ stays **frozen**; only $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. The course notes write $W + BA$, without $\alpha/r$; section 5 shows what it does. The figure draws one layer to scale. It opens at rank 256, where $B$ and $A$ can still be seen; this lesson uses 8. Turn the rank to 8: what percentage is left? (What is too thin to see is drawn as a hairline.)
+# $W$ stays **frozen**; only $A$ and $B$ are trained. $B$ is $n_\text{out} \times r$, $A$ is $r \times n_\text{in}$, and $r$, the **rank**, is small. All $A$ and $B$ of a model together are an **adapter**. The course notes write $W + BA$, without $\alpha/r$; section 5 shows what it does. The figure draws one layer to scale. It opens at rank 256, where $B$ and $A$ can still be seen. Turn the rank to 8, as in this lesson: what percentage is left? (What is too thin becomes a hairline.)
 
-# %% [markdown] lang="zh" of="16aafdcb"
+# %% [markdown] lang="zh" of="e3c1c094"
 # 微调就是改矩阵：$W' = W + \Delta W$。7B 模型的 $\Delta W$ 和 $W$ 一样大，优化器还要为每个权重另存两个数。讲义（本课程的前身）打了个比方：不重写整本教科书，只在书页上贴**便利贴**。便利贴就是两个瘦长矩阵的乘积：
 #
 # $$W' = W + \frac{\alpha}{r}\,BA$$
 #
-# $W$ 始终**冻结**，只训练 $A$ 和 $B$。$B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；$r$ 很小，叫作**秩**。讲义写的是 $W + BA$，没有 $\alpha/r$：它起什么作用，见第 5 节。下图按比例画出一层。开始时秩是 256，这样 $B$、$A$ 还看得见；本课用的是 8。把秩拧到 8，占比还剩多少？（细得看不见时，画成一根细线。）
+# $W$ 始终**冻结**，只训练 $A$ 和 $B$。$B$ 是 $n_\text{out} \times r$，$A$ 是 $r \times n_\text{in}$；$r$ 很小，叫作**秩**。一个模型的全部 $A$ 和 $B$ 合起来叫**适配器**。讲义写的是 $W + BA$，没有 $\alpha/r$：它起什么作用，见第 5 节。下图按比例画出一层。开始时秩是 256，这样 $B$、$A$ 还看得见。把秩拧到本课用的 8，占比还剩多少？（细得看不见时，画成一根细线。）
 
 
 # %%
@@ -159,6 +162,12 @@ widgets.explore(
     start={"r": 256},
 )
 
+# %% [markdown] lang="en"
+# At rank 8, 0.27 % is left in the layer of the 7B. Xiaoxi's layer is much narrower; there it is 7.8 %. Section 3 counts whole models.
+
+# %% [markdown] lang="zh" of="5501f2c6"
+# 秩取 8 时，7B 的这一层只剩 0.27 %；小溪的那一层窄得多，是 7.8 %。整个模型的占比在第 3 节算。
+
 # %% [markdown]
 # ## 2. The smallest example, written by you ｜ 最小的例子，你来写
 
@@ -177,10 +186,10 @@ widgets.explore(
 # - `merged`：返回一个效果相同的普通 `nn.Linear`，基座本身不能改动。
 
 # %% [markdown] lang="en"
-# A row of `x` is one token, so a linear layer computes $xW^\top$. The check holds your layer against PEFT, the usual library: outputs, gradients, dropout and merging. Each slip that people make has its own hint.
+# A row of `x` is one token, so a linear layer computes $xW^\top$. From PyTorch you need: `base(x)`; `base.weight`, of shape (out, in); `base.bias`, which may be `None`; `@` and `.T`; and `nn.Linear(n_in, n_out)`, to whose `weight` you assign `nn.Parameter(matrix)`. The check holds your layer against PEFT, the usual library: outputs, gradients, dropout and merging. Each slip that people make has its own hint.
 
-# %% [markdown] lang="zh" of="3c7c8f9a"
-# `x` 的一行是一个词元，所以线性层算的是 $xW^\top$。检查时会拿你的层和常用的库 PEFT 对照：输出、梯度、dropout、合并。常见的错误各有各的提示。
+# %% [markdown] lang="zh" of="daffa23a"
+# `x` 的一行是一个词元，所以线性层算的是 $xW^\top$。要用到的 PyTorch：`base(x)`；`base.weight`，形状是 (out, in)；`base.bias`，可能是 `None`；`@` 和 `.T`；还有 `nn.Linear(n_in, n_out)`，建好以后把 `nn.Parameter(matrix)` 赋给它的 `weight`。检查时会拿你的层和常用的库 PEFT 对照：输出、梯度、dropout、合并。常见的错误各有各的提示。
 
 
 # %% tags=["exercise"]
@@ -234,10 +243,10 @@ nb02.MyLoRA(MyLoRA)
 # </details>
 
 # %% [markdown] lang="en"
-# Did yours pass? The lesson goes on with the published layer, which is folded below, so nothing depends on your answer. It leaves out dropout, starts $A$ as PEFT does, and merges on a copy. Open it when you have tried. `wrap` puts such a layer around every linear layer of a model except the head.
+# Did yours pass? The lesson goes on with the published layer, which is folded below, so nothing depends on your answer. It leaves out dropout, starts $A$ as PEFT does, and merges on a copy. Open it when you have tried. `wrap` puts such a layer around every linear layer of a model except the output head. That is the last layer, which turns vectors into scores for the next token.
 
-# %% [markdown] lang="zh" of="82b536f1"
-# 通过了吗？后面的内容用的是公布的这一层（折叠在下面），所以不依赖你的答案。它省掉了 dropout，$A$ 的起点与 PEFT 相同，合并在副本上进行。自己试过之后再打开看。`wrap` 把模型里除输出层以外的每个线性层都包成这样的层。
+# %% [markdown] lang="zh" of="b8ae76e2"
+# 通过了吗？后面的内容用的是公布的这一层（折叠在下面），所以不依赖你的答案。它省掉了 dropout，$A$ 的起点与 PEFT 相同，合并在副本上进行。自己试过之后再打开看。`wrap` 把模型里除输出层以外的每个线性层都包成这样的层；输出层是最后一层，把向量变成下一个词元的得分。
 
 
 # %%
@@ -272,6 +281,12 @@ def wrap(model, r=8, alpha=16):
             model.set_submodule(name, LoRALinear(layer, r, alpha))
     return model
 
+
+# %% [markdown] lang="en"
+# From here on, a line with ▸ tests a claim: of the course notes, of a paper, or our own. It gives what is measured, your number, the *usual range* and our *verdict* on the claim. We set the range with some room round our own runs. It tells whether your run is normal, and says nothing about the claim: a number may be in the range and the verdict *contradicted*. A line with "(recorded runs)" reads our files, not your run. There are five verdicts: *supported*, *supported in part* (only as the brackets say), *contradicted*, *not shown* (these runs cannot decide it) and *not testable here* (for example, because our model is too small).
+
+# %% [markdown] lang="zh" of="2b272369"
+# 从这里起，▸ 开头的一行检验一个论断，它来自讲义、论文，或是我们自己提出的。一行里依次是：量的是什么；你得到的数；*通常范围*；我们对论断的*结论*。范围是照我们自己的运行定的，留了余地；它只说明你这次运行正不正常，和论断对不对无关，所以数在范围内，结论却可能是*不成立*。写着“（事先记录的运行）”的，读的是我们的记录文件，不是你这次运行。结论有五种：*支持*；*部分支持*（只在括号里写的条件下）；*不成立*；*未能证明*（凭这些运行定不了）；*此处无法检验*（例如我们的模型太小）。
 
 # %% [markdown] lang="en"
 # Your check looked at one layer. Is a whole model of such layers the real LoRA? We take Xiaoxi twice, use `wrap` on one copy and put PEFT's LoRA on the other, and give both the same $A$ and $B$ (random ones, since zeros would prove little). Then we compare the outputs, and the gradient of every $A$ and $B$. We compute in double precision, where a difference above $10^{-6}$ is a mistake and not rounding.
@@ -311,17 +326,11 @@ claim("lora_peft_gradients", apart[1])
 # %% [markdown] lang="en"
 # The two agree to the last digit: both differences are 0.
 #
-# A line with ▸ tests a claim: of the course notes, of a paper, or our own. It gives what is measured, your number, the *usual range*, in which it fell in our own runs, and our verdict on the claim. The range tells whether your run is normal; it says nothing about the claim. So a number may be in the range and the verdict "contradicted": then your run contradicts the claim just as ours did.
-
-# %% [markdown] lang="zh" of="5cf1815d"
-# 两边连最后一位都对得上：两个差都是 0。
-#
-# ▸ 开头的一行检验一个论断，它来自讲义、论文，或是我们自己提出的。一行里依次是：量的是什么；你得到的数；*通常范围*，也就是我们自己运行时这个数落在哪里；最后是对论断的结论。范围只说明你这次运行正不正常，和论断对不对无关。所以数在范围内，结论却是“不成立”，并不矛盾：你的运行和我们的一样，推翻了这个论断。
-
-# %% [markdown] lang="en"
 # **Merging**: after training, the sticky note can be written into the page. A merged layer is a plain matrix. It needs no extra work when the model answers, and it shows no trace of LoRA. The outputs before and after are the same up to rounding: in single precision, which this lesson uses, to $10^{-5}$ of the largest output. The next cell checks this with the random $A$ and $B$ from above.
 
-# %% [markdown] lang="zh" of="faf59f32"
+# %% [markdown] lang="zh" of="782be39d"
+# 两边连最后一位都对得上：两个差都是 0。
+#
 # **合并**：训练完，可以把便利贴的内容直接写进书页。合并后的层就是一个普通矩阵：模型回答时没有任何额外开销，也看不出用过 LoRA。合并前后的输出只差舍入误差；这一课用单精度，差别不超过最大输出的 $10^{-5}$。下一格就用上面随机的 $A$ 和 $B$ 来检验。
 
 
@@ -343,12 +352,12 @@ claim("lora_merge", ((unmerged - merged).abs().max() / unmerged.abs().max()).ite
 # ## 3. Count before you train ｜ 先数一数，再训练
 
 # %% [markdown] lang="en"
-# LoRA adds $r\,(n_\text{in} + n_\text{out})$ weights to a layer. A block of the model has seven linear layers: three in its MLP, the part that works on each token alone, and four in its attention, `q_proj`, `k_proj`, `v_proj` and `o_proj`. These four make queries, keys, values and the output; for this lesson their names are enough. In Qwen2.5 several heads share keys and values, so `k_proj` and `v_proj` are narrower. To count, we load no model: the configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
+# LoRA adds $r\,(n_\text{in} + n_\text{out})$ weights to a layer. A block of the model has seven linear layers: three in its MLP, the part that works on each token alone, and four in its attention, `q_proj`, `k_proj`, `v_proj` and `o_proj`. These four make queries, keys, values and the output; for this lesson their names are enough. In Qwen2.5 several attention heads (not the output head above) share keys and values, so `k_proj` and `v_proj` are narrower. To count, we load no model: the configurations are in `data/models/qwen2.5.json`, and PyTorch's **meta device** builds shapes without numbers.
 #
 # **Predict first**: the course notes put `r=8` on `q_proj` and `v_proj` and say that LoRA trains "~0.1 %", or "less than 1 %". Which model comes nearest to "~0.1 %": Xiaoxi, or Qwen2.5 with 0.5B, 1.5B or 7B?
 
-# %% [markdown] lang="zh" of="3244a521"
-# LoRA 给一层添上 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块有七个线性层：MLP（逐个处理词元的部分）三个，注意力四个，即 `q_proj`、`k_proj`、`v_proj`、`o_proj`，分别算查询 q、键 k、值 v 和输出 o（这一课只要知道名字）。Qwen2.5 的几个注意力头共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
+# %% [markdown] lang="zh" of="4d493410"
+# LoRA 给一层添上 $r\,(n_\text{in} + n_\text{out})$ 个权重。模型的每一块有七个线性层：MLP（逐个处理词元的部分）三个，注意力四个，即 `q_proj`、`k_proj`、`v_proj`、`o_proj`，分别算查询 q、键 k、值 v 和输出 o（这一课只要知道名字）。Qwen2.5 的几个注意力头（和上面说的输出层是两回事）共用一组键和值，所以 `k_proj` 和 `v_proj` 窄一些。要数清楚，连模型都不用加载：配置就在 `data/models/qwen2.5.json` 里，而 PyTorch 的 **meta 设备**只建形状、不存数字。
 #
 # **先猜一猜**：讲义取 `r=8`，只加在 `q_proj` 和 `v_proj` 上，说 LoRA 只训练“约 0.1 %”或“不到 1 %”的权重。哪个模型最接近“约 0.1 %”：小溪，还是 Qwen2.5 的 0.5B、1.5B、7B？
 
@@ -450,10 +459,10 @@ nb02.lora_weights(lora_weights)
 # </details>
 
 # %% [markdown] lang="en"
-# Here is the code of the course notes, to the letter except for the base model. Code from notes does not always print what it seems to, so run it before you trust it. **Predict first**: what is printed after the colon?
+# Here is the code of the course notes, to the letter except for the base model. Code from notes does not always print what it seems to, so run it before you trust it. (The label `可训练参数` means trainable parameters.) **Predict first**: what is printed after the colon?
 
-# %% [markdown] lang="zh" of="1963326e"
-# 下面是讲义里的原始代码，只换了基座模型。讲义里的代码，打印出来的未必是看上去的那样，先跑一遍再相信。**先猜一猜**：冒号后面会打印出什么？
+# %% [markdown] lang="zh" of="0a9e5810"
+# 下面是讲义里的原始代码，只换了基座模型。讲义里的代码，打印出来的未必是看上去的那样，先跑一遍再相信。（字符串里的 `可训练参数` 就是 trainable parameters。）**先猜一猜**：冒号后面会打印出什么？
 
 # %%
 base_model, _ = load(setup)
@@ -755,18 +764,22 @@ print("the hash of the beginning ｜ 哈希与开头相同:", digest(base.parame
 # ## 5. How loud is a sticky note: α/r, rsLoRA, DoRA ｜ 便利贴的“音量”：α/r、rsLoRA 与 DoRA
 
 # %% [markdown] lang="en"
-# $\alpha/r$ works like a volume knob: with twice the $\alpha$, the same $BA$ changes the layer twice as much. AdamW's steps are about equally long, whatever the gradient. So at first, twice $\alpha$ acts much like twice the learning rate.
+# The factor before $BA$ is the **scale**: $\alpha/r$ in LoRA. It works like a volume knob: with twice the $\alpha$, the same $BA$ changes the layer twice as much. AdamW divides each gradient by its usual size, so in one step a weight moves by about the learning rate. And $B$ starts at zero. So for the first steps, twice $\alpha$ acts much like twice the rate. Over a whole run it does not: at rank 8, where 42 % of the notices were all right, nearly three times the $\alpha$ made it 70 %, three times the rate 35 % (recorded runs, sections 7 and 8).
 
-# %% [markdown] lang="zh" of="08394a1e"
-# $\alpha/r$ 就像音量旋钮：$\alpha$ 加倍，同样的 $BA$ 对这一层的改动就加倍。AdamW 不管梯度大小，每步走得都差不多远，所以刚开始时，$\alpha$ 加倍和学习率加倍差不多。
+# %% [markdown] lang="zh" of="e0746d54"
+# $BA$ 前面的系数叫**缩放系数**，LoRA 里是 $\alpha/r$。它就像音量旋钮：$\alpha$ 加倍，同样的 $BA$ 对这一层的改动就加倍。AdamW 会把梯度除以它平时的大小，所以一步里每个权重大约移动一个学习率那么多；而 $B$ 从零开始。所以最初几步里，$\alpha$ 加倍和学习率加倍差不多。整次训练下来就不同了：秩 8 时通知书全对 42 %，$\alpha$ 取将近三倍，是 70 %；学习率取三倍，是 35 %（训练记录，见第 7、8 节）。
 
 # %% [markdown] lang="en"
-# And why divide by $r$? $BA$ is a sum of $r$ products: with more rank there are more terms to add, and the same rate would change the layer more. Dividing by $r$ is meant to balance that, so that one rate fits every rank. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and divides by $\sqrt r$: $\alpha/\sqrt r$.
+# And why divide by $r$? $BA$ is a sum of $r$ products: with more rank there are more terms to add, and the same rate would change the layer more. Dividing by $r$ is meant to balance that, so that one rate fits every rank. [rsLoRA](https://arxiv.org/abs/2312.03732) argues that this makes large ranks too quiet, and makes the scale $\alpha/\sqrt r$.
+#
+# We look at **recorded runs** of Xiaoxi: 320 notices, two epochs of 20 steps, five random seeds a setting. (Section 4 had 480 notices and sixty steps.) The loss is on new incidents under articles trained on.
 #
 # **Predict first**: the rate stays the same, and so does `alpha`: 16 for LoRA, 16/√8 ≈ 5.7 for rsLoRA, so that both are equally loud at rank 8. How does each loss change as the rank grows to 64?
 
-# %% [markdown] lang="zh" of="126420e0"
-# 为什么要除以 $r$？$BA$ 是 $r$ 项之和：秩越大，加起来的项越多，同样的学习率对这一层的改动也越大。除以 $r$ 就是要抵消这一点，让一个学习率适合各种秩。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，所以只除以 $\sqrt r$，即 $\alpha/\sqrt r$。
+# %% [markdown] lang="zh" of="93e0d0de"
+# 为什么要除以 $r$？$BA$ 是 $r$ 项之和：秩越大，加起来的项越多，同样的学习率对这一层的改动也越大。除以 $r$ 就是要抵消这一点，让一个学习率适合各种秩。[rsLoRA](https://arxiv.org/abs/2312.03732) 认为这样一来，大的秩音量太小，所以缩放系数取 $\alpha/\sqrt r$。
+#
+# 这里看小溪的**训练记录**：320 份通知书，两轮，每轮 20 步，每种设置五个随机种子（第 4 节是 480 份、六十步）。损失用练过的法条下的新事件来测。
 #
 # **先猜一猜**：学习率不变，`alpha` 也各自不变：LoRA 取 16，rsLoRA 取 16/√8 ≈ 5.7，这样两种做法在秩 8 时一样响。秩一路加到 64，两者的损失各会怎么变？
 
@@ -812,44 +825,44 @@ for ax in (left, right):
 fig
 
 # %% [markdown] lang="en"
-# Each point is the mean of the recorded runs of a setting on Xiaoxi, five random seeds at a rate of 1e-2; its whisker reaches from the worst run to the best. Right: with $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls, and that of $\alpha = 2r$ falls most, up to rank 16. Is that the rank's doing?
+# Each point is the mean of a setting's five runs at a rate of 1e-2; its whisker reaches from the worst run to the best. Right: with $\alpha = 16$ the line is flat from rank 4 on. rsLoRA's falls, and that of $\alpha = 2r$ falls most, up to rank 16. Is that the rank's doing?
 
-# %% [markdown] lang="zh" of="7f195823"
-# 图上每个点是小溪上一种设置的训练记录的平均：五个随机种子，学习率都是 1e-2；误差线从最差的一次画到最好的一次。右图：$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$ 的线降得最多，降到秩 16 为止。这是秩的功劳吗？
-
-# %% [markdown] lang="en"
-# The left figure has the control: these runs and a few more, drawn against $\alpha$. (rsLoRA's scale is written as the $\alpha$ of a plain LoRA.) Where ranks from 4 on have the same $\alpha$, 16 to 45, they lie close together: at $\alpha \approx 45$ (two rsLoRA runs) rank 8 reaches 0.027, rank 64 reaches 0.031. **For the loss at this rate it is $\alpha$ that counts, and from rank 4 on hardly the rank.** (Not so for forgetting: section 7.) So for the loss the division by $r$ does what it is meant to do: compare ranks at equal $\alpha$, not at equal $\alpha/r$.
-
-# %% [markdown] lang="zh" of="8c205706"
-# 左图就是对照：这些训练再加几次，改为随 $\alpha$ 画。（rsLoRA 的缩放系数折算成普通 LoRA 的 $\alpha$。）从秩 4 起，$\alpha$ 相同（16 到 45）的秩靠得很近：$\alpha \approx 45$ 时（两种 rsLoRA），秩 8 是 0.027，秩 64 是 0.031。**就这个学习率下的损失而言，起作用的是 $\alpha$；从秩 4 起，秩几乎没有影响。**（遗忘则不然，见第 7 节。）可见就损失而言，除以 $r$ 起到了应有的作用：比较不同的秩，要让 $\alpha$ 相同，而不是让 $\alpha/r$ 相同。
+# %% [markdown] lang="zh" of="5aca60d7"
+# 图上每个点是一种设置五次训练的平均，学习率都是 1e-2；误差线从最差的一次画到最好的一次。右图：$\alpha = 16$ 的线从秩 4 起是平的；rsLoRA 的线在下降；$\alpha = 2r$ 的线降得最多，降到秩 16 为止。这是秩的功劳吗？
 
 # %% [markdown] lang="en"
-# So in these forty steps at 1e-2 $\alpha = 16$ was low for ranks 8, 16 and 64. (With sixty steps and more rows LoRA got much further at $\alpha = 16$: section 4.) At 256, tried at rank 8, the model breaks. Rank 1 lies above the curve: either it is too small or, at that volume, too unsteady for this rate.
+# The left figure has the control: these runs and more, drawn against $\alpha$. (An rsLoRA with $\alpha'$ has the scale of a LoRA with $\alpha = \alpha'\sqrt r$, so both can stand on one axis.) Where ranks from 4 on have the same $\alpha$, 16 to 45, they lie close together: at $\alpha \approx 45$ (two rsLoRA settings) rank 8 reaches 0.027, rank 64 reaches 0.031. So what rsLoRA gains at rank 64 is what the larger $\alpha$ gains: rank 8 gains as much. **For the loss at this rate it is $\alpha$ that counts, and from rank 4 on hardly the rank.** (Not so for forgetting: section 7.) So for the loss the division by $r$ does what it is meant to do, here and at 3e-3; at 3e-2 the small ranks break first. Compare ranks at equal $\alpha$, not at equal $\alpha/r$.
+
+# %% [markdown] lang="zh" of="96881e80"
+# 左图就是对照：这些训练再加几次，改为随 $\alpha$ 画。（$\alpha'$ 的 rsLoRA，缩放系数和 $\alpha = \alpha'\sqrt r$ 的 LoRA 相同，所以能画在同一根轴上。）从秩 4 起，$\alpha$ 相同（16 到 45）的秩靠得很近：$\alpha \approx 45$ 时（两种 rsLoRA），秩 8 是 0.027，秩 64 是 0.031。可见秩 64 时 rsLoRA 的好处，就是 $\alpha$ 更大的好处：秩 8 得益一样多。**就这个学习率下的损失而言，起作用的是 $\alpha$；从秩 4 起，秩几乎没有影响。**（遗忘则不然，见第 7 节。）可见就损失而言，除以 $r$ 起到了应有的作用，这里如此，学习率 3e-3 时也如此；到了 3e-2，小的秩先坏掉。比较不同的秩，要让 $\alpha$ 相同，而不是让 $\alpha/r$ 相同。
+
+# %% [markdown] lang="en"
+# So in these forty steps at 1e-2 $\alpha = 16$ was low for ranks 8, 16 and 64. (With sixty steps and more rows LoRA got much further at $\alpha = 16$: section 4.) At 256, tried at rank 8, the model breaks. Rank 1 lies above the curve: either it is too small or, at its scale of 16/1 = 16, too unsteady for this rate.
 #
-# Louder has a price, **forgetting**. Before training, Xiaoxi answers 93 % of a set of questions exactly that have nothing to do with notices, its *general skills*: copying, lists, sums, reading, translating (notebook 04). By how many percentage points that falls is what it forgot; 93 would be everything. (An answer in another form counts as forgotten, too.) At rank 8, $\alpha = 64$ forgot 87 points, $\alpha = 16$ forgot 41. Section 8 weighs one against the other.
+# Louder has a price, **forgetting**. Before training, Xiaoxi answers 93 % of a set of questions exactly that have nothing to do with notices, its *general skills*: copying, lists, sums, reading, translating (notebook 04). By how many percentage points (pp) that falls is what it forgot; 93 would be everything. (An answer in another form counts as forgotten, too.) At rank 8, $\alpha = 64$ forgot 87 points, $\alpha = 16$ forgot 41. Section 8 weighs one against the other.
 
-# %% [markdown] lang="zh" of="70e24e7e"
-# 可见在这四十步、学习率 1e-2 的训练里，对秩 8、16、64 来说 $\alpha = 16$ 偏低（步数加到六十、数据多一些，同样 $\alpha = 16$ 就好得多，见第 4 节）。取到 256（只在秩 8 上试过），模型就坏了。秩 1 落在曲线上方：可能是秩太小，也可能是音量太大，用这个学习率不稳。
+# %% [markdown] lang="zh" of="dd9c7839"
+# 可见在这四十步、学习率 1e-2 的训练里，对秩 8、16、64 来说 $\alpha = 16$ 偏低（步数加到六十、数据多一些，同样 $\alpha = 16$ 就好得多，见第 4 节）。取到 256（只在秩 8 上试过），模型就坏了。秩 1 落在曲线上方：可能是秩太小，也可能是缩放系数 16/1 = 16 太大，用这个学习率不稳。
 #
-# 调大音量有代价，就是**遗忘**。有一组和通知书无关的题，用来测*通用能力*：抄写、列举、加法、阅读、翻译（见 notebook 04）；训练前小溪答对 93 %（要一字不差）。训练后答对率降了多少个百分点，就算忘了多少，降 93 个就是全忘光了。（会做但换了写法，也算忘了。）同是秩 8，$\alpha = 64$ 忘了 87 个百分点，$\alpha = 16$ 忘了 41 个。第 8 节会把得失放在一起权衡。
+# 调大音量有代价，就是**遗忘**。有一组和通知书无关的题，用来测*通用能力*：抄写、列举、加法、阅读、翻译（见 notebook 04）；训练前小溪答对 93 %（要一字不差）。训练后答对率降了多少个百分点（pp），就算忘了多少，降 93 个就是全忘光了。（会做但换了写法，也算忘了。）同是秩 8，$\alpha = 64$ 忘了 87 个百分点，$\alpha = 16$ 忘了 41 个。第 8 节会把得失放在一起权衡。
 
 # %% [markdown] lang="en"
-# [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. LoRA turns the direction; the lengths $m$ are learned apart:
+# [DoRA](https://arxiv.org/abs/2402.09353) splits a matrix into the *length* of each row and its *direction*. The length, or norm, of a row is the root of the sum of its squares. LoRA turns the direction; the lengths $m$ are learned apart:
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# The norm is taken row by row, as in PEFT, and $m$ starts equal to it. We write it in six lines and compare outputs **and gradients** with PEFT's.
+# At the start $m$ equals the norm. We write it in six lines and compare outputs **and gradients** with PEFT's. The forward pass computes outputs, the backward pass gradients; for the latter `.detach()` makes a number a constant.
 #
-# **Predict first**: the paper proposes to treat the norm as a constant in the backward pass, which saves memory. PEFT does so, and `.detach()` makes ours do so. Without it, do the outputs differ, or the gradients, or both?
+# **Predict first**: the paper proposes to treat the norm as such a constant, which saves memory. PEFT does so, and so do we. Without it, do the outputs differ, or the gradients, or both?
 
-# %% [markdown] lang="zh" of="4dcfff96"
-# [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。LoRA 只转方向，各行的长度 $m$ 另外学：
+# %% [markdown] lang="zh" of="8b19286b"
+# [DoRA](https://arxiv.org/abs/2402.09353) 把矩阵的每一行拆成*长度*和*方向*。一行的长度（范数）就是各数平方和的平方根。LoRA 只转方向，各行的长度 $m$ 另外学：
 #
 # $$W' = m \cdot \frac{W + \frac{\alpha}{r} BA}{\lVert W + \frac{\alpha}{r} BA \rVert}$$
 #
-# 范数逐行计算（与 PEFT 一致），$m$ 的初值就等于它。我们写成六行代码，把输出**和梯度**都和 PEFT 的对一对。
+# $m$ 的初值等于范数。我们写成六行代码，把输出**和梯度**都和 PEFT 的对一对。前向传播算输出，反向传播算梯度；加上 `.detach()`，一个数在反向传播里就成了常数。
 #
-# **先猜一猜**：论文建议反向传播时把范数当常数，这样省内存。PEFT 就是这么做的，我们加上 `.detach()` 也一样。不加的话，不同的是输出、梯度，还是两者都不同？
+# **先猜一猜**：论文建议把范数当作这样的常数，省内存。PEFT 就是这么做的，我们也一样。不加的话，不同的是输出、梯度，还是两者都不同？
 
 # %%
 dora_config = LoraConfig(r=8, lora_alpha=16, target_modules=["0"], use_dora=True)
@@ -924,12 +937,12 @@ nb02.new_alpha(new_alpha)
 # ## 6. How much rank does a change need? ｜ 一次改动需要多大的秩？
 
 # %% [markdown] lang="en"
-# LoRA assumes that $\Delta W$ has a low rank. We look at a real $\Delta W$: we train **all** weights and subtract the base. **Singular value decomposition** (SVD) writes each difference as a sum of matrices of rank 1, the largest first. Their sizes $\sigma_i$ are the singular values. The first $r$ parts hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of the sum of all squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
+# [Hu et al. (2021)](https://arxiv.org/abs/2106.09685), who invented LoRA, assume that $\Delta W$ has a low rank. The **rank** of a matrix is the smallest $r$ for which it can be written as $BA$; a column times a row has rank 1. We take a real $\Delta W$: we train **all** weights and subtract the base. **Singular value decomposition** (SVD) writes it as a sum of parts of rank 1, the largest first. Their sizes $\sigma_i$ are the singular values. The first $r$ parts hold the share $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$ of all squared entries, and no matrix of rank $r$ holds more (Eckart–Young).
 #
 # **Predict first**: the shorter side of each matrix is 128, Xiaoxi's width, so there are at most 128 parts. How much do the first 8 hold? In random matrices of these shapes it is about 17 %.
 
-# %% [markdown] lang="zh" of="ac6d3713"
-# LoRA 的前提是 $\Delta W$ 的秩很低。来看一个真的 $\Delta W$：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把每个差写成若干秩为 1 的矩阵（分量）之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占所有元素平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
+# %% [markdown] lang="zh" of="6c956197"
+# 提出 LoRA 的 [Hu 等人（2021）](https://arxiv.org/abs/2106.09685)假设 $\Delta W$ 的秩很低。一个矩阵能写成 $BA$ 的最小的 $r$，就是它的**秩**；一列乘一行，秩为 1。来看一个真的 $\Delta W$：训练**全部**权重，再减去基座。**奇异值分解**（SVD）把它写成若干秩为 1 的分量之和，从大到小排列，大小就是奇异值 $\sigma_i$。前 $r$ 个分量占所有元素平方和的 $\sum_{i \le r}\sigma_i^2 / \sum_i \sigma_i^2$；秩为 $r$ 的矩阵，最多也只能留住这么多（Eckart–Young 定理）。
 #
 # **先猜一猜**：每个矩阵较短的一边是 128，即小溪的宽度，所以最多有 128 个分量。前 8 个占多少？同样形状的随机矩阵约占 17 %。
 
@@ -966,9 +979,9 @@ noise = torch.stack([by_shape[deltas[name].shape] for name in wide])  # random m
 # %% [markdown] lang="en"
 # The test is strict. LoRA learns within rank $r$ from the start, so it may do better than a cut. And the embedding, the table that turns each token into a vector (here it is also the output head), is left as it is by LoRA. So we cut twice: all matrices, and all but the embedding, which then keeps its whole change.
 #
-# The dotted lines in the figure mark rank 8. **Predict first**: with 8 of 128 ranks, does the model keep what it learned?
+# The dotted lines in the figure mark rank 8. **Predict first**: with 8 of 128 parts, does the model keep what it learned?
 
-# %% [markdown] lang="zh" of="dad74458"
+# %% [markdown] lang="zh" of="c39578ce"
 # 这个检验偏严：LoRA 从一开始就在秩 $r$ 之内学习，可能比截断好。还有嵌入，也就是把每个词元变成向量的那张表（它在这里同时是输出层），LoRA 不动它。所以我们截断两次：一次截断所有矩阵，一次留下嵌入不截，保留它的全部改动。
 #
 # 图中的虚线标出秩 8。**先猜一猜**：128 个分量只留 8 个，学到的东西还在吗？
@@ -1040,10 +1053,10 @@ print(f"  the embedding left whole ｜ 嵌入不截断: {marks(cut(8, EMBEDDING)
 # 前 8 个分量占了平方和的 55 %，是随机矩阵的三倍。所有矩阵都截断到秩 8，60 份通知书里一份全对的也没有了，截断之前有 77 %。嵌入留下不截，还有 45 % 全对，损失只升 0.03，而不是 0.22。可见只要不截嵌入（LoRA 根本不动它），损失的上升大半就消失了，通知书的跌幅也挽回了不少。（没有试过只截嵌入。）
 
 # %% [markdown] lang="en"
-# The change of the linear layers nearly fits into rank 8, if one looks at the loss; in notices it still costs 32 points. Our LoRA learned within rank 8 from the start and wrote 78 % (section 4): the *task* fits. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
+# Does the change of the linear layers fit into rank 8? A rise of 0.03 looks small beside the 3 nats before training. But it more than doubles the loss that was left, and about 32 points of notices are gone. Our LoRA learned within rank 8 from the start and wrote 78 % (section 4): the *task* fits. And this is one model of width 128; rank 8 of 3,584, as in the 7B, is another matter.
 
-# %% [markdown] lang="zh" of="d1d154cd"
-# 单看损失，线性层的改动几乎装得进秩 8；看通知书，还是少了 32 个百分点。我们的 LoRA 从一开始就在秩 8 之内学习，写对了 78 %（第 4 节）：*任务*是装得下的。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
+# %% [markdown] lang="zh" of="5c89c923"
+# 线性层的改动装得进秩 8 吗？损失升 0.03，和训练前的 3 nats 相比不大；可剩下的损失因此翻了一倍还多，通知书也少对了大约 32 个百分点。我们的 LoRA 从一开始就在秩 8 之内学习，写对了 78 %（第 4 节）：*任务*是装得下的。再说，这只是一个宽 128 的模型；7B 宽 3,584，其中的秩 8 又是另一回事。
 
 # %% [markdown] lang="en"
 # **Exercise 5** (medium, 8 minutes). Write `rank_for`: the smallest rank that holds at least `part` (0 to 1) of a matrix's squares. You are given its singular values, largest first.
@@ -1116,16 +1129,16 @@ claim("lora_rate_of_seeds", advised - rates["lora"][low["lora"]].value)
 fig
 
 # %% [markdown] lang="en"
-# On Xiaoxi 3e-3 is best for all weights and 1e-2 for LoRA: about three times the rate. (At 3e-2 LoRA has about the same loss, but forgets 92 points instead of 41.) That is at rank 8 with $\alpha = 16$. At rank 64 with $\alpha = 128$, which is $\alpha/r = 2$ again, we tried two rates, and 3e-3 was better than 1e-2: no higher than for all weights. So state rank and $\alpha$ beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten. Section 10 has our runs on a real model.
+# On Xiaoxi 3e-3 is best for all weights. For LoRA 1e-2 and 3e-2 are level by loss; one seed of five prefers 3e-2, ten times the rate. We take 1e-2, about three times, because at 3e-2 LoRA forgets 92 points instead of 41. That is at rank 8 with $\alpha = 16$. At rank 64 with $\alpha = 128$, which is $\alpha/r = 2$ again, we tried two rates, and 3e-3 was better than 1e-2: no higher than for all weights. So state rank and $\alpha$ beside the rate. [On large models](https://thinkingmachines.ai/blog/lora/) the ratio is about ten. Section 10 has our runs on a real model.
 
-# %% [markdown] lang="zh" of="c53624a7"
-# 在小溪上，全参数的最佳学习率是 3e-3，LoRA 是 1e-2，约为全参数的三倍。（LoRA 取 3e-2，损失差不多，却要忘掉 92 个百分点，而不是 41。）这是秩 8、$\alpha = 16$ 的结果；秩 64、$\alpha = 128$ 同样是 $\alpha/r = 2$，试过的两个学习率里却是 3e-3 好过 1e-2，并不比全参数高。所以报学习率时，要把秩和 $\alpha$ 一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍。真实模型上的训练见第 10 节。
+# %% [markdown] lang="zh" of="38d25458"
+# 在小溪上，全参数的最佳学习率是 3e-3。LoRA 用 1e-2 和 3e-2，损失不相上下；五个种子里有一个是 3e-2 更好，即十倍。我们取 1e-2，约三倍，因为用 3e-2 要忘掉 92 个百分点，而不是 41。这是秩 8、$\alpha = 16$ 的结果；秩 64、$\alpha = 128$ 同样是 $\alpha/r = 2$，试过的两个学习率里却是 3e-3 好过 1e-2，并不比全参数高。所以报学习率时，要把秩和 $\alpha$ 一起报。[在大模型上](https://thinkingmachines.ai/blog/lora/)大约是十倍。真实模型上的训练见第 10 节。
 
 # %% [markdown] lang="en"
-# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, others start near 2e-5 for all weights and 2e-4 for LoRA. With a small model and few steps more can be needed: SmolLM2-135M, 45 steps, was best at 3e-4 and 3e-3 of the rates tried; at 3e-5 and 3e-4 it had 28 and 1 % right. So **try rates in steps of three**, upwards too.
+# **Do not take Xiaoxi's rates to a large model.** From 0.5B on, others start near 2e-5 for all weights and 2e-4 for LoRA. With a small model and few steps more can be needed: SmolLM2-135M, 45 steps, had most notices right at 3e-4 and 3e-3 of the rates tried; at 3e-5 and 3e-4 it had 28 and 1 %. (At the two best rates it had forgotten 100 and 91 % of its general skills.) So **try several rates, each about three times the last**, upwards too.
 
-# %% [markdown] lang="zh" of="14d49f4d"
-# **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，别人一般从全参数 2e-5、LoRA 2e-4 左右试起。模型小、步数少，可能要更高：SmolLM2-135M 训练 45 步，试过的学习率里最好的是 3e-4 和 3e-3；用 3e-5 和 3e-4，全对只有 28 % 和 1 %。所以要**按三倍一档去试**，也往高处试。
+# %% [markdown] lang="zh" of="545d31cd"
+# **不要把小溪的学习率搬到大模型上。** 0.5B 以上的模型，别人一般从全参数 2e-5、LoRA 2e-4 左右试起。模型小、步数少，可能要更高：SmolLM2-135M 训练 45 步，按全对的通知书算，试过的学习率里最好的是 3e-4 和 3e-3；用 3e-5 和 3e-4，全对只有 28 % 和 1 %。（用这两个最好的学习率，原来会的通用题分别忘了 100 % 和 91 %。）所以要**多试几个学习率，每个约是前一个的三倍**，也往高处试。
 
 # %% [markdown] lang="en"
 # The notes' band is usual for all weights of large models. Xiaoxi learns little with it: at 5e-5, in forty steps, the loss falls from 3.0 to 2.2 with all weights, to 2.9 with LoRA. From there to the best rate both lines fall steadily. In this stretch LoRA needs a higher rate than all weights to reach the same loss.
@@ -1196,10 +1209,10 @@ fig
 # 不要在缩放系数和学习率都不变时比较不同的秩。要么让 $\alpha$ 不变，要么各用自己最好的学习率，而且要看遗忘。误差线很长：五个种子还分不清相邻两点的高低。
 
 # %% [markdown] lang="en"
-# **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. The ranks differ so that the weights are of one order (16,000 to 33,000); then $\alpha$ differs too, from 4 to 16, which by section 5 should not favour "everywhere". A bar is the mean, a dot one run; the first panel counts the weights.
+# **Where** should LoRA go? The notes put it on `q_proj` and `v_proj`, with `alpha=32` and dropout 0.1 (in training, a tenth of LoRA's inputs is set to zero at random). The last bar takes all that, and also their highest rate, 5e-5; the other bars have 1e-2 and $\alpha/r = 2$. The ranks differ so that the weights are of one order (16,000 to 33,000); then $\alpha$ differs too: 4 everywhere, 8 in the MLP, 16 in the other two. By section 5 a low $\alpha$ learns less, so "everywhere" starts at a disadvantage. A bar is the mean, a dot one run; the first panel counts the weights.
 
-# %% [markdown] lang="zh" of="789442ca"
-# LoRA 该**加在哪里**？讲义把它加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1（训练时随机把 LoRA 输入的十分之一置零）。图中最后一条全照这样设，学习率也取讲义里最高的 5e-5；其余各条是 1e-2 和 $\alpha/r = 2$。各处的秩不同，是为了让权重数在同一数量级（1.6 万到 3.3 万）；这样 $\alpha$ 也就不同，从 4 到 16，按第 5 节，这对“处处”并不有利。条形是平均，一个点是一次训练，第一栏是权重数。
+# %% [markdown] lang="zh" of="a249d9d7"
+# LoRA 该**加在哪里**？讲义把它加在 `q_proj` 和 `v_proj` 上，`alpha=32`，dropout 0.1（训练时随机把 LoRA 输入的十分之一置零）。图中最后一条全照这样设，学习率也取讲义里最高的 5e-5；其余各条是 1e-2 和 $\alpha/r = 2$。各处的秩不同，是为了让权重数在同一数量级（1.6 万到 3.3 万）；这样 $\alpha$ 也就不同：处处是 4，MLP 是 8，另外两种是 16。按第 5 节，$\alpha$ 小就学得少，所以“处处”先吃了亏。条形是平均，一个点是一次训练，第一栏是权重数。
 
 # %% [markdown] lang="en"
 # **Predict first**: which is better, rank 8 on those two layers, or rank 2 everywhere (1.4 times the weights)? After that, turn the knobs yourself. All runs have been made already, so the answer comes at once; a dotted line marks your setting.
@@ -1240,10 +1253,10 @@ panels(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. In forgetting, the last panel, they lie far apart: 26 points everywhere, 7 in the MLP, 60 in attention (45 in q and v). With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.**
+# After forty steps, `q` and `v` alone haven't learned the form: 0 % in all five runs. Add the rest of attention, or take the MLP, or a little everywhere, and some notices are right; between these three the dots overlap. In forgetting, the last panel, they lie far apart: 26 points everywhere, 7 in the MLP, 60 in attention (45 in q and v). Attention had twice the MLP's rank and $\alpha$; but on all layers the same step added only about 10 points. So most of the gap seems to be the place, though no run with equal $\alpha$ checks it. With seed 0 alone, attention stood at 0 %, and we would have told you that it cannot learn the form. **One run is an anecdote.**
 
-# %% [markdown] lang="zh" of="8c736c60"
-# 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。遗忘（最后一栏）却差得很远：处处 26 个百分点，MLP 7，注意力 60（q 和 v 45）。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。**
+# %% [markdown] lang="zh" of="8ebd0b58"
+# 四十步之后，只加在 `q` 和 `v` 上还没学会格式：五次都是 0 %。加上注意力的其余部分，或者加在 MLP 上，或者处处都加一点，就能写对一些；这三种的点互相重叠，分不出高下。遗忘（最后一栏）却差得很远：处处 26 个百分点，MLP 7，注意力 60（q 和 v 45）。注意力的秩和 $\alpha$ 都是 MLP 的两倍；可是在所有层上，同样加倍也只多忘 10 个百分点左右。所以差距看来多半来自位置，不过没有 $\alpha$ 相同的训练来核对。要是只看种子 0，“注意力”那一条正好是 0 %，我们就会告诉你它学不会格式。**只跑一次，只是个例。**
 
 # %% [markdown] lang="en"
 # With all settings of the notes the model hardly moved: a loss of 2.96, before training 3.00. So it was with LoRA everywhere at 5e-5 (2.94), while q and v at 1e-2 reached 0.97. So the rate alone is enough to explain the loss; for the 0 % right, either the rate or the place would do.
@@ -1360,14 +1373,14 @@ panels(
 )
 
 # %% [markdown] lang="en"
-# LoRA took *more* memory here than all weights, 721 against 528 MB; of the nine only IA3 took less (498). What it surely saves is gradients and optimizer *state*: in float32 three numbers, or twelve bytes, for each weight that is not trained. By count, that is 16 MB here and 91 GB for 7B.
+# LoRA on all linear layers took *more* memory than all weights here, 721 against 528 MB; of the nine only IA3 took less (498). What it surely saves is gradients and optimizer *state*: in float32 three numbers, or twelve bytes, for each weight that is not trained. By count, that is 16 MB here and 91 GB for 7B.
 #
-# Why it takes more we do not know. At $\alpha = 16$ the rank makes little difference: the process grew by 696 MB at rank 1, by 722 MB at rank 8. Where LoRA sits matters much: on `q_proj` and `v_proj` alone it took 484 MB. **Activations**, the intermediate results kept for the backward pass, and temporary buffers were not measured apart. The seconds vary too much from run to run to rank the methods.
+# Why it takes more we do not know. At $\alpha = 16$ the rank makes little difference: 696 MB at rank 1, 722 MB at rank 8. Where LoRA sits matters much: on `q_proj` and `v_proj` alone it took 484 MB, less than all weights. **Activations**, the intermediate results kept for the backward pass, and temporary buffers were not measured apart. The seconds vary too much from run to run to rank the methods.
 
-# %% [markdown] lang="zh" of="fda82419"
-# 在这里，LoRA 用的内存反而比全参数*多*：721 比 528 MB；九种里比全参数省的只有 IA3（498 MB）。它肯定能省下的是梯度和优化器*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。算下来，在这里是 16 MB，换成 7B 是 91 GB。
+# %% [markdown] lang="zh" of="e67c1ee9"
+# 在这里，LoRA 加在所有线性层上，用的内存反而比全参数*多*：721 比 528 MB；九种里比全参数省的只有 IA3（498 MB）。它肯定能省下的是梯度和优化器*状态*：用 float32 时，每个不训练的权重省下三个数，共十二个字节。算下来，在这里是 16 MB，换成 7B 是 91 GB。
 #
-# 为什么反而多，我们还不知道。$\alpha = 16$ 时，秩的影响不大：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。加在哪里影响很大：只加在 `q_proj` 和 `v_proj` 上是 484 MB。**激活值**（为反向传播保留的中间结果）和临时缓冲区没有分开量过。至于秒数，每次相差太大，排不出先后。
+# 为什么反而多，我们还不知道。$\alpha = 16$ 时，秩的影响不大：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。加在哪里影响很大：只加在 `q_proj` 和 `v_proj` 上是 484 MB，比全参数还少。**激活值**（为反向传播保留的中间结果）和临时缓冲区没有分开量过。至于秒数，每次相差太大，排不出先后。
 
 # %% [markdown] lang="en"
 # At 7B, with other settings too (GPU, bf16, gradient checkpointing), LoRA took less. The peaks below are from one H200 GPU, from trials outside this repository that are not recorded here. The model had Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits) and $r = 16$ on all linear layers. Gradient checkpointing keeps fewer intermediate results and computes the others again: it saves memory and takes time (notebook 04).
@@ -1440,24 +1453,26 @@ panels(
 )
 
 # %% [markdown] lang="en"
-# The family lies close together. LoRA and rsLoRA are even equal to the digit: at one rank they differ in nothing but the name of the scale. Four bits cost little here. (In another series of recorded runs, at 3e-2, QLoRA forgot 93 points; but so did plain LoRA at that rate: 92.)
-#
+# The family lies close together. LoRA and rsLoRA are even equal to the digit: at one rank they differ in nothing but the name of the scale. Four bits cost little here. Whether they make LoRA forget more is not shown: QLoRA forgot 3 points more in the mean, but by seed the difference goes from −2 to 13. (In another series of recorded runs, at 3e-2, QLoRA forgot 93 points; but so did plain LoRA at that rate: 92.)
+
+# %% [markdown] lang="zh" of="7ffb5eb4"
+# LoRA 一族彼此接近。LoRA 和 rsLoRA 连每一位数都相同：秩相同时，两者只是缩放系数的叫法不一样。4 比特在这里代价很小。会不会让 LoRA 忘得更多，未能证明：QLoRA 平均多忘 3 个百分点，可各个种子从 −2 到 13 都有。（在另一组训练记录里，学习率 3e-2，QLoRA 忘了 93 个百分点；可普通的 LoRA 用这个学习率也忘了 92 个。）
+
+# %% [markdown] lang="en"
 # All weights lead, with 75 % against 42. **This is no ranking of the methods**: for these forty steps $\alpha = 16$ is low (section 5). rsLoRA with $\alpha = 16$ at rank 8 has the scale $16/\sqrt 8 \approx 5.7$, which plain LoRA has at $\alpha \approx 45$; with that it gets 70 %. After sixty steps on 480 notices LoRA and all weights have 78 and 77 % (sections 4 and 6, one run each). Prefix, soft prompt and IA3 learn no form in forty steps; a [soft prompt](https://arxiv.org/abs/2104.08691) needs a large model.
 
-# %% [markdown] lang="zh" of="08b9cc73"
-# LoRA 一族彼此接近。LoRA 和 rsLoRA 连每一位数都相同：秩相同时，两者只是缩放系数的叫法不一样。4 比特在这里代价很小。（在另一组训练记录里，学习率 3e-2，QLoRA 忘了 93 个百分点；可普通的 LoRA 用这个学习率也忘了 92 个。）
-#
+# %% [markdown] lang="zh" of="6425ba26"
 # 全参数领先：75 % 比 42 %。**这不是方法的排名**：只练四十步，$\alpha = 16$ 偏低（第 5 节）。秩 8 的 rsLoRA 取 $\alpha = 16$，缩放系数是 $16/\sqrt 8 \approx 5.7$，相当于普通 LoRA 取 $\alpha \approx 45$；这样有 70 %。用 480 份通知书训练六十步，LoRA 和全参数是 78 % 和 77 %（第 4、6 节，各跑一次）。前缀、软提示和 IA3 在四十步里学不会格式；[软提示](https://arxiv.org/abs/2104.08691)要模型够大才管用。
 
 # %% [markdown] lang="en"
-# **Does LoRA forget less?** One rate for each method cannot tell: up to a point, whoever learns more has forgotten more. So we take *all* recorded runs of LoRA and its relatives and of all weights that have five seeds, and draw what each learned against what it forgot. Down and to the right is good.
+# **Does LoRA forget less?** One rate for each method cannot tell: up to a point, who learns more tends to forget more. So we take *all* recorded runs of LoRA and its relatives and of all weights that have five seeds, and draw what each learned against what it forgot. Down and to the right is good.
 #
-# The staircase joins, for each colour, the gentlest setting (mean over five seeds) that has at least so much right. **Predict first**: does one colour lie below the other?
+# The staircase joins, for each colour, the gentlest setting (mean over five seeds) that has at least so much right. It is computed at full tens only, and drawn back over the ten before. A dot is one run, no mean: so single dots can lie below it. **Predict first**: does one colour lie below the other?
 
-# %% [markdown] lang="zh" of="523349fa"
-# **LoRA 忘得更少吗？** 每种方法只看一个学习率，是答不了的：在一定范围内，学得多的忘得也多。所以我们把 LoRA 一族和全参数*所有*跑满五个种子的训练记录都拿来，画出每一次学到多少、忘掉多少。越靠右下越好。
+# %% [markdown] lang="zh" of="17a9876e"
+# **LoRA 忘得更少吗？** 每种方法只看一个学习率，是答不了的：在一定范围内，学得多的往往忘得也多。所以我们把 LoRA 一族和全参数*所有*跑满五个种子的训练记录都拿来，画出每一次学到多少、忘掉多少。越靠右下越好。
 #
-# 阶梯线表示：要做到至少这么多全对，这种颜色里忘得最少的设置（五个种子的平均）忘了多少。**先猜一猜**：会不会有一种颜色整个在另一种的下面？
+# 阶梯线表示：要做到至少这么多全对，这种颜色里忘得最少的设置（五个种子的平均）忘了多少。只在整十处算，再往左画到前一个整十；一个点只是一次训练，不是平均，所以有的点会落在线的下面。**先猜一猜**：会不会有一种颜色整个在另一种的下面？
 
 
 # %%
@@ -1539,20 +1554,20 @@ heads = ["four best of each, by all right ｜ 各取全对最高的四种设置"
 table([*heads, "general skills lost ｜ 丢失的通用能力"], named)
 
 # %% [markdown] lang="en"
-# In both colours the dots rise together as long as the rate is not too high; beyond that a setting learns little and forgets all (all weights at 1e-2: 5 % right, 93 points). The best scores cost about half of the skills or more.
+# In both colours the dots tend to rise together while the rate is not too high; beyond that a setting learns little and forgets all (all weights at 1e-2: 5 % right, 93 points). It is a tendency: at $\alpha = 16$ and 1e-2, rank 64 had more right than rank 1 (37 against 22 %) and forgot less (30 against 64 points). The best scores cost about half of the skills or more.
 #
 # Neither staircase lies below the other everywhere: at 30 to 50 % all weights forgot less (18 points at 1e-3), at 60 and 70 % LoRA did (45 against 52). Each of these is one setting, found among 47 for LoRA and 9 for all weights, and at the top the seeds overlap. **Whether LoRA forgets less at a like score is not shown on Xiaoxi.**
 
-# %% [markdown] lang="zh" of="568960e6"
-# 两种颜色都一样：只要学习率不太高，学得越多忘得越多；再高，就学得少、忘得精光（全参数用 1e-2：全对 5 %，忘掉 93 个百分点）。成绩最好的，通用能力要丢掉一半左右甚至更多。
+# %% [markdown] lang="zh" of="59e94ab8"
+# 两种颜色都一样：只要学习率不太高，学得多的往往忘得也多；再高，就学得少、忘得精光（全参数用 1e-2：全对 5 %，忘掉 93 个百分点）。这只是趋势：$\alpha = 16$、学习率 1e-2 时，秩 64 比秩 1 对得多（37 % 比 22 %），忘得却少（30 比 64 个百分点）。成绩最好的，通用能力要丢掉一半左右甚至更多。
 #
 # 没有哪条阶梯处处都在另一条下面：全对 30 % 到 50 % 时，全参数忘得少（学习率 1e-3，18 个百分点）；60 % 和 70 % 时，LoRA 忘得少（45 比 52）。这些都只靠一种设置，是从 LoRA 的 47 种、全参数的 9 种里挑出来的，高分处各种子还互相重叠。**成绩相近时 LoRA 是否忘得少，在小溪上未能证明。**
 
 # %% [markdown] lang="en"
-# In the first table – means that no setting got so far; in the second `lr` is the learning rate. LoRA's best settings all have a louder $\alpha$ than section 7 began with. The one that forgets least has rank 64 and a third of the rate besides; which of these does it, one setting cannot tell. Choosing the rate alone, by the loss at $\alpha = 16$, had sold LoRA short. A [known study](https://arxiv.org/abs/2405.09673) found that on larger models LoRA forgets less, and learns less.
+# In the first table – means that no setting got so far; in the second `lr` is the learning rate, and $\alpha$ is rsLoRA's own (5.66 and 16: as LoRA 45). LoRA's best settings all have a louder $\alpha$ than section 7 began with. The one that forgets least has rank 64 and a third of the rate besides; which of these does it, one setting cannot tell. Choosing the rate alone, by the loss at $\alpha = 16$, had sold LoRA short. A [known study](https://arxiv.org/abs/2405.09673) found that on larger models LoRA forgets less, and learns less.
 
-# %% [markdown] lang="zh" of="9defeee4"
-# 第一张表里的 – 表示没有哪种设置做得到；第二张表里的 `lr` 是学习率。LoRA 最好的几种设置，$\alpha$ 都比第 7 节开头的大。忘得最少的那个，还用了秩 64 和三分之一的学习率；究竟是哪一样的功劳，单凭一种设置看不出来。只按 $\alpha = 16$ 时的损失挑学习率，亏待了 LoRA。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
+# %% [markdown] lang="zh" of="f98de2e0"
+# 第一张表里的 – 表示没有哪种设置做得到；第二张表里的 `lr` 是学习率，rsLoRA 的 $\alpha$ 没有折算（5.66 和 16，折成 LoRA 都是 45）。LoRA 最好的几种设置，$\alpha$ 都比第 7 节开头的大。忘得最少的那个，还用了秩 64 和三分之一的学习率；究竟是哪一样的功劳，单凭一种设置看不出来。只按 $\alpha = 16$ 时的损失挑学习率，亏待了 LoRA。[一项有名的研究](https://arxiv.org/abs/2405.09673)发现，在更大的模型上 LoRA 忘得少，学得也少。
 
 # %% [markdown] lang="en"
 # Nor do few trained weights prevent forgetting: IA3 trains fewer than LoRA and forgot 90 points. That comes from its rate, 0.3; at 0.03 it forgot 13, and learned less (one seed). What an adapter can do is to be switched off (section 4). What keeps the skills in the model is old rows in the mix (notebook 04).
@@ -1600,17 +1615,17 @@ nb02.pick(pick)
 # | you see | why | what to do |
 # |---|---|---|
 # | the loss never falls | $A = B = 0$, or nothing is trainable | start $A$ at random; look at `parameter_counts` |
-# | a bad answer before training | neither $A$ nor $B$ is zero | start $B$ at zero |
+# | a bad answer before training | $A$ and $B$ both random, and $B$ large | start $B$ at zero |
 # | more rank brings no better score | the rank was not the limit; here $\alpha$ was low for so few steps | keep the rank; try a larger `alpha` or more steps; measure forgetting too |
 # | good in training, odd when merged | $\alpha/r$ was left out, or it was merged twice | compare outputs before you ship |
 #
 # We make the mistake of the last row on purpose. No error is raised:
 
-# %% [markdown] lang="zh" of="c0cbe242"
+# %% [markdown] lang="zh" of="0767122c"
 # | 现象 | 原因 | 办法 |
 # |---|---|---|
 # | 损失始终不降 | $A = B = 0$，或没有可训练的权重 | 让 $A$ 从随机数开始；看看 `parameter_counts` |
-# | 还没训练就答得很差 | $A$、$B$ 都不是零 | 让 $B$ 从零开始 |
+# | 还没训练就答得很差 | $A$、$B$ 都随机，而且 $B$ 很大 | 让 $B$ 从零开始 |
 # | 秩调大了，成绩不见好 | 瓶颈不在秩；在这里是步数少而 $\alpha$ 偏低 | 秩不变，先试大一点的 `alpha`，或多练几步；遗忘也要测 |
 # | 训练时好好的，合并后不对劲 | 漏了 $\alpha/r$，或合并了两次 | 上线前先比较输出 |
 #
@@ -1680,7 +1695,7 @@ nb02.causes(causes)
 # ## 10. From Xiaoxi to your model ｜ 从小溪到你的模型
 
 # %% [markdown] lang="en"
-# Xiaoxi's numbers do not carry over. Except for the column of SmolLM2-135M, our own recorded runs, these are starting points that others used, not measured here. Try rates in steps of three around them.
+# Xiaoxi's numbers do not carry over. The columns of Xiaoxi and SmolLM2 are our runs. SmolLM2's rates are best by notices; they cost nearly all else. The rest are others' starting points, not measured here. Try rates around them, about three times apart.
 #
 # | | Xiaoxi, here | SmolLM2-135M | 0.5B | 1.5B | 7B | source |
 # |---|---|---|---|---|---|---|
@@ -1690,8 +1705,8 @@ nb02.causes(causes)
 # | `alpha` | 16 (32 learns more in forty steps, and forgets more) | 16 | 32 | 32 | 32; QLoRA 16 | [LoRA Without Regret](https://thinkingmachines.ai/blog/lora/) |
 # | places | all linear layers | the same | the same | the same | the same | the same |
 
-# %% [markdown] lang="zh" of="4fe44c65"
-# 小溪的数字不能照搬。SmolLM2-135M 一列是我们自己的训练记录；其余是别人用过的起点，这里没有实测。以它们为中心，按三倍一档去试学习率。
+# %% [markdown] lang="zh" of="59883139"
+# 小溪的数字不能照搬。小溪和 SmolLM2 两列是我们自己跑的。SmolLM2 的学习率是按通知书挑的，代价是别的几乎全忘了。其余是别人用过的起点，这里没有实测。学习率要在它们前后多试几个，每个约是前一个的三倍。
 #
 # | | 小溪（本课） | SmolLM2-135M | 0.5B | 1.5B | 7B | 出处 |
 # |---|---|---|---|---|---|---|
@@ -1708,14 +1723,18 @@ nb02.causes(causes)
 # | warm-up | none | 3 to 10 % | 3 to 10 % | 3 % of the steps | 3 %: QLoRA, Alpaca; 10 %: SmolLM2 |
 # | data type | fp32 | bf16; fp16 on a T4 | the same | bf16; on a T4 4 bits | notebooks 00 and 05 |
 #
+# **Warm-up**: over the first part of the steps, here given in percent, the rate climbs from zero to its full height.
+#
 # Does the rank suffice? It limits how much LoRA can take in. With much data a low rank falls behind full fine-tuning ([LoRA Without Regret](https://thinkingmachines.ai/blog/lora/)); compare two ranks, each at its own best rate.
 
-# %% [markdown] lang="zh" of="ccc4265e"
+# %% [markdown] lang="zh" of="0814ff06"
 # | | 小溪（本课） | 0.5B | 1.5B | 7B | 出处 |
 # |---|---|---|---|---|---|
 # | 每步行数 | 16 | 16 | 16 | 16；全参数 128 | QLoRA；Alpaca。批太大[对 LoRA 不利](https://thinkingmachines.ai/blog/lora/) |
 # | 预热 | 无 | 3 % 到 10 % | 3 % 到 10 % | 总步数的 3 % | 3 %：QLoRA、Alpaca；10 %：SmolLM2 |
 # | 数据类型 | fp32 | bf16；T4 上用 fp16 | 相同 | bf16；T4 上用 4 比特 | notebook 00 和 05 |
+#
+# **预热**：训练开头的一段（占总步数的百分之几），学习率从零慢慢升到设定值。
 #
 # 秩够不够？它限制了 LoRA 能装下多少东西。数据很多时，小的秩会落后于全参数微调（[LoRA Without Regret](https://thinkingmachines.ai/blog/lora/)）；不妨比较两个秩，各用自己最好的学习率。
 
@@ -1741,22 +1760,22 @@ nb02.causes(causes)
 # ### Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# The table holds what Xiaoxi showed against recorded runs of SmolLM2-135M-Instruct, a real model about ninety times larger. (In the runs on the H200 its weights had been rounded to 4 bits and unpacked again.) Most settings ran with one seed, some with two. – means not measured. The last column asks whether what *Xiaoxi showed* came out alike on SmolLM2, not whether the claim is true. A number in brackets counts the values, each of which may be a difference of two settings.
+# The table holds what Xiaoxi showed against recorded runs of SmolLM2-135M-Instruct, a real model about ninety times larger. On the H200, for every method, its weights had been rounded to 4 bits once (in the format Q4_1) and unpacked again; TF32 means that matrices were multiplied with slightly rounded numbers. Most settings ran with one seed, some with two. – means not measured. The last column asks whether what *Xiaoxi showed* came out alike on SmolLM2, not whether the claim is true. A number in brackets counts the values behind a number: (1) rests on one, which may be a difference of two settings.
 
-# %% [markdown] lang="zh" of="5e777f40"
-# 下表把小溪的结果和 SmolLM2-135M-Instruct 的训练记录放在一起：它是真实的模型，大九十倍左右（H200 上用的，权重先压到 4 比特再还原）。大多数设置只有一个种子，有些有两个。– 表示没有测。最后一列问的是：*小溪上看到的结果*，在 SmolLM2 上是否一样，而不是论断本身对不对。括号里的数是有几个值，一个值可能是两种设置之差。
-
-# %% [markdown] lang="en"
-# The last row is positive where LoRA forgot less. The signs are opposite and both numbers small: neither model shows that LoRA forgets less. At its best rate each method of SmolLM2 had forgotten nearly all, so we compare settings with at least 60 % right. What kept the skills there was old rows in the mix (notebook 04), with LoRA and with all weights.
-
-# %% [markdown] lang="zh" of="2364c198"
-# 最后一行为正，表示 LoRA 忘得少。两边正负相反，数又都小：哪个模型都没有显示 LoRA 忘得更少。SmolLM2 用各自的最佳学习率时，两种方法都几乎忘光了，所以这里比的是全对至少 60 % 的设置。在那里，保住通用能力的是混进去的旧样本（notebook 04），LoRA 和全参数都一样。
+# %% [markdown] lang="zh" of="599eadc3"
+# 下表把小溪的结果和 SmolLM2-135M-Instruct 的训练记录放在一起：它是真实的模型，大九十倍左右。在 H200 上，不论哪种方法，权重都先按 Q4_1 格式压到 4 比特，再还原；TF32 是说矩阵相乘时把数略微舍入。大多数设置只有一个种子，有些有两个。– 表示没有测。最后一列问的是：*小溪上看到的结果*，在 SmolLM2 上是否一样，而不是论断本身对不对。括号里的数是依据几个值：(1) 只凭一个值，它可能是两种设置之差。
 
 # %% [markdown] lang="en"
-# Where to put LoRA was tried in one run for each choice: all layers did better than `q` and `v` alone at both rates tried, but at the same rank 8, that is, with more weights. For rank there are three, with $\alpha = 2r$ at one rate, which cannot tell rank from $\alpha$ (section 5). Four bits did not come cheap there: in the one run recorded on the H200 (1e-3) QLoRA had 17 % right where LoRA had 40, and it forgot all.
+# The last row is positive where LoRA forgot less. The signs are opposite and both numbers small: neither model shows that LoRA forgets less. At its best rate each method of SmolLM2 had forgotten nearly all, so we compare settings with at least 60 % right. At that score Xiaoxi keeps about half of its skills at most, SmolLM2 very little. What kept SmolLM2's skills was other general prompts in the mix, answered by the base itself (notebook 04), with LoRA and with all weights.
 
-# %% [markdown] lang="zh" of="98de7792"
-# 至于加在哪里，每种选择只训练过一次：试过的两个学习率下，加在所有层都比只加 `q` 和 `v` 好；不过秩同样是 8，所以训练的权重更多。秩试过三个，都是 $\alpha = 2r$、同一个学习率，分不出是秩还是 $\alpha$ 的作用（第 5 节）。4 比特在那里代价不小：H200 上仅有的一次训练（学习率 1e-3）里，QLoRA 全对 17 %，LoRA 是 40 %，而且原来会的全忘了。
+# %% [markdown] lang="zh" of="b0cd8383"
+# 最后一行为正，表示 LoRA 忘得少。两边正负相反，数又都小：哪个模型都没有显示 LoRA 忘得更少。SmolLM2 用各自的最佳学习率时，两种方法都几乎忘光了，所以这里比的是全对至少 60 % 的设置。在这些设置里，小溪的通用能力至多留下一半左右，SmolLM2 所剩无几。保住 SmolLM2 通用能力的，是混进去的另一批通用提示（由基座自己作答，见 notebook 04），LoRA 和全参数都一样。
+
+# %% [markdown] lang="en"
+# Where to put LoRA was tried in one run for each choice: all layers did better than `q` and `v` alone at both rates tried, but at the same rank 8, that is, with more weights. Three ranks were tried (1, 8, 64), with $\alpha = 2r$ at one rate, which cannot tell rank from $\alpha$ (section 5). With QLoRA there is one run (1e-3): it had 17 % right and forgot all, where two runs of LoRA had 40 and 43 % and forgot 83 and 93 %. Its training loss was like theirs. QLoRA rounds the weights a second time, in its own format; if the difference is real, it is the price of that, but one run cannot tell.
+
+# %% [markdown] lang="zh" of="56236d8f"
+# 至于加在哪里，每种选择只训练过一次：试过的两个学习率下，加在所有层都比只加 `q` 和 `v` 好；不过秩同样是 8，所以训练的权重更多。秩试过三个（1、8、64），都是 $\alpha = 2r$、同一个学习率，分不出是秩还是 $\alpha$ 的作用（第 5 节）。QLoRA 只有一次训练（学习率 1e-3）：全对 17 %，原来会的全忘了；LoRA 的两次是 40 % 和 43 %，忘了 83 % 和 93 %。训练损失则差不多。QLoRA 用自己的格式把权重又舍入了一次；差别若是真的，就是第二次舍入的代价，但一次训练说明不了。
 
 # %%
 from helpers.measure import carry
@@ -1770,15 +1789,15 @@ carry.show("02_lora_math")
 # - LoRA is $W + \frac{\alpha}{r}BA$ with $W$ frozen and $B$ starting at zero. It takes about twenty lines. Merged, it leaves no trace; switched off, it gives the base back exactly.
 # - The wider the model, the smaller its share of the weights; vocabulary and places count, too.
 # - On Xiaoxi, in one run, full fine-tuning's change was only roughly low-rank.
-# - Set the rate first, with `alpha`, then the places, then the rank: on Xiaoxi, at one rate and `alpha`, ranks from 4 on reached like losses; larger ones forgot less.
-# - LoRA saves gradients and optimizer state: at 7B 91 GB in float32 by count; in unrecorded trials (bf16) the peak fell by 30 to 44 GB. At our size memory grew instead. It did not prevent forgetting: compare methods at like scores.
+# - Set the rate first, with `alpha`, then places, then rank: on Xiaoxi, at 1e-2 and one `alpha`, ranks from 4 on reached like losses; larger ones forgot less.
+# - LoRA saves gradients and optimizer state: at 7B 91 GB in float32 by count; in unrecorded trials (bf16) the peak fell by 30 to 44 GB. On all layers here it took more memory. It did not prevent forgetting: compare methods at like scores.
 
-# %% [markdown] lang="zh" of="8d77ce6d"
+# %% [markdown] lang="zh" of="7ad967cd"
 # - LoRA 就是 $W + \frac{\alpha}{r}BA$：$W$ 冻结，$B$ 从零开始；公布的那一层不过二十行左右。合并后不留痕迹；关掉后，基座一个比特都不差。
 # - 模型越宽，它占的比例越小；词表大小和加在哪里也有影响。
 # - 在小溪上的一次训练里，全参数微调的改动只是大致低秩。
-# - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩：在小溪上，学习率和 `alpha` 都相同时，从秩 4 起损失差不多，秩大的忘得少。
-# - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 91 GB。在没有留下记录的试验里（bf16），峰值低 30 到 44 GB。在我们这个规模上，进程的内存反而涨得更多。它没有挡住遗忘：要拿成绩相近的来比。
+# - 先定学习率（总是和 `alpha` 一起定），再定加在哪里，最后才是秩：在小溪上，学习率都是 1e-2、`alpha` 相同时，从秩 4 起损失差不多，秩大的忘得少。
+# - LoRA 省的是梯度和优化器状态：在 7B 上，按 float32 算是 91 GB。在没有留下记录的试验里（bf16），峰值低 30 到 44 GB。在本课里，加在所有线性层上，内存反而涨得更多。它没有挡住遗忘：要拿成绩相近的来比。
 
 # %% [markdown] lang="en"
 # **Next**: [03 Data preparation](03_data_preparation.ipynb). These exercises you have passed so far:
