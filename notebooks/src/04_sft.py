@@ -615,12 +615,12 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | rate, LoRA | 5e-3 | 3e-3 | 2e-4 | 1e-4 to 2e-4 |
 # | rate, all weights | 2e-3 | 3e-4 | 2e-5 | 1e-5 |
 # | `r`, `alpha` | 16, 32 | 8, 16 | 16, 32 | 16, 32 |
-# | rows a step | 16 = 8 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 to 64 |
+# | rows a step | 8 = 4 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 to 64 |
 # | warm-up | 5 % | 5 % | 3 to 10 % | 3 to 10 % |
 # | epochs | 4 | 3 | 1 to 3 | 1 to 3 |
 # | precision | float32 | float32 | float16 on a T4, else bfloat16 | bfloat16; 4 bits in notebook 05 |
 
-# %% [markdown] lang="zh" of="da50104b"
+# %% [markdown] lang="zh" of="10b48284"
 # **从小溪到你的模型**。这份配方的样子，是做这一行的人都认得的，但学习率不是：模型小，学习率就高得多，不要照抄我们的。
 #
 # | | 小溪（本课） | SmolLM2-135M，`small` | 0.5B 和 1.5B | 7B |
@@ -628,7 +628,7 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | 学习率，LoRA | 5e-3 | 3e-3 | 2e-4 | 1e-4 到 2e-4 |
 # | 学习率，全参数 | 2e-3 | 3e-4 | 2e-5 | 1e-5 |
 # | `r`、`alpha` | 16、32 | 8、16 | 16、32 | 16、32 |
-# | 每步行数 | 16 = 8 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 到 64 |
+# | 每步行数 | 8 = 4 × 2 | 16 = 8 × 2 | 16 = 4 × 4 | 16 到 64 |
 # | 预热 | 5 % | 5 % | 3 % 到 10 % | 3 % 到 10 % |
 # | 轮数 | 4 | 3 | 1 到 3 | 1 到 3 |
 # | 精度 | float32 | float32 | T4 上用 float16，否则 bfloat16 | bfloat16；notebook 05 用 4 比特 |
@@ -647,8 +647,8 @@ config = SFTConfig(
     lr_scheduler_type="cosine",  # down to zero along half a wave …
     warmup_steps=0.05,  # … after the first 5 % of the steps, in which it climbs
     num_train_epochs=size.epochs,
-    per_device_train_batch_size=size.batch,
-    gradient_accumulation_steps=size.accumulate,  # so many batches make one step of 16 rows
+    per_device_train_batch_size=size.at_once,
+    gradient_accumulation_steps=size.accumulate,  # so many batches make one step: 4 × 2 rows here
     max_length=1024,  # a longer row is cut
     train_sampling_strategy="group_by_length",  # less padding
     eval_strategy="epoch",
@@ -804,14 +804,14 @@ style.describe(
 # *右图*：这就是**预热**：学习率从接近零开始往上升；通常的解释是，优化器 AdamW 起初还不清楚梯度有多大。之后沿余弦曲线下降。
 
 # %% [markdown] lang="en"
-# **Accumulation.** Two batches of eight rows make one step of sixteen: the first batch's gradient waits for the second's. This saves memory and should change nothing else. **Predict first**: is the loss of sixteen rows the mean of the losses of its two halves? We train three steps both ways and compare the losses.
+# **Accumulation.** Two batches of four rows make one step of eight: the first batch's gradient waits for the second's. This saves memory and should change nothing else. **Predict first**: is the loss of eight rows the mean of the losses of its two halves? We train three steps both ways and compare the losses.
 
-# %% [markdown] lang="zh" of="ac89f531"
-# **梯度累积**。两批各八行，合成十六行的一步：第一批的梯度等着第二批的。这样省内存，别的应当不变。**先猜一猜**：十六行的损失，是不是两半损失的平均数？我们用两种方式各训练三步，比较损失。
+# %% [markdown] lang="zh" of="da885b9d"
+# **梯度累积**。两批各四行，合成八行的一步：第一批的梯度等着第二批的。这样省内存，别的应当不变。**先猜一猜**：八行的损失，是不是两半损失的平均数？我们用两种方式各训练三步，比较损失。
 
 # %%
 short = select(train_rows, context=False)
-ways = {(2 * size.batch, 1): None, (size.batch, 2): None}
+ways = {(2 * size.at_once, 1): None, (size.at_once, 2): None}
 for n, times in ways:
     changes = {"per_device_train_batch_size": n, "gradient_accumulation_steps": times}
     changes |= {"max_steps": 3, "logging_steps": 1, "eval_strategy": "no"}
@@ -823,8 +823,8 @@ claim("sft_accumulation", max(abs(a - b) for a, b in zip(*ways.values(), strict=
 
 # %%
 with torch.no_grad():
-    made = [encode(tokenizer, row["messages"]) for row in short[: 2 * size.batch]]
-    ids, target = next(batches(made, 2 * size.batch, torch.Generator()))
+    made = [encode(tokenizer, row["messages"]) for row in short[: 2 * size.at_once]]
+    ids, target = next(batches(made, 2 * size.at_once, torch.Generator()))
     one = label_loss(adapted, ids, target).item()
     halves = [
         (label_loss(adapted, i, t).item(), (t != -100).sum().item())
