@@ -908,12 +908,12 @@ table(
 )
 
 # %% [markdown] lang="en"
-# Table 3 tells both languages and both kinds of articles apart. Under articles that were practised (*seen*) the tuned model can know facts by heart. How many notices show it differs from run to run: we had from none to five of 30. One alone shows nothing: few-shot, untrained, had one right too (an example in its prompt falls under one of these articles). With articles the tuned model did no better here than under unseen articles in our run. These are few notices (see *n*), and the intervals are wide.
+# Table 3 tells both languages and both kinds of articles apart. Under articles that were practised (*seen*) the tuned model can know facts by heart. How many notices show it differs from run to run: we had none, one or two of 30. One alone shows nothing: few-shot, untrained, had one right too (an example in its prompt falls under one of these articles). With articles the tuned model did no better here than under unseen articles in our run. These are few notices (see *n*), and the intervals are wide.
 #
 # RAG + form has more right in Chinese, though those intervals overlap. In the English notice printed above, it left lines out.
 
-# %% [markdown] lang="zh" of="31dbbe25"
-# 表 3 分语言、分练过和没练过的法条。在*练过的*法条上，微调过的模型可以凭记忆写出事实。能看出来的有几份，每次运行不一样：30 份里，我们从一份也没有到有五份都见过。只有一份说明不了什么：没有训练过的少样本也对了一份（它提示里的一个样例正好属于其中一条）。给了法条，我们这次，微调过的模型在练过的法条上并不比没练过的好。份数很少（看 *n*），区间很宽。
+# %% [markdown] lang="zh" of="5ce63d74"
+# 表 3 分语言、分练过和没练过的法条。在*练过的*法条上，微调过的模型可以凭记忆写出事实。能看出来的有几份，每次运行不一样：30 份里，我们见过一份也没有的，也见过一份、两份的。只有一份说明不了什么：没有训练过的少样本也对了一份（它提示里的一个样例正好属于其中一条）。给了法条，我们这次，微调过的模型在练过的法条上并不比没练过的好。份数很少（看 *n*），区间很宽。
 #
 # “RAG + 空白通知书”中文对得多一些，不过区间有重叠。上面打印的那份英文，它漏了几行。
 
