@@ -17,7 +17,7 @@
 # Unit - Patrol Office                                    Office: Patrol Office
 # ```
 #
-# One run under `tiny`; this incident and its article were never trained on, the prompt shows the article. ｜ `tiny` 档位的一次运行；这起事件和它适用的法条都没有练过，法条写在提示里。
+# One run under `tiny`; this incident and its article were never trained on, the prompt shows the article. This is one of the good ones: with articles, about seven in ten of the tests were right in everything. ｜ `tiny` 档位的一次运行；这起事件和它适用的法条都没有练过，法条写在提示里。这是写得好的一份：给了法条的测试里，全对的约占七成。
 
 # %% [markdown]
 # | | |
@@ -129,14 +129,14 @@ size.show()
 #
 # Xiaoxi, the course's small model of 1.4 million weights, went to a kind of primary school: it can read, copy and add. It has never seen a notice of Lingxi. **Supervised fine-tuning** (SFT) shows it pairs of a prompt and the answer that we want. In the picture of notebook 00, this is its medical school.
 #
-# The text describes runs of Xiaoxi under `tiny`. The numbers stand in the outputs, and yours may differ from them by a few points.
+# The text describes runs of Xiaoxi under `tiny`. The numbers stand in the outputs, and yours may differ from them. With another seed, some differ by twenty points.
 
-# %% [markdown] lang="zh" of="f18a903e"
+# %% [markdown] lang="zh" of="bcd84a78"
 # 送来一份事件报告，写的是大白话；虚构的灵溪市要据此出一份**正式通知书**：格式固定、用语正式、数字无误。
 #
 # 小溪（课程自带的小模型，144 万个权重）读过小学：会读、会抄、会算，但从没见过灵溪的通知书。**监督微调**（SFT）就是给它看一对对的“提示和标准答案”，也就是 notebook 00 里说的医学院。
 #
-# 文中讲的是小溪在 `tiny` 档位下的运行。数字都在输出里，你得到的可能与之相差几个百分点。
+# 文中讲的是小溪在 `tiny` 档位下的运行。数字都在输出里，你得到的可能与之不同；换一个种子，有的会差二十个百分点。
 
 # %%
 print(f"{setup.profile}: {setup.model}, {setup.dtype} on {setup.device}")
@@ -217,10 +217,10 @@ for n in looked_at:
 # 方括号里是 95 % 区间，即真实比例最可能落在的范围，用 Wilson 公式计算；`n` 是评分的通知书份数。它只管测试事件的抽取；换个种子，比例还可能差得更多。
 
 # %% [markdown] lang="en"
-# Some measurements stand above a **claim** that you may have read elsewhere. The *usual range* is where this number should lie here: outside it, something in your run differs from ours. The *verdict* is another matter: what such a number proves of the claim. It may be supported, supported in part (only under the condition in brackets), not shown (this test cannot decide it), not testable here, or contradicted. "pp" are percentage points, the difference of two shares.
+# Some measurements stand above a **claim** that you may have read elsewhere. The *usual range* is where this number should lie here: outside it, something in your run differs from ours. The *verdict* is another matter: what such a number proves of the claim. It was made for numbers inside the usual range. So ⚠️ "does not cover this run" means: draw no conclusion from that row. A verdict may be supported, supported in part (only under the condition in brackets), not shown (this test cannot decide it), not testable here, or contradicted. "pp" are percentage points, the difference of two shares.
 
-# %% [markdown] lang="zh" of="62ba03f9"
-# 有些实测值对应一条**论断**，也许你在别处读到过。*通常范围*是这个数在这里应当落在的范围；落在外面，说明你的运行和我们的有什么不一样。*结论*是另一回事，说的是这个数对论断能证明多少：支持；部分支持（只在括号里写的条件下）；未能证明（这个测试定不了）；此处无法检验；不成立。“pp”是百分点，即两个比例之差。
+# %% [markdown] lang="zh" of="3d9567a6"
+# 有些实测值对应一条**论断**，也许你在别处读到过。*通常范围*是这个数在这里应当落在的范围；落在外面，说明你的运行和我们的有什么不一样。*结论*是另一回事，说的是这个数对论断能证明多少。结论只对通常范围之内的数作出；若出现 ⚠️“不适用于这次运行”，就不要根据那一行下判断。结论有这几种：支持；部分支持（只在括号里写的条件下）；未能证明（这个测试定不了）；此处无法检验；不成立。“pp”是百分点，即两个比例之差。
 
 
 # %%
@@ -252,14 +252,14 @@ claim("sft_form_before", before["form"])
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# Here $|y|$ is the number of tokens in the answer. The unit is the **nat**, because of the natural logarithm. A loss of $L$ nats corresponds to a probability of about $e^{-L}$ for the right token: at 5 it is less than one in a hundred, at 0.7 about one half, at 0.1 nine tenths, at 0 certainty.
+# Here $y_t$ is the answer's token number $t$, $y_{<t}$ are the tokens before it, and the bar in $p$ means "given". $|y|$ is the number of tokens in the answer. The unit is the **nat**, because of the natural logarithm. A loss of $L$ nats corresponds to a probability of about $e^{-L}$ for the right token: at 5 it is less than one in a hundred, at 0.7 about one half, at 0.1 nine tenths, at 0 certainty.
 
-# %% [markdown] lang="zh" of="4f80787b"
+# %% [markdown] lang="zh" of="a746d2ab"
 # 模型看着提示 $x$ 和答案里已经写出的部分，预测答案 $y$ 的下一个词元。SFT 要让它对正确词元的“意外程度”尽量小，损失就是意外程度的平均：
 #
 # $$L = -\frac{1}{|y|}\sum_{t} \ln p(y_t \mid x, y_{<t})$$
 #
-# 式中 $|y|$ 是答案的词元数。用的是自然对数，所以单位叫**奈特**（nat）。损失为 $L$ 奈特，大致相当于正确词元得到 $e^{-L}$ 的概率：5 奈特不到百分之一，0.7 约为一半，0.1 约为九成，0 就是十拿九稳。
+# 式中 $y_t$ 是答案的第 $t$ 个词元，$y_{<t}$ 是它前面的那些词元，$p$ 里的竖线读作“在……条件下”，$|y|$ 是答案的词元数。用的是自然对数，所以单位叫**奈特**（nat）。损失为 $L$ 奈特，大致相当于正确词元得到 $e^{-L}$ 的概率：5 奈特不到百分之一，0.7 约为一半，0.1 约为九成，0 就是十拿九稳。
 
 # %% [markdown] lang="en"
 # `<|im_start|>` and `<|im_end|>` below come from the **chat template**, which writes a conversation as one text (notebook 03). The model reads the prompt but is not trained on it. **Labels** are the tokens that it should predict; over the prompt they are `-100`, which the loss skips. That choice is the **loss mask**. The end token counts: without it, these rows would never show the model where to stop.
@@ -430,12 +430,12 @@ for row in train_rows[: size.plain]:
 # %% [markdown] lang="en"
 # The two agree. The loss falls, though not at every row: the rows share their form, and some are harder than others.
 #
-# This loop is right but wasteful. The next three functions compute the same loss, on batches, with less waste. `batches` puts rows of like length together and pads them to one length. `label_loss` computes logits **only where a label is**: most tokens are prompt, and the scores of a whole vocabulary at each of them would be thrown away. `fit` also shortens gradients that are too long (*clipping*) and lets the rate fall to zero. (`get_base_model` finds the model inside the wrapper of section 4.)
+# This loop is right but wasteful. The next three functions compute the same loss on batches. `batches` puts rows of like length together and pads them to one length. `fit` also shortens gradients that are too long (*clipping*) and lets the rate fall to zero. `label_loss` computes logits **only where a label is**: most tokens are prompt, and their scores would be thrown away. In it, `core.model` turns each token into a vector, and `lm_head` turns a vector into the scores of the vocabulary. `get_base_model` takes the model out of LoRA's wrapper (section 4).
 
-# %% [markdown] lang="zh" of="32362a52"
+# %% [markdown] lang="zh" of="8412120f"
 # 两者一致。损失在降，但不是每一行都降：各行格式相同，难易却不一样。
 #
-# 这个循环是对的，只是浪费。下面三个函数算的是同一个损失，只是成批地算，浪费更少。`batches` 把长度相近的行放在一起，填充到一样长。`label_loss` **只在有标签的位置**算 logits：大多数词元是提示，在那里给整个词表打分，算了也是扔掉。`fit` 还把太大的梯度缩短（叫作*裁剪*），并让学习率逐渐降到零。（`get_base_model` 用来取出第 4 节那层外壳里的模型。）
+# 这个循环是对的，只是浪费。下面三个函数算的是同一个损失，只是成批地算。`batches` 把长度相近的行放在一起，填充到一样长。`fit` 还把太大的梯度缩短（叫作*裁剪*），并让学习率逐渐降到零。`label_loss` **只在有标签的位置**算 logits：大多数词元是提示，在那里打的分算了也是扔掉。其中 `core.model` 把每个词元变成一个向量，`lm_head` 再由向量算出整个词表的分数；`get_base_model` 把模型从 LoRA 的外壳（第 4 节）里取出来。
 
 
 # %%
@@ -608,7 +608,7 @@ row = replay[0]["messages"]
 print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 
 # %% [markdown] lang="en"
-# **From Xiaoxi to your model.** The shape of this recipe is what a practitioner would recognise. Its rate is not: a small model takes a far higher one, so do not copy ours.
+# **From Xiaoxi to your model.** The shape of this recipe is what a practitioner would recognise. Its rate is not, so do not copy ours: both models that we measured, Xiaoxi and SmolLM2-135M (a real model of 135 million weights), wanted rates far above the common ones for larger models. Size, few rows and short runs may all play a part; we did not separate them.
 #
 # | | Xiaoxi, here | SmolLM2-135M, `small` | 0.5B and 1.5B | 7B |
 # |---|---|---|---|---|
@@ -620,8 +620,8 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | epochs | 4 | 3 | 1 to 3 | 1 to 3 |
 # | precision | float32 | float32 | float16 on a T4, else bfloat16 | bfloat16; 4 bits in notebook 05 |
 
-# %% [markdown] lang="zh" of="10b48284"
-# **从小溪到你的模型**。这份配方的样子，是做这一行的人都认得的，但学习率不是：模型小，学习率就高得多，不要照抄我们的。
+# %% [markdown] lang="zh" of="2016e3ae"
+# **从小溪到你的模型**。这份配方的样子，是做这一行的人都认得的，但学习率不是，不要照抄我们的：我们测过的两个模型，小溪和 SmolLM2-135M（真实模型，1.35 亿个权重），要的学习率都远高于大一些的模型的通行值。模型小、数据少、训练短，都可能是原因，我们没有把它们分开来测。
 #
 # | | 小溪（本课） | SmolLM2-135M，`small` | 0.5B 和 1.5B | 7B |
 # |---|---|---|---|---|
@@ -634,10 +634,10 @@ print(row[0]["content"], row[-1]["content"], sep="\n→ ")
 # | 精度 | float32 | float32 | T4 上用 float16，否则 bfloat16 | bfloat16；notebook 05 用 4 比特 |
 
 # %% [markdown] lang="en"
-# "Rows a step" is the rows of a batch times the batches that are added up before a step; "warm-up" is the share of the steps in which the rate climbs from zero (more on both below). The rates for SmolLM2-135M are the best of five recorded for each method, LoRA at r = 8, by the notices all right (`data/sweeps/small_trial.jsonl`; mostly one seed). The two right columns are common practice, not measured here: TRL's default rate for all weights is 2e-5, and its documentation advises about ten times that for LoRA.
+# "Rows a step" is the rows of a batch times the batches that are added up before a step; "warm-up" is the share of the steps in which the rate climbs from zero (more on both below). For SmolLM2-135M we recorded five rates for each method (LoRA at r = 8, mostly one seed; `data/sweeps/small_trial.jsonl`). The table names the rate with the most notices all right. These runs had no general rows, and forgot about nine tenths (LoRA) or nearly all (all weights) of their old answers. The two right columns, for models such as Qwen2.5 with 0.5 to 7 billion weights, are common practice, not measured here: TRL's default for all weights is 2e-5; its documentation advises about ten times that for LoRA.
 
-# %% [markdown] lang="zh" of="9d09661e"
-# “每步行数”是一批的行数，乘以攒几批才走一步；“预热”是学习率从零往上升的那几步占总步数的比例（两者后面都会细说）。SmolLM2-135M 的学习率，是两种方法（LoRA 取 r = 8）各五个有记录的学习率里全对的通知书最多的（`data/sweeps/small_trial.jsonl`，大多只有一个种子）。右边两列是通行做法，本课程没有实测：TRL 对全参数的默认学习率是 2e-5，它的文档建议 LoRA 用大约十倍。
+# %% [markdown] lang="zh" of="b4585513"
+# “每步行数”是一批的行数，乘以攒几批才走一步；“预热”是学习率从零往上升的那几步占总步数的比例（两者后面都会细说）。SmolLM2-135M 的两种方法，各记录了五个学习率（LoRA 取 r = 8，大多只有一个种子；`data/sweeps/small_trial.jsonl`）。表里写的是全对的通知书最多的那个。这些训练没有混入通用数据，原先答对的题，LoRA 忘了约九成，全参数几乎全忘了。右边两列（Qwen2.5 这类 5 亿到 70 亿个权重的模型）是通行做法，本课程没有实测：TRL 对全参数的默认学习率是 2e-5，它的文档建议 LoRA 用大约十倍。
 
 # %%
 config = SFTConfig(
@@ -667,14 +667,14 @@ config = SFTConfig(
 )
 
 # %% [markdown] lang="en"
-# `assistant_only_loss=True` needs to know where the assistant speaks: in the chat template, these words stand between the marks `{% generation %}` and `{% endgeneration %}`. What this configuration leaves out:
+# `assistant_only_loss=True` needs to know where the assistant speaks: in the chat template, these words stand between the marks `{% generation %}` and `{% endgeneration %}`. `max_length` counts tokens. `gradient_checkpointing` computes intermediate results again instead of keeping them. `warmup_steps=0.05` is a share because it is below 1; after it the rate falls slowly, then faster, then slowly again, as a `cosine` does. What this configuration leaves out:
 #
 # - **Packing**: `packing=True` puts several rows into one sequence and wastes no padding (notebook 03).
 # - **Other rows**: rows with the fields `prompt` and `completion` need no such marks in the template; there `completion_only_loss` (on by default) is the mask.
 # - **A dashboard**: with `report_to="tensorboard"`, `tensorboard --logdir build/runs` draws the curves in your browser.
 
-# %% [markdown] lang="zh" of="9e5b2840"
-# `assistant_only_loss=True` 要知道哪些话是助手说的：在对话模板里，这些话写在 `{% generation %}` 和 `{% endgeneration %}` 两个标记之间。这份配置没有用到的：
+# %% [markdown] lang="zh" of="4dcbdbb3"
+# `assistant_only_loss=True` 要知道哪些话是助手说的：在对话模板里，这些话写在 `{% generation %}` 和 `{% endgeneration %}` 两个标记之间。`max_length` 按词元数算。`gradient_checkpointing` 不保存中间结果，用到时重新算。`warmup_steps=0.05` 小于 1，所以表示比例；预热之后，学习率像余弦（`cosine`）那样先慢后快、最后又慢地降下去。这份配置没有用到的：
 #
 # - **打包**：`packing=True` 把几行拼进一条序列，不浪费填充（见 notebook 03）。
 # - **别的数据格式**：用 `prompt` 和 `completion` 两个字段的数据，不需要模板里的这种标记；那里的掩码就是 `completion_only_loss`（默认打开）。
@@ -746,10 +746,10 @@ for epoch, written in enumerate(watch.texts, 1):
 
 
 # %% [markdown] lang="en"
-# The loss in the first line is the mean over the whole run. The first notices may break off or repeat themselves: normal for a run that has barely begun. Later the form stands. Then look at the numbers, too, and at the article that they belong to (section 1 shows some): right form does not make right facts.
+# The loss in the first line is the mean over the whole run. The first notices may break off or repeat themselves: normal for a run that has barely begun. Later the form stands. But right form does not make right facts: this incident's articles are not printed, so its numbers cannot be judged by eye. The test below marks them.
 
-# %% [markdown] lang="zh" of="2cae2174"
-# 第一行的损失是整个训练的平均。头一两轮的通知书可能半路中断，或者不断重复：训练才开始不久，这很正常。后来格式就对了。这时再看看数字，它们属于哪条法条（第 1 节列出过几条）：格式对，不等于事实对。
+# %% [markdown] lang="zh" of="8d00bead"
+# 第一行的损失是整个训练的平均。头一两轮的通知书可能半路中断，或者不断重复：训练才开始不久，这很正常。后来格式就对了。可格式对，不等于事实对：这起事件的法条没有打印出来，数字对不对，光看是看不出的，要靠后面的测试来打分。
 
 
 # %%
@@ -843,10 +843,10 @@ say(f"weighted by their labels {weighted:.6f}", f"按标签数加权 {weighted:.
 # 除去舍入误差，两次训练的损失相同。第二个单元格说明，自己写循环时容易错在哪里：两半的标签数不同，所以两个损失的平均数并不等于合起来的损失。TRL 会先数好一步里各批的标签总数；你也该这样做。
 
 # %% [markdown] lang="en"
-# **Exercise 4** (easy, 5 minutes). The notes give a recipe: batches of 4 rows; gradients accumulated over 4 batches before each step; 3 epochs (an epoch is one pass over all rows); `warmup_steps=100`. Write `optimizer_steps`. Round up both: a last batch that is not full counts, and so does a last step with fewer batches. Then think: what does such a warm-up mean for our 480 notices? (The solution says it.)
+# **Exercise 4** (easy, 5 minutes). The notes give a recipe: batches of 4 rows; gradients accumulated over 4 batches before each step; 3 epochs (an epoch is one pass over all rows); `warmup_steps=100`. Write `optimizer_steps`. Round up twice in every epoch: its last batch counts though it is not full, and so does its last step though it has fewer batches. Nothing is carried over into the next epoch. Then think: what does such a warm-up mean for our 480 notices? (The solution says it.)
 
-# %% [markdown] lang="zh" of="ecd9fd7d"
-# **练习 4**（容易，5 分钟）。讲义给的配方：每批 4 行，梯度累积 4 批才走一步，3 轮（每轮把所有行过一遍），`warmup_steps=100`。写出 `optimizer_steps`，两处都向上取整：最后不满的一批照算，最后不足 4 批也照走一步。再想一想：对我们这 480 份通知书，这样的预热意味着什么？（参考答案里有说明。）
+# %% [markdown] lang="zh" of="9af20e1f"
+# **练习 4**（容易，5 分钟）。讲义给的配方：每批 4 行，梯度累积 4 批才走一步，3 轮（每轮把所有行过一遍），`warmup_steps=100`。写出 `optimizer_steps`。每一轮里有两处要向上取整：这一轮最后不满的一批照算，最后不足 4 批也照走一步，都不留到下一轮。再想一想：对我们这 480 份通知书，这样的预热意味着什么？（参考答案里有说明。）
 
 
 # %% tags=["exercise"]
@@ -944,10 +944,10 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# The **form** came with training: before it, no notice had it. With articles in the prompt nearly all have it now. Without, it is far less sure, under practised articles as under unseen ones: many notices break. See in the explorer below how, often where the term or a number had to come from memory. The **conduct** can be taken from the report.
+# The **form** came with training: before it, no notice had it. With articles in the prompt nearly all have it now. Without, it is less sure, under practised articles as under unseen ones: more of the notices break. See in the explorer below how, often where the term or a number had to come from memory. The **conduct** can be taken from the report.
 
-# %% [markdown] lang="zh" of="3dc3d6e4"
-# **格式**是训练带来的：训练之前，没有一份格式正确。现在，给了法条，几乎份份正确；不给就远没有那么稳，法条练过没练过都一样：许多份写坏了。是怎么写坏的，可以在下面翻看，往往就在该凭记忆写术语或数字的地方。**违法事实**看报告就写得出。
+# %% [markdown] lang="zh" of="adf59768"
+# **格式**是训练带来的：训练之前，没有一份格式正确。现在，给了法条，几乎份份正确；不给就没有那么稳，法条练过没练过都一样：写坏的要多一些。是怎么写坏的，可以在下面翻看，往往就在该凭记忆写术语或数字的地方。**违法事实**看报告就写得出。
 
 # %% [markdown] lang="en"
 # **Facts** of unseen articles cannot be known: without the article in the prompt, hardly any answer has all four, and where the form holds, nothing in a wrong number shows that it is wrong.
@@ -960,24 +960,24 @@ claims.table(
 # 给了法条，训练之前约有一半四项全对，训练之后明显多了。是读得更准了，还是只因为不再在自造的格式里迷路，这里分不出来。notebook 08 由此展开。
 
 # %% [markdown] lang="en"
-# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, the model mostly copies them right. From memory it has few of them or none, even of the practised ones: each of those stood in three or four training rows. Do more passes teach them, and what do those cost?
+# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, the model mostly copies them right. A mark a little below the base's shows no loss: the base's terms counted anywhere, now only in their field. From memory it has few or none, even of the practised ones, each in three or four training rows. Do more passes teach them, and at what cost?
 #
-# Try it: add a cell `size.epochs = 12` right below the cell that prints "this run's sizes", and run all the cells from there on (the two long trainings, with and without replay, then take about three times as long). Compare `term` here and the general skills in section 5 with what you see now.
+# Try it: add a cell `size.epochs = 12` right below the cell that prints "this run's sizes", and run all cells from there on (the two long trainings take about three times as long). Compare `term` here and the general skills in section 5 with what you see now.
 
-# %% [markdown] lang="zh" of="0d15ee16"
-# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行，模型大多抄得对。凭记忆，就几乎写不出来，练过的也一样：那些术语每个只在三四行训练数据里出现过。多练几轮能不能学会，又要付出什么代价？
+# %% [markdown] lang="zh" of="1e8add35"
+# **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行，模型大多抄得对。得分比基座略低，并不说明变差了：基座的术语写在哪里都算对，现在只看那一栏。凭记忆，就几乎写不出来，练过的也一样：那些术语每个只在三四行训练数据里出现过。多练几轮能不能学会，又要付出什么代价？
 #
-# 不妨一试：在打印“这次运行的规模”的那一格下面加一格，写 `size.epochs = 12`，再从那里往下全部运行（有重放和无重放的两次长训练，用时约为三倍）。把这里的 `term` 和第 5 节的通用能力，与现在看到的比较。
+# 不妨一试：在打印“这次运行的规模”的那一格下面加一格，写 `size.epochs = 12`，再从那里往下全部运行（两次长训练，用时约为三倍）。把这里的 `term` 和第 5 节的通用能力，与现在看到的比较。
 
 # %% [markdown] lang="en"
 # Look at single notices too: a mean hides in what way an answer is wrong. Choose an incident in the list; those with wrong facts come first. Compare the last notice with the reference line by line.
 #
-# **What to look for**: a notice in perfect form whose numbers, or term, are not those of the reference; they may belong to another article of the prompt. The eye passes over such a mistake; `facts` and `term` catch it. (Is the example in the other language? Look at the numbers.)
+# **What to look for**: a notice in perfect form whose numbers, or term, are not those of the reference. They may come from another article of the prompt; to see it, print `opened[i]["messages"][0]["content"]`, with the incident's number for `i`. The eye passes over such a mistake; `facts` and `term` catch it. (Is the example in the other language? Look at the numbers.)
 
-# %% [markdown] lang="zh" of="9fcc8185"
+# %% [markdown] lang="zh" of="5b5b3e3d"
 # 通知书也要一份一份地读：平均数看不出答案错在哪里。在列表里选一起事件，事实写错的排在前面。把最后一份与标准答案逐行对比。
 #
-# **留意这一种**：格式完美，数字或术语却与标准答案不同，可能取自提示里的另一条法条。这样的错一眼看去发现不了，`facts` 和 `term` 抓得出来。（例子若是另一种语言，看数字就行。）
+# **留意这一种**：格式完美，数字或术语却与标准答案不同。它们可能取自提示里的另一条法条；想看提示，就打印 `opened[i]["messages"][0]["content"]`，`i` 换成事件的编号。这样的错一眼看去发现不了，`facts` 和 `term` 抓得出来。（例子若是另一种语言，看数字就行。）
 
 
 # %%
@@ -1137,10 +1137,10 @@ tables.table(["exact answers ｜ 全对的回答", *tasks.values()], rows)
 # 适配器一关掉，模型就和原来分毫不差，因为 LoRA 从不改动基座的权重。
 
 # %% [markdown] lang="en"
-# **The best case.** Our replay rows come from the generator of the test. For a real model you do not have such rows: you take a public instruction set, or let the base model answer some prompts and keep its answers. Whether that keeps as much is not certain: on a real model (section 9) rows of another kind brought most of the old answers back, but about a fifth stayed lost.
+# **The best case.** Our replay rows come from the generator of the test. For a real model you do not have such rows: you take a public instruction set, or let the base model answer some prompts and keep its answers. Whether that keeps as much is not certain. On a real model (section 9) rows of another kind kept most of the old answers; between an eighth and a third were lost, depending on the run.
 
-# %% [markdown] lang="zh" of="6776b63e"
-# **最有利的情形**。我们的重放数据和测试题出自同一个生成程序。真实模型没有这样的数据：要么取一份公开的指令数据集，要么让基座模型自己回答一些提示，把答案留下来。那样能不能保住这么多，说不定：在真实模型上（第 9 节），另一类数据挽回了大部分原先答对的题，但约五分之一仍丢了。
+# %% [markdown] lang="zh" of="526b7364"
+# **最有利的情形**。我们的重放数据和测试题出自同一个生成程序。真实模型没有这样的数据：要么取一份公开的指令数据集，要么让基座模型自己回答一些提示，把答案留下来。那样能不能保住这么多，说不定：在真实模型上（第 9 节），用另一类数据，原先答对的题大部分保住了，仍丢了八分之一到三分之一，各次训练不同。
 
 # %% [markdown]
 # ### The trade-off: learned against forgotten ｜ 权衡：学会的与忘掉的
@@ -1230,22 +1230,22 @@ claim("sft_small_rate", 100 * (general_at[1e-3].value - general_at[3e-3].value))
 # %% [markdown] lang="en"
 # Without replay, one pays for notices with old skills: the upper edge of the cloud rises to the right, stays high, and falls only at the far right, where nearly everything is forgotten.
 #
-# Compare at an equal share of right notices, as the table does: there the least forgetful run of all weights forgot less than the least forgetful of LoRA. But at 60 % a single run makes that difference, one that just reaches the mark; the next one of all weights forgot as much as LoRA's best. Notebook 02 averages the seeds of each setting: at 60 % it finds LoRA a little ahead.
+# The table asks for at least a share of right notices. At 30 % the gentlest runs are of all weights: at 1e-3 all five seeds (40 to 60 % right) forgot 12 to 24 points, and no LoRA run under 25. But LoRA's rates lay about three times apart, so a gentler one may have been missed, and there are far more LoRA runs. At 60 % a single run makes the difference; the next one of all weights forgot as much as LoRA's best. Notebook 02 averages the seeds.
 
-# %% [markdown] lang="zh" of="e5712cf5"
+# %% [markdown] lang="zh" of="6a5f8ade"
 # 没有重放，学通知书就要拿旧本领去换：这片云的上沿越往右越高，然后一直很高，到了最右端、几乎全忘掉的地方，才降下来。
 #
-# 要比，就在写对的通知书一样多的地方比，像表里那样：全参数里忘得最少的那次，比 LoRA 里忘得最少的那次还要少。不过在 60 % 处，差别全在一次训练上，它刚好够到这条线；全参数里的下一次，忘得就和 LoRA 最好的一样多了。notebook 02 把每种设置的各个种子平均起来比：在 60 % 处，LoRA 略好一点。
+# 表里要求写对的通知书至少达到某个比例。在 30 % 处，忘得最少的是全参数：学习率 1e-3 的五个种子（写对 40 % 到 60 %）都只忘了 12 到 24 个百分点，LoRA 没有一次少于 25。不过 LoRA 的学习率相邻两档差约三倍，也许漏掉了更温和的一档；而且 LoRA 的训练次数多得多。在 60 % 处，差别全在一次训练上；全参数里的下一次，忘得就和 LoRA 最好的一样多了。notebook 02 把各个种子平均起来比。
 
 # %% [markdown] lang="en"
-# So "LoRA forgets less" is not shown here, nor its opposite; published work on large models finds that LoRA learns less and forgets less. At its best each reaches about the same share of right notices.
+# So at a low share of right notices LoRA does not forget less here; at a high one neither is shown. Published work on large models finds that LoRA learns less and forgets less. At their best the two differ in right notices by less than the seeds do.
 #
-# A smaller rate forgets less. Up to some point it learns less, too: then it moves a run along the edge of the cloud. But a rate that is too high both forgets more and learns less (all weights at 1e-2 against 3e-3): there a smaller rate is better in every way. Replay moves a run **off** the cloud, to the upper left: compare the two stars. So our recipe has it.
+# A smaller rate forgets less. Up to some point it learns less, too. But too high a rate does harm twice: all weights at 3e-3 had about 75 % right and forgot 77 points, at 1e-2 5 % and 93. Replay, in its best case, moves a run far to the left at about the same height: compare the stars with each other, not with the cloud (other rows and epochs). So our recipe has it.
 
-# %% [markdown] lang="zh" of="4c767866"
-# 所以“LoRA 忘得少”在这里没有得到证明，反过来也没有；关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，两种方法写对的通知书差不多。
+# %% [markdown] lang="zh" of="9689cc44"
+# 所以，写对得不多时，LoRA 在这里并不忘得少；写对得多时，谁忘得少都没有得到证明。关于大模型的公开研究则认为，LoRA 学得少，忘得也少。各自取最好的设置，写对的通知书之差，比各个种子之间的差还小。
 #
-# 学习率小，忘得少。在一定范围内，学得也少：只是沿着云的上沿移动。可学习率太高，就忘得更多、学得更少（全参数用 1e-2 与 3e-3 相比）：这时调小，样样都好。重放则让训练**离开**这片云，到左上方去：比一比那两颗星。所以这一课的配方里有它。
+# 学习率小，忘得少。在一定范围内，学得也少。可学习率太高，两头都坏：全参数用 3e-3，约 75 % 写对，忘了 77 个百分点；用 1e-2，只有 5 % 写对，忘了 93 个。重放（这里是对它最有利的情形）让训练往左移了一大截，高度差不多：两颗星只能互相比，不要与云相比（数据和轮数不同）。所以这一课的配方里有它。
 
 # %% [markdown]
 # ## 6. Learning rate and epochs ｜ 学习率与轮数
@@ -1327,7 +1327,7 @@ nb04.rate(rate)
 #
 # </details>
 #
-# Begin with steps of a factor of ten, 1e-5 to 1e-1: five trainings show the region. Then halve the gap. ｜ 先以十倍为一档，从 1e-5 试到 1e-1：五次就能看出范围。再在中间细分。
+# Begin with steps of a factor of ten, 1e-5 to 1e-1: five trainings show the region. Then halve the gap. Here the table's rate passes; that is what the search had to find out. ｜ 先以十倍为一档，从 1e-5 试到 1e-1：五次就能看出范围。再在中间细分。表里的学习率在这里也合格，不过这要找过才知道。
 
 # %% [markdown] lang="en"
 # Now the **epochs**. We train an adapter on few rows, many times over, and watch the loss on these rows and on unseen articles. **Predict first**: how will the two curves part?
@@ -1478,12 +1478,12 @@ claim("sft_resume", largest)
 # %% [markdown] lang="en"
 # 1. **Mask all zero**: the template lacks `{% generation %}` around the assistant's words, or `max_length` cut the answer off. *In a loop of your own, the loss is `nan` from the first step.*
 # 2. **Pad token = end token**: a program masks padding by its id, so the end is masked too. *The loss looks normal; the notice is written to its last line, and then the answer goes on.*
-# 3. **Wrong template**: trained on one chat format, asked in another. *The loss looks normal, and the answers fall apart.*
+# 3. **Wrong template**: trained on one chat format, asked in another. *The loss looks normal, and hardly an answer is in the form.*
 
-# %% [markdown] lang="zh" of="14feed17"
+# %% [markdown] lang="zh" of="2adeb9b8"
 # 1. **掩码全零**：模板里没有用 `{% generation %}` 把助手的话括起来，或 `max_length` 把答案截掉了。*自己写的循环里，从第一步起损失就是 `nan`*。
 # 2. **填充符 = 结束符**：程序按编号屏蔽填充，结束符也跟着被屏蔽。*损失看起来正常；通知书写到了最后一行，写完却停不下来*。
-# 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失看起来正常，回答却不成样子*。
+# 3. **模板不一致**：训练用一种对话格式，提问用另一种。*损失看起来正常，回答却几乎没有一份格式正确*。
 
 # %% [markdown] lang="en"
 # 4. **Rate × 100**. *The loss jumps up within a few steps and stays up.*
@@ -1604,10 +1604,10 @@ for name, make in (("2, control", new_end), ("2", no_end)):
     print(exhibits[name]["texts"][looked_at[-1]], end="\n\n")
 
 # %% [markdown] lang="en"
-# How to read the table. *training loss*: at the first step → mean of the last five. *loss on answers*: on the answers of test incidents with articles, asked in the right template; not to be compared with the training loss, for half of the training rows show no article. *loss at the end token*: for exhibit 2 and its control only. *over 8 lines*: the share of answers with more lines than a notice has. So it finds what is written after a notice's end; it does not find one endless line, and it counts any other long answer, too. Only exhibit 2 and its control had room for many more lines.
+# How to read the table. *training loss*: at the first step → mean of the last five. *loss on answers*: on the answers of test incidents with articles, asked in the right template; not to be compared with the training loss, for half of the training rows show no article. *loss at the end token*: for exhibit 2 and its control only. *over 8 lines*: the share of answers with more lines than a notice has. It does not find one endless line, and it counts any other long answer, too. Exhibit 2 and its control may write 160 tokens, the others 96. Those two have no loss on answers, because their answers end on another token.
 
-# %% [markdown] lang="zh" of="0b91ab53"
-# 怎样读这张表。*训练损失*：第一步 → 最后五步的平均。*答案上的损失*：给了法条的测试事件，用正确的模板提问，在答案上的损失；不能与训练损失相比，因为训练数据有一半没给法条。*结束符上的损失*：只测了 2 号和它的对照。*超过八行*：行数比一份通知书多的回答所占的比例。通知书写完后又多写的行，它数得出来；一行写到头的，查不出来；不是通知书而行数多的，也算在内。只有 2 号和它的对照有地方多写很多行。
+# %% [markdown] lang="zh" of="c77718ba"
+# 怎样读这张表。*训练损失*：第一步 → 最后五步的平均。*答案上的损失*：给了法条的测试事件，用正确的模板提问，在答案上的损失；不能与训练损失相比，因为训练数据有一半没给法条。*结束符上的损失*：只测了 2 号和它的对照。*超过八行*：行数比一份通知书多的回答所占的比例。一行写到头的，查不出来；不是通知书而行数多的，也算在内。2 号和它的对照最多可写 160 个词元，别的只有 96 个。这两个没有答案上的损失，因为它们的答案以另一个词元结尾。
 
 # %% [markdown] lang="en"
 # Exhibits 3 and 6 are the healthy model, asked in another way, so their losses are its own. Exhibits 1 and 4 show at once, so they are trained on fewer rows ("few rows"). Compare them with the healthy run on the same few rows, not with the first row of the table. Where that run has little form, too, their lack of form proves little; their losses, beside its own, prove more. Exhibit 1 had nothing to learn from: the loss on answers is an untrained model's.
@@ -1663,10 +1663,10 @@ claims.table(
 )
 
 # %% [markdown] lang="en"
-# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Of the losses taken here, the one *at the end token* gives it away: compare the control's. (Not every value in the two printed notices need be right: two epochs on few rows are little. Look at how they end.) **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. Did it cost form? If the interval of its difference lies below zero, it did in this run; if it holds zero, that is not shown. With more rows the answer may be another.
+# **Exhibit 2** has a loss like the healthy run's, but its notices go on after the last line, because nothing taught it to stop. Of the losses taken here, the one *at the end token* gives it away: compare the control's. (Values in the two printed notices may be wrong, after two epochs on few rows. Look at how they end.) **Exhibit 5** averages over the prompt as well, so its loss can't be compared; on the answers alone it can. An interval below zero says that these two trained models differ in form. The claim is about training on prompts in general; it needs several seeds, so it stays "not shown".
 
-# %% [markdown] lang="zh" of="fed17003"
-# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。这里测的几种损失里，*结束符上*的那个看得出来：与对照的比一比。（打印出来的两份，内容不一定都对：行数少，只练两轮，练得不多。要看的是它们怎么结尾。）**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。格式有没有变差？差值的区间若全在零以下，这次运行里就是变差了；若含零，就没有得到证明。行数多一些，答案也许又不同。
+# %% [markdown] lang="zh" of="0c1f4ec7"
+# **2 号**的损失与正常的差不多，可通知书写完最后一行还在往下写，因为没有什么教过它停笔。这里测的几种损失里，*结束符上*的那个看得出来：与对照的比一比。（打印出来的两份，内容不一定都对：行数少，只练两轮，练得不多。要看的是它们怎么结尾。）**5 号**连提示也一起平均了，损失没法比；只看答案，就能比了。差值的区间若全在零以下，说明这两个训练好的模型格式有差别。论断讲的却是一般情形，要有好几个种子才能下结论，所以仍是“未能证明”。
 
 # %% [markdown] lang="en"
 # **Exhibit 6** shows in the ids. Xiaoxi has no BOS, so we doubled its first token, and only when asking: this says nothing of Llama or Gemma, which have one.
@@ -1682,18 +1682,18 @@ claims.table(
 # ## 9. Does it carry over? ｜ 放到真实模型上还成立吗？
 
 # %% [markdown] lang="en"
-# All of the above was measured on Xiaoxi, a very small model. The table compares some of its claims with recorded runs of SmolLM2-135M, a real pre-trained model: English alone, fewer rows (240 notices), mostly a single seed, and of several rates the one that was best on these same incidents. In brackets stands the number of runs; "–" means not measured; H200 is a GPU, TF32 a precision in which it computes. "Yes" means that the effect goes the same way, though the numbers may lie far apart.
+# All of the above was measured on Xiaoxi, a very small model. The table compares some of its claims with recorded runs of SmolLM2-135M, a real pre-trained model: English alone, fewer rows (240 notices), mostly a single seed, and of several rates the one that was best on these same incidents. In brackets stands the number of runs; "–" means not measured; H200 is a GPU, TF32 a precision in which it computes. "Yes" means that the effect goes the same way, though the numbers may lie far apart; "in part", that it does so with the reserve in brackets.
 
-# %% [markdown] lang="zh" of="5ea43658"
-# 以上都是在小溪这个很小的模型上测的。下表把其中几条论断与 SmolLM2-135M 的训练记录作比较。后者是真正预训练出来的模型；那些训练只用英文，数据更少（240 份通知书），大多只有一个种子，学习率也是在这同一批事件上挑最好的。括号里是训练次数；“–”表示没有测；H200 是一种 GPU，TF32 是它的一种计算精度。“是”表示效果的方向一致，数值可能相差很大。
+# %% [markdown] lang="zh" of="de3282ce"
+# 以上都是在小溪这个很小的模型上测的。下表把其中几条论断与 SmolLM2-135M 的训练记录作比较。后者是真正预训练出来的模型；那些训练只用英文，数据更少（240 份通知书），大多只有一个种子，学习率也是在这同一批事件上挑最好的。括号里是训练次数；“–”表示没有测；H200 是一种 GPU，TF32 是它的一种计算精度。“是”表示效果的方向一致，数值可能相差很大；“部分”表示大体如此，但有括号里写的保留。
 
 # %% [markdown] lang="en"
-# Where the two disagree, believe the real model. On replay they agree, and there it says more than ours: its general rows are answers of the base model itself to prompts of another kind than the test's. It also hints at a price: with LoRA and 50 general rows, notices all right fell from 71 to 66 %, with 170 to 61 %. With all weights the records go both ways.
+# Where the two disagree, believe the real model. On replay they agree, and there it says more than ours: its general rows are answers of the base model itself to prompts of another kind than the test's. They kept most old answers, not all. It also hints at a price: with LoRA and 50 general rows, notices all right fell from 71 to 66 %, with 170 to 61 %. With all weights the records go both ways.
 #
 # What neither tells you is *your* model and *your* old skills: set `PROFILE = "small"`, or `MODEL`, and run the notebook again.
 
-# %% [markdown] lang="zh" of="7bc17d23"
-# 两者不一致时，应当相信真实模型。在重放上两者一致，而且它比我们更有说服力：它混入的通用数据是基座模型自己的回答，提示也和测试题不是同一类。它还透露出代价：用 LoRA 时，混入 50 条通用数据，全对的通知书从 71 % 降到 66 %，170 条降到 61 %；全参数的记录则有升有降。
+# %% [markdown] lang="zh" of="0e7d57a5"
+# 两者不一致时，应当相信真实模型。在重放上两者一致，而且它比我们更有说服力：它混入的通用数据是基座模型自己的回答，提示也和测试题不是同一类。原先答对的题大部分保住了，但不是全部。它还透露出代价：用 LoRA 时，混入 50 条通用数据，全对的通知书从 71 % 降到 66 %，170 条降到 61 %；全参数的记录则有升有降。
 #
 # *你的*模型、*你的*旧本领会怎样，两者都说明不了：设 `PROFILE = "small"`，或者设 `MODEL`，再把 notebook 运行一遍。
 
@@ -1706,16 +1706,16 @@ carry.show("04_sft")
 # %% [markdown] lang="en"
 # **Exercise 6** (medium, 5 minutes). Here are five patients. For each, name the exhibit, 1 to 6, that fits best: `diagnosis = {"A": ?, "B": ?, …}`. One exhibit is not used.
 #
-# - A: The loss falls to 0.2. Asked in production, the model writes no notice at all.
+# - A: The loss falls to 0.2. Its developer's tests look good; asked in production, hardly an answer is in the form.
 # - B: The loss looks normal except at the token that ends an answer. The notice is complete, and then the answer goes on with another user's turn.
 # - C: The loss can't be compared with a colleague's on the same data, because it counts four times as many tokens.
 # - D: The loss is 3 at step 5 and 8 at step 10.
 # - E: The loss is `nan` from the first step.
 
-# %% [markdown] lang="zh" of="aea61d7b"
+# %% [markdown] lang="zh" of="b12b739a"
 # **练习 6**（中等，5 分钟）。五位病人，请说出各自最像 1 到 6 号展品中的哪一件：`diagnosis = {"A": ?, "B": ?, …}`。有一件用不上。
 #
-# - A：损失降到 0.2；上线后向它提问，却写不出通知书。
+# - A：损失降到 0.2，开发者自己测，也写得好；上线后向它提问，却几乎没有一份格式正确。
 # - B：损失看起来正常，只有结束答案的那个词元例外；通知书写完整了，却接着写起下一位用户的话。
 # - C：数据和同事的一样，损失却没法比：计入损失的词元是同事的四倍。
 # - D：第 5 步损失为 3，第 10 步为 8。
@@ -1796,10 +1796,10 @@ nb04.one_step(one_step)
 # </details>
 
 # %% [markdown] lang="en"
-# **Exercise 8** (medium, 5 minutes). Three broken runs on the same rows, beside a healthy one. The cell below trains them; its code shows the answer, so run it without reading it, and judge by the curves alone. Name each cause, `causes = {"A": "…", …}`, from this list: `"rate too high"`, `"rate too low"`, `"labels not shifted"`, `"prompt not masked"`. One is not used.
+# **Exercise 8** (medium, 5 minutes). Three broken runs on the same rows, beside a healthy one. The cell below trains them; its code shows the answer, so run it without reading it, and judge by the curves alone. Name each cause, `causes = {"A": "…", …}`, from this list: `"rate too high"`, `"rate too low"`, `"labels not shifted"`, `"prompt not masked"`. One is not used. (A hint: without the shift, the token to predict is the one that the model has just read. How hard is that?)
 
-# %% [markdown] lang="zh" of="5ce79fa6"
-# **练习 8**（中等，5 分钟）。三次训坏了的训练，旁边是一次正常的，数据相同。训练就在下面那一格，代码里写着答案：先别看，直接运行，只凭曲线判断。说出各自的原因，`causes = {"A": "…", …}`，从这几个里选：`"rate too high"`（学习率太高）、`"rate too low"`（学习率太低）、`"labels not shifted"`（标签没有错位）、`"prompt not masked"`（提示没有屏蔽）。有一个用不上。
+# %% [markdown] lang="zh" of="14744ee5"
+# **练习 8**（中等，5 分钟）。三次训坏了的训练，旁边是一次正常的，数据相同。训练就在下面那一格，代码里写着答案：先别看，直接运行，只凭曲线判断。说出各自的原因，`causes = {"A": "…", …}`，从这几个里选：`"rate too high"`（学习率太高）、`"rate too low"`（学习率太低）、`"labels not shifted"`（标签没有错位）、`"prompt not masked"`（提示没有屏蔽）。有一个用不上。（想一想：标签若没有错位，要预测的就是刚读到的那个词元，这难不难？）
 
 
 # %%
@@ -1886,17 +1886,17 @@ nb04.log(log)
 
 # %% [markdown] lang="en"
 # - Loss and loop are a few lines: shift by one, skip `-100`, average over labels, `backward`, `step`, `zero_grad`.
-# - On Xiaoxi, SFT taught the **form**: almost always right where the prompt shows articles, far less surely where it does not. Facts of unseen articles needed the article in the prompt.
+# - On Xiaoxi, SFT taught the **form**: almost always right with articles in the prompt, less surely without. Facts of unseen articles needed the article in the prompt.
 # - Learning notices alone cost most old skills. **Replay** kept most, in its best case. A lower rate forgets less; whether it learns less depends on where one starts.
-# - Two accumulated batches make the step of one large batch, if the labels are counted.
-# - Mask, template and end token decide what is learned; most mistakes with them raise no error. A curve does not read answers: you must.
+# - Two accumulated batches make the step of one large batch, if labels are counted.
+# - Which tokens count, the end token above all, decides what is learned; a wrong template at the question can hide it. None of the six mistakes raised an error here. Curves read no answers: you must.
 
-# %% [markdown] lang="zh" of="24b38b3b"
+# %% [markdown] lang="zh" of="b30b115e"
 # - 损失和循环不过几行：错开一位，跳过 `-100`，在标签上取平均，然后 `backward`、`step`、`zero_grad`。
-# - 在小溪上，SFT 教会的是**格式**：提示里有法条，几乎总写对；没有法条，就不稳得多。没练过的法条，事实要写对，提示里得有那条法条。
+# - 在小溪上，SFT 教会的是**格式**：提示里有法条，几乎总写对；没有法条，就没有那么稳。没练过的法条，事实要写对，提示里得有那条法条。
 # - 只学通知书，代价是大部分旧本领。**重放**保住了大半（这里是对重放最有利的情形）。学习率低，忘得少；学得是不是也少，要看从多高往下调。
 # - 只要按标签数来算，累积两批的一步，就等于一大批的一步。
-# - 学到什么，取决于掩码、模板和结束符；这几处的错误大多不会报错。曲线不会替你读答案，要自己读。
+# - 哪些词元计入损失，尤其是结束符，决定学到什么；提问时模板用错，学到的就显不出来。六个错误在这里没有一个报错。曲线不会替你读答案，要自己读。
 
 # %% [markdown] lang="en"
 # **Next**: 05 QLoRA keeps the frozen weights in 4 bits, so a larger model fits into the same memory. Passed so far:
