@@ -217,9 +217,9 @@ for n in looked_at:
 # 方括号里是 95 % 区间，即真实比例最可能落在的范围，用 Wilson 公式计算；`n` 是评分的通知书份数。它只管测试事件的抽取；换个种子，比例还可能差得更多。
 
 # %% [markdown] lang="en"
-# Some measurements stand above a **claim** that you may have read elsewhere. The *usual range* is where this number should lie here: outside it, something in your run differs from ours. The *verdict* is another matter: what such a number proves of the claim. It was made for numbers inside the usual range. So ⚠️ "does not cover this run" means: draw no conclusion from that row. A verdict may be supported, supported in part (only under the condition in brackets), not shown (this test cannot decide it), not testable here, or contradicted. "pp" are percentage points, the difference of two shares.
+# Some measurements stand above a **claim** that you may have read elsewhere. The *usual range* is where this number should lie here: outside it, something in your run differs from ours. The *verdict* is another matter: what such a number proves of the claim. It was made for numbers inside the usual range. So ⚠️ "does not cover this run" means: draw no conclusion from that row. A claim may be supported, supported in part (only under the condition in brackets), not shown (this test cannot decide it), not testable here, or contradicted. "pp" are percentage points, the difference of two shares.
 
-# %% [markdown] lang="zh" of="3d9567a6"
+# %% [markdown] lang="zh" of="be0041ff"
 # 有些实测值对应一条**论断**，也许你在别处读到过。*通常范围*是这个数在这里应当落在的范围；落在外面，说明你的运行和我们的有什么不一样。*结论*是另一回事，说的是这个数对论断能证明多少。结论只对通常范围之内的数作出；若出现 ⚠️“不适用于这次运行”，就不要根据那一行下判断。结论有这几种：支持；部分支持（只在括号里写的条件下）；未能证明（这个测试定不了）；此处无法检验；不成立。“pp”是百分点，即两个比例之差。
 
 
@@ -960,11 +960,11 @@ claims.table(
 # 给了法条，训练之前约有一半四项全对，训练之后明显多了。是读得更准了，还是只因为不再在自造的格式里迷路，这里分不出来。notebook 08 由此展开。
 
 # %% [markdown] lang="en"
-# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, the model mostly copies them right. A mark a little below the base's shows no loss: the base's terms counted anywhere, now only in their field. From memory it has few or none, even of the practised ones, each in three or four training rows. Do more passes teach them, and at what cost?
+# **Terms** are Lingxi's own jargon, and their words recur from article to article. Given the articles, the model mostly copies them right. A mark a little below the base's does not show a loss: the base's terms counted anywhere, now only in their field. From memory it has few or none, even of the practised ones: each stood in three or four training rows. Do more passes teach them, and at what cost?
 #
 # Try it: add a cell `size.epochs = 12` right below the cell that prints "this run's sizes", and run all cells from there on (the two long trainings take about three times as long). Compare `term` here and the general skills in section 5 with what you see now.
 
-# %% [markdown] lang="zh" of="1e8add35"
+# %% [markdown] lang="zh" of="411e7d8d"
 # **术语**是灵溪自己的行话，用词在各条法条里反复出现。给了法条，照抄就行，模型大多抄得对。得分比基座略低，并不说明变差了：基座的术语写在哪里都算对，现在只看那一栏。凭记忆，就几乎写不出来，练过的也一样：那些术语每个只在三四行训练数据里出现过。多练几轮能不能学会，又要付出什么代价？
 #
 # 不妨一试：在打印“这次运行的规模”的那一格下面加一格，写 `size.epochs = 12`，再从那里往下全部运行（两次长训练，用时约为三倍）。把这里的 `term` 和第 5 节的通用能力，与现在看到的比较。
@@ -1230,12 +1230,12 @@ claim("sft_small_rate", 100 * (general_at[1e-3].value - general_at[3e-3].value))
 # %% [markdown] lang="en"
 # Without replay, one pays for notices with old skills: the upper edge of the cloud rises to the right, stays high, and falls only at the far right, where nearly everything is forgotten.
 #
-# The table asks for at least a share of right notices. At 30 % the gentlest runs are of all weights: at 1e-3 all five seeds (40 to 60 % right) forgot 12 to 24 points, and no LoRA run under 25. But LoRA's rates lay about three times apart, so a gentler one may have been missed, and there are far more LoRA runs. At 60 % a single run makes the difference; the next one of all weights forgot as much as LoRA's best. Notebook 02 averages the seeds.
+# The table asks for at least a share of right notices. At 30 % the gentlest runs are of all weights: at 1e-3 all five seeds (40 to 60 % right) forgot 12 to 24 points, and no LoRA run under 25, though there are five times as many LoRA runs. But LoRA's rates lay about three times apart, so a gentler one may have been missed. At 60 % a single run makes the difference; the next one of all weights forgot as much as LoRA's best. Notebook 02 averages the seeds.
 
-# %% [markdown] lang="zh" of="6a5f8ade"
+# %% [markdown] lang="zh" of="03b3707a"
 # 没有重放，学通知书就要拿旧本领去换：这片云的上沿越往右越高，然后一直很高，到了最右端、几乎全忘掉的地方，才降下来。
 #
-# 表里要求写对的通知书至少达到某个比例。在 30 % 处，忘得最少的是全参数：学习率 1e-3 的五个种子（写对 40 % 到 60 %）都只忘了 12 到 24 个百分点，LoRA 没有一次少于 25。不过 LoRA 的学习率相邻两档差约三倍，也许漏掉了更温和的一档；而且 LoRA 的训练次数多得多。在 60 % 处，差别全在一次训练上；全参数里的下一次，忘得就和 LoRA 最好的一样多了。notebook 02 把各个种子平均起来比。
+# 表里要求写对的通知书至少达到某个比例。在 30 % 处，忘得最少的是全参数：学习率 1e-3 的五个种子（写对 40 % 到 60 %）都只忘了 12 到 24 个百分点，LoRA 的训练次数是全参数的五倍，却没有一次少于 25。不过 LoRA 的学习率相邻两档差约三倍，也许漏掉了更温和的一档。在 60 % 处，差别全在一次训练上；全参数里的下一次，忘得就和 LoRA 最好的一样多了。notebook 02 把各个种子平均起来比。
 
 # %% [markdown] lang="en"
 # So at a low share of right notices LoRA does not forget less here; at a high one neither is shown. Published work on large models finds that LoRA learns less and forgets less. At their best the two differ in right notices by less than the seeds do.
