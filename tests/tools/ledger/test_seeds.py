@@ -45,10 +45,6 @@ AWAITED = {
     "data_repeated",
     "data_repeated_clean",
     "data_variety",
-    "lora_cut_8_embedding",
-    "lora_dora_gradients",
-    "lora_four_bits",
-    "lora_switch_off",
     "sft_accumulation",
     "sft_best_epoch",
     "sft_facts_opened",
@@ -66,17 +62,6 @@ AWAITED = {
     "sft_term_after",
     "sft_term_familiar",
     "sft_term_opened",
-    "start_minute_closed",
-    "start_minute_facts",
-    "start_minute_form",
-    "tree_margin",
-    "tree_mixed_facts",
-    "tree_mixed_saves",
-    "tree_prompt_form",
-    "tree_rag_facts",
-    "tree_retrain_ahead",
-    "tree_retrain_reading",
-    "tree_sent_to_rag",
 }
 
 
