@@ -1,4 +1,4 @@
-"""How much memory a training step takes: a formula of named terms, and none of them is fitted.
+"""How much memory a training step takes: a formula of named terms, none fitted to the peaks.
 
 Some bytes live all the time: weights, constants of the quantisation, adapters, optimizer states.
 To these a step adds others at each of its moments. The largest moment is the peak, and its terms
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 GIB = 2**30
-WORKSPACE = 65 * 2**20  # cuBLAS on Hopper, in the forward's and the backward's thread; else less
+# cuBLAS on Hopper, in the forward's and the backward's thread; else less. Read off the H200's
+# memory before training, the one constant here that is not derived.
+WORKSPACE = 65 * 2**20
 
 TERMS = {  # key: name, and what it is
     "weights": ("weights ｜ 权重", "as they are stored ｜ 按存储的精度"),

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from helpers.base import CourseError
+from helpers.env import T4_GIB
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -97,7 +98,7 @@ class Card(NamedTuple):
 # "total capacity" in PyTorch's own messages (T4 and H200 seen; the others as users report them:
 # vllm#27508, Eagle#68, torchchat#1341, CogVLM#236, CoSeR#10); A6000: 49,140 MiB by nvidia-smi
 CARDS = {
-    "T4": Card(14.56, flash=False),
+    "T4": Card(T4_GIB, flash=False),  # no flash attention: inferred, not measured on a T4
     "A10, L4 (24 GB)": Card(21.99),
     "RTX 3090, 4090 (24 GB)": Card(23.5),
     "A100 (40 GB)": Card(39.5),

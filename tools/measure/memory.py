@@ -15,14 +15,15 @@ import argparse
 import contextlib
 import itertools
 import json
+import sys
 import time
 import weakref
 from typing import Any
 
-from helpers.base import root
+from helpers.base import CourseError, root
 from helpers.data.jsonl import read_jsonl
 from helpers.model.memory import flash
-from helpers.model.setting import METHODS, MODELS, Setting, Shape
+from helpers.model.setting import METHODS, MODELS, Setting, Shape, check
 from tools.measure.sweep import append
 
 FILE = root() / "data" / "sweeps" / "memory_simulated.jsonl"
@@ -258,6 +259,11 @@ def quantise(model: Any, double: bool) -> None:
 def read(row: dict[str, Any]) -> tuple[Shape, Setting]:
     """Return the shape and the setting of a row: `model`, or the shape's own fields, and others."""
     own = {key: row[key] for key in Shape._fields if key in row}
+    if row.get("model") not in MODELS:
+        raise CourseError(
+            en=f"unknown model {row.get('model')!r}: choose from {', '.join(MODELS)}",
+            zh=f"未知的模型 {row.get('model')!r}：请从 {'、'.join(MODELS)} 中选",
+        )
     shape = MODELS[row["model"]]._replace(**own)
     return shape, Setting(**{key: row[key] for key in Setting._fields if key in row})
 
@@ -269,7 +275,12 @@ def main() -> None:
     parser.add_argument("--one", type=json.loads, help="a setting; prints its bytes")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(simulate(*read(options.one))))
+        try:
+            shape, setting = read(options.one)
+            check(shape, setting)
+        except CourseError as error:
+            sys.exit(f"❌ {error}")
+        print(json.dumps(simulate(shape, setting)))
         return
     done = {key(row) for row in read_jsonl(FILE)} if FILE.exists() else set()
     for row in settings():

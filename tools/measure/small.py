@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from helpers.base import CourseError, root, say
+from helpers.base import CourseError, atomic_file, root, say
 from helpers.data.jsonl import Row, read_jsonl, write_jsonl
 from helpers.env import Setup, resolve, set_seed, threads
 from helpers.lingxi.files import select, world
@@ -155,24 +155,29 @@ def answers(model, tokenizer, settings: Row) -> dict[str, list[str]]:
     return found
 
 
-def replay_rows(number: int) -> list[Row]:
-    """Return rows of the old kind: questions that the base model has answered itself, kept once."""
-    path = KEPT / "replay.json"
+def base_says(name: str, prompts: list[list[Row]], new: int) -> list[str]:
+    """Return what the base model answers to prompts; asked once, then kept under the name."""
+    path = KEPT / f"{name}.json"
     if not path.is_file():
         from helpers.model.generate import generate
         from helpers.model.load import load
 
-        asked = [form.format(topic) for topic in TOPICS for form in REPLAY]
-        random.Random(0).shuffle(asked)
-        prompts = [[{"role": "user", "content": text}] for text in asked[:200]]
-        texts = generate(*load(setup()), prompts, max_new_tokens=48, batch_size=50)
-        made = [
-            {"messages": [*prompt, {"role": "assistant", "content": text}]}
-            for prompt, text in zip(prompts, texts, strict=True)
-        ]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(made), encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))[:number]
+        texts = generate(*load(setup()), prompts, max_new_tokens=new, batch_size=40)
+        with atomic_file(path) as new_file:
+            new_file.write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def replay_rows(number: int) -> list[Row]:
+    """Return rows of the old kind: questions that the base model has answered itself."""
+    asked = [form.format(topic) for topic in TOPICS for form in REPLAY]
+    random.Random(0).shuffle(asked)
+    prompts = [[{"role": "user", "content": text}] for text in asked[:200]]
+    texts = base_says("replay", prompts, 48)
+    return [
+        {"messages": [*prompt, {"role": "assistant", "content": text}]}
+        for prompt, text in zip(prompts[:number], texts, strict=False)
+    ]
 
 
 def measure(settings: Row) -> Row:
@@ -266,17 +271,9 @@ def base_knows() -> list[bool] | None:
 
 
 def ask_base() -> None:
-    """Keep the base model's answers to the general questions: what a run forgot is counted on them.
-
-    The answers of its own run may be gone (build/ was deleted) while its line is recorded.
-    """
-    from helpers.model.generate import generate
-    from helpers.model.load import load
-
+    """Let the base model answer the general questions: what a run forgot is counted on them."""
     prompts = [row["messages"] for row in read_jsonl(QUESTIONS)]
-    texts = generate(*load(setup()), prompts, max_new_tokens=NEW_GENERAL, batch_size=40)
-    KEPT.mkdir(parents=True, exist_ok=True)
-    (KEPT / "base_general.json").write_text(json.dumps(texts), encoding="utf-8")
+    base_says("base_general", prompts, NEW_GENERAL)
 
 
 # --- many runs ----------------------------------------------------------------------------------
@@ -287,7 +284,7 @@ def run(seeds: tuple[int, ...], minutes: float, share: tuple[int, int], file: Pa
     done = {key(row) for row in recorded(file)}
     todo = [row for row in wanted(seeds) if key(row) not in done][share[0] - 1 :: share[1]]
     say(f"{len(todo)} runs to make", f"要跑 {len(todo)} 次")
-    if todo and base_knows() is None:
+    if todo:
         ask_base()
     end, failed = time.monotonic() + 60 * minutes, 0
     for n, settings in enumerate(todo, 1):

@@ -10,7 +10,6 @@ import pytest
 from helpers.base import CourseError, root
 from helpers.data.jsonl import read_jsonl
 from helpers.model.memory import (
-    GIB,
     MOMENTS,
     TERMS,
     VERDICTS,
@@ -21,7 +20,7 @@ from helpers.model.memory import (
     weights,
     what_to_turn,
 )
-from helpers.model.setting import CARDS, METHODS, MODELS, Setting, shape_of
+from helpers.model.setting import METHODS, MODELS, Setting, shape_of
 from tools.measure.memory import FILE, read
 
 MEASURED = read_jsonl(root() / "data" / "sweeps" / "memory_gpu.jsonl")
@@ -216,8 +215,3 @@ def test_unknown_cards_and_models_are_refused():
         peak(GPT2Config(), Setting())
     with pytest.raises(CourseError, match=r"7 heads.*键值头"):
         peak(MODELS["Qwen2.5-7B"]._replace(heads=7), Setting())
-    assert CARDS["T4"].gib == 14.56
-
-
-def test_a_gib_is_binary():
-    assert GIB == 1024**3

@@ -85,6 +85,25 @@ def test_forgotten_counts_what_was_known_before(kept):
     assert found["general"] == round(25 / found["n_general"], 4)
 
 
+def test_the_base_model_is_asked_once_and_its_answers_kept(kept, monkeypatch):
+    asked = []
+
+    def generate(model, tokenizer, prompts, **options):
+        asked.append(options["max_new_tokens"])
+        return [f"On {prompt[-1]['content']}" for prompt in prompts]
+
+    monkeypatch.setattr("helpers.model.load.load", lambda setup: ("model", "tokenizer"))
+    monkeypatch.setattr("helpers.model.generate.generate", generate)
+    rows = small.replay_rows(50)
+    assert len(rows) == 50 and rows == small.replay_rows(200)[:50]
+    question, answer = rows[0]["messages"]
+    assert answer == {"role": "assistant", "content": f"On {question['content']}"}
+    assert small.base_knows() is None
+    small.ask_base()
+    small.ask_base()
+    assert len(small.base_knows()) == 130 and asked == [48, small.NEW_GENERAL]
+
+
 def test_without_the_base_model_nothing_is_called_forgotten(kept):
     assert "forgotten" not in small.marks(texts_of(lambda row: "x"))
 
