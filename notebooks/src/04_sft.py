@@ -93,7 +93,7 @@ from helpers.lingxi.rows import make_notice
 from helpers.lingxi.score import exact_answers, forgetting, score_notices
 from helpers.measure import carry, claims, sweeps
 from helpers.measure.claims import claim
-from helpers.measure.stats import share, share_difference
+from helpers.measure.stats import bootstrap_difference, share, share_difference
 from helpers.model.adapters import load_adapter, save_adapter
 from helpers.model.checkpoint import last_whole_checkpoint
 from helpers.model.dataset import to_dataset, training_set
@@ -1345,12 +1345,18 @@ class Last(TrainerCallback):
     """Answer with the model of the last epoch, before the best one is loaded."""
 
     def on_save(self, args, state, control, model, **rest):
-        """Keep the answers at the last step."""
+        """Keep the answers and the losses at the last step."""
         if state.global_step == state.max_steps:
-            self.texts = answer(model, closed[: size.asked])
+            self.texts, self.losses = answer(model, others), row_losses(model, others)
+
+
+def row_losses(model, rows):
+    """Return the mean loss of each row's answer, in nats per token."""
+    return [loss / tokens for loss, tokens in answer_losses(model, tokenizer, rows)]
 
 
 few, last = short[: size.few], Last()
+others = closed[: size.asked]  # not the rows that choose the epoch
 run = trainer_for(
     few,
     {"few": few, "unseen": watched},
@@ -1368,7 +1374,7 @@ run = trainer_for(
 rmtree(run.args.output_dir, ignore_errors=True)
 run.train()
 rmtree(run.args.output_dir)
-texts["best"] = answer(run.model.eval(), closed[: size.asked])
+texts["best"], best_losses = answer(run.model.eval(), others), row_losses(run.model, others)
 
 # %%
 both = {"few": logged(run, "eval_few_loss"), "unseen": logged(run, "eval_unseen_loss")}
@@ -1380,10 +1386,8 @@ say(
     f"没练过的：第一轮之后 {on_held[0]:.2f}，第 {best_epoch} 轮之后最低 {min(on_held):.2f}，"
     f"最后 {on_held[-1]:.2f}",
 )
-claim("sft_overfitting", on_held[-1] - min(on_held))
-best_form, last_form = (
-    score_notices(said, closed[: size.asked])["form"] for said in (texts["best"], last.texts)
-)
+claim("sft_overfitting", bootstrap_difference(best_losses, last.losses, unit="nats"))
+best_form, last_form = (score_notices(said, others)["form"] for said in (texts["best"], last.texts))
 claim("sft_best_epoch", share_difference(last_form, best_form))
 rounds = range(1, len(on_held) + 1)
 plots.curves(
