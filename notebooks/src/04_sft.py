@@ -1355,6 +1355,7 @@ def row_losses(model, rows):
     return [loss / tokens for loss, tokens in answer_losses(model, tokenizer, rows)]
 
 
+# %%
 few, last = short[: size.few], Last()
 others = closed[: size.asked]  # not the rows that choose the epoch
 run = trainer_for(
