@@ -90,7 +90,9 @@ def curves(
         ticks = sorted({float(value) for x, _ in series.values() for value in x})
         ax.set_xscale("log")
         if len(ticks) <= 10:
-            ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            ax.set_xticks(
+                ticks, [f"{tick:,.0f}" if tick >= 1000 else f"{tick:g}" for tick in ticks]
+            )
             ax.set_xticks([], minor=True)
     return _finish(ax, alone, title, alt, xlabel=xlabel, ylabel=ylabel)
 
@@ -153,9 +155,27 @@ def _finish(ax, alone: bool, title: str, alt: str, **labels: str):
     )
     if drawn:
         handles, names = zip(*drawn, strict=True)  # areas first, then lines
-        room = {"loc": "outside lower center", "ncols": 2 if len(names) == 4 else 3}
-        ax.figure.legend(handles, names, **room) if alone else ax.legend(handles, names)
+        if alone:
+            columns = 2 if len(names) == 4 else 3
+            ax.figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        else:
+            _legend_below(ax, handles, names)
     return describe(ax.figure, alt)
+
+
+def _legend_below(ax, handles, names) -> None:
+    """Put a legend under the axis label: within the axes it may lie on points."""
+    from matplotlib.transforms import ScaledTranslation
+
+    lines = 1 + len(ax.get_xlabel().splitlines())  # the ticks' labels are one
+    down = ScaledTranslation(0, -0.08 - 0.19 * lines, ax.figure.dpi_scale_trans)  # inches
+    ax.legend(
+        handles,
+        names,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=ax.transAxes + down,
+    )
 
 
 def panels(

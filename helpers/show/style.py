@@ -19,6 +19,7 @@ SETTINGS = {
     "font.family": ["DejaVu Sans", FAMILY],  # Latin from the first, Chinese from the second
     "font.size": 10,
     "axes.unicode_minus": False,
+    "axes.formatter.min_exponent": 2,  # a logarithmic axis says 0.1, 1 and 10
     "axes.titlesize": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
