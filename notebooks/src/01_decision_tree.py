@@ -1139,7 +1139,7 @@ MIXED = "old rows to read mixed in ｜ 混入带法条的行"
 SWAPPED = "not retrained, new index ｜ 不重新训练，换索引"
 passes = [size.round_epochs * part for part in range(size.rounds + 1)]
 steady = [0, passes[-1]]
-fig, (left, right_ax) = style.figure(2, width=10.5, height=3.8)
+fig, (left, right_ax) = style.figure(2, width=10.5, height=4.4)
 facts_title = "All four new facts right ｜ 四项新事实全对"
 reading_title = "Reading: other articles, all right ｜ 阅读：其他法条，全对"
 for ax, title, alone, mixed, level in (
@@ -1151,7 +1151,6 @@ for ax, title, alone, mixed, level in (
     labels = "epochs of retraining ｜ 重新训练的轮数", "notices, % ｜ 通知书，%"
     plots.curves(series, title, *labels, unit="share", ax=ax)
     ax.set_ylim(0, 105)
-    ax.legend(loc="lower right")
 ends = [known, learned[-1], mixed_learned[-1], swapped, reading, reads[-1], mixed_reads[-1]]
 ends = [percent(share(marked)) for marked in ends]
 style.describe(
@@ -1165,10 +1164,10 @@ style.describe(
 )
 
 # %% [markdown] lang="en"
-# In the left panel both retrainings begin at 0 and climb. (The legend may hide a part of a curve.) The next table holds the end of both. Its columns are: the new facts by heart; the same, minus RAG + fine-tuning with the new index; the reading after, minus the reading before (where the right panel's curves begin); the seconds of training.
+# In the left panel both retrainings begin at 0 and climb. The next table holds the end of both. Its columns are: the new facts by heart; the same, minus RAG + fine-tuning with the new index; the reading after, minus the reading before (where the right panel's curves begin); the seconds of training.
 
-# %% [markdown] lang="zh" of="2c23663c"
-# 左图里，两次重新训练的曲线都从 0 往上升（图例可能挡住一段）。下面的表是两次重新训练的最后结果。各列依次是：凭记忆写新的事实；前一列减去换了索引的“RAG + 微调”；训练之后的阅读减去训练之前的（就是右图两条曲线的起点）；训练的秒数。
+# %% [markdown] lang="zh" of="c208f3ca"
+# 左图里，两次重新训练的曲线都从 0 往上升。下面的表是两次重新训练的最后结果。各列依次是：凭记忆写新的事实；前一列减去换了索引的“RAG + 微调”；训练之后的阅读减去训练之前的（就是右图两条曲线的起点）；训练的秒数。
 
 # %%
 header = ["the retraining ｜ 重新训练", "new facts by heart ｜ 凭记忆写新的事实"]

@@ -33,6 +33,7 @@ LEVEL = 0.95
 LEAST_SEEDS = 5
 ITEMS, PART = 2, 0.01  # the least margin: items of n, or a part of the mean
 OTHER_MACHINE = 3  # times faster or slower
+SHARES = ("%", "pp")
 ROUNDING = 1e-4
 LIMITS = {"%": (0, 100), "pp": (-100, 100)} | dict.fromkeys(
     ("s", "ms", "min", "GB", "steps", "times"), (0, math.inf)
@@ -83,7 +84,8 @@ def propose(claim: Claim, values: list[float], n: int | None = None) -> Proposal
     elif claim.low == claim.high or (not n and max(map(abs, values)) < ROUNDING):
         return Proposal(claim, claim.low, claim.high, mean, k)
     else:
-        least = 100 * ITEMS / n if n else PART * abs(mean)
+        share = n and claim.unit in SHARES
+        least = 100 * ITEMS / n if share else PART * abs(mean)
         margin = max(_factor(k) * statistics.stdev(values), least)
         low, high = mean - margin, mean + margin
     least, most = LIMITS.get(claim.unit, (-math.inf, math.inf))

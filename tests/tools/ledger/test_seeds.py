@@ -37,32 +37,7 @@ def lessons_give(monkeypatch, **more) -> list:
 
 # Claims that are new, or whose lesson measures another thing now: their range is provisional, and
 # the tables say so. `python -m tools.ledger seeds --stale` measures them; then this set is empty.
-AWAITED = {
-    "data_cleaned",
-    "data_dirt",
-    "data_mask_trl",
-    "data_quality",
-    "data_repeated",
-    "data_repeated_clean",
-    "data_variety",
-    "sft_accumulation",
-    "sft_best_epoch",
-    "sft_facts_opened",
-    "sft_forgotten",
-    "sft_form_after",
-    "sft_form_familiar",
-    "sft_form_opened",
-    "sft_full_minus_lora",
-    "sft_lora_share",
-    "sft_museum_pad_is_end",
-    "sft_museum_prompt",
-    "sft_overfitting",
-    "sft_replay",
-    "sft_replay_price",
-    "sft_term_after",
-    "sft_term_familiar",
-    "sft_term_opened",
-}
+AWAITED: set[str] = set()
 
 
 def test_every_claim_was_measured_with_seeds_and_keeps_to_its_range():
