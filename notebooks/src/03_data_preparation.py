@@ -1506,10 +1506,10 @@ table(
 # 正负号变来变去的那一行，不要信；在我们的运行里，五行都是这样。所以哪怕区间不含 0，结论也是“未能证明”。正负号一样，也还不算证明：就算毫无作用，三次同号也有四分之一的机会，何况这里有五行。
 
 # %% [markdown] lang="en"
-# There is a stronger warning. An earlier version of this data set had the same questions. Only the answers of 137 refusals were worded otherwise, and with them the form that counts as right for a refusal. With `SEED = 0`, the same three draws and the same test incidents, the 200 clean rows then led the 1,000 dirty ones by 20 points; in our present run they are slightly behind. (Five values of `SEED`, with overlapping draws, then gave leads of 7 to 20 points. With the present data, three other values give leads of 20, 23 and 6.) A result that goes so easily carries no verdict: *quality above quantity* is **not shown** here, and neither is its opposite.
+# There is a stronger warning. An earlier version of this data set had the same questions. Only the answers of 137 refusals were worded otherwise, and with them the form that counts as right for a refusal. With `SEED = 0`, the same three draws and the same test incidents, the 200 clean rows then led the 1,000 dirty ones by 20 points; in our present run they are slightly behind. (Five values of `SEED`, with overlapping draws, then gave leads of 7 to 20 points. With the present data, four other values give leads of 20, 23, 6 and 10, so the clean rows led in four runs of five.) A result that goes so easily carries no verdict: *quality above quantity* is **not shown** here, and neither is its opposite.
 
-# %% [markdown] lang="zh" of="4948c82c"
-# 还有一个更要紧的提醒。这份数据的上一个版本，问题完全一样，只有 137 行拒答的写法不同，拒答怎样才算格式正确也随之不同。同样是 `SEED = 0`，同样的三次抽样，同样的测试事件，那时 200 行干净数据领先 1,000 行脏数据 20 个百分点；到了我们现在这次运行，反而略微落后。（当时换五个 `SEED`，抽样有重叠，领先 7 到 20 个百分点。用现在的数据，另外三个值领先 20、23 和 6 个百分点。）这么容易消失的结果，支撑不了结论：*质量重于数量*在这里**未能证明**，反过来的说法同样没有。
+# %% [markdown] lang="zh" of="b9010177"
+# 还有一个更要紧的提醒。这份数据的上一个版本，问题完全一样，只有 137 行拒答的写法不同，拒答怎样才算格式正确也随之不同。同样是 `SEED = 0`，同样的三次抽样，同样的测试事件，那时 200 行干净数据领先 1,000 行脏数据 20 个百分点；到了我们现在这次运行，反而略微落后。（当时换五个 `SEED`，抽样有重叠，领先 7 到 20 个百分点。用现在的数据，另外四个值领先 20、23、6 和 10 个百分点，也就是五次里有四次是干净数据领先。）这么容易消失的结果，支撑不了结论：*质量重于数量*在这里**未能证明**，反过来的说法同样没有。
 
 # %% [markdown] lang="en"
 # Clean your data in any case. Personal data must not be trained on. A test item that leaked no longer tests anything, and a score that counts it may be too high.
