@@ -1407,12 +1407,14 @@ plots.curves(
 
 # %% [markdown] lang="en"
 # At first both losses fall: what the few rows teach helps on other rows too. Then the curve of the unseen articles stops falling and turns up a little, while the loss on the model's own rows still falls. What is learned now no longer lowers the loss on other rows: this is **overfitting** of the loss. The lowest point of a curve is chosen after the fact, so the last point can only lie above it. The first claim is therefore measured on other incidents, which did not choose the epoch: there, too, the loss is higher at the end, and the interval leaves out zero.
-#
+
+# %% [markdown] lang="zh" of="f0f9d50b"
+# 起初两条曲线都在降：从这几行学到的东西，对别的行也有用。后来，没练过的法条那条不再下降，略微回升，自己那几行的损失还在降：这时学进去的，已经不能再降低别的行的损失。这就是损失的**过拟合**。最低点是看完曲线才挑出来的，最后一点当然不会比它低。所以第一条论断换了一批没有参与选轮数的事件来测：在那里，最后的损失同样更高，区间也不含零。
+
+# %% [markdown] lang="en"
 # Is the model with the lowest loss the better one? Look at the second claim: if its interval holds zero, this run cannot tell which of the two models writes the form better. The loss does not read answers; where you can, look at both.
 
-# %% [markdown] lang="zh" of="e07e8b77"
-# 起初两条曲线都在降：从这几行学到的东西，对别的行也有用。后来，没练过的法条那条不再下降，略微回升，自己那几行的损失还在降：这时学进去的，已经不能再降低别的行的损失。这就是损失的**过拟合**。最低点是看完曲线才挑出来的，最后一点当然不会比它低。所以第一条论断换了一批没有参与选轮数的事件来测：在那里，最后的损失同样更高，区间也不含零。
-#
+# %% [markdown] lang="zh" of="b7769747"
 # 损失最低的模型，是不是更好？看第二条论断：区间若含零，这次运行就分不出哪个模型的格式写得更好。损失不会替你读答案；能看的话，两样都看。
 
 # %% [markdown]
