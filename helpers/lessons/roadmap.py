@@ -22,11 +22,6 @@ STAGES = {  # column -> what its lessons are for
     6: "use ｜ 使用",
 }
 COMING = {  # number -> title and promise of a lesson that is not written yet
-    "05": (
-        "QLoRA ｜ 4 比特微调",
-        "You build NF4 from nothing and predict memory for 7B and 70B. ｜ "
-        "你将从零写出 NF4，并预测 7B 与 70B 所需的内存。",
-    ),
     "06": (
         "RLHF and DPO ｜ 人类反馈与偏好对齐",
         "You teach a model to say “no rule here”, with PPO, DPO and GRPO. ｜ "

@@ -173,7 +173,7 @@ def _rates(rows: Sequence[Row]) -> list[float]:
     return [lora / full] if lora and full else []
 
 
-LORA, FULL = {"method": "lora"}, {"method": "full"}
+LORA, FULL, QLORA = {"method": "lora"}, {"method": "full"}, {"method": "qlora"}
 # the claim's id -> its value on SmolLM2-135M, in the unit of the ledger
 READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
     "start_minute_form": _tuned("form_open", **FULL),
@@ -210,6 +210,8 @@ READ: dict[str, Callable[[Sequence[Row]], list[float]]] = {
     "sft_full_minus_lora": _difference("all_open", FULL, LORA),
     "sft_forgotten": _skills,
     "sft_replay": _difference("general", {**LORA, "replay": 50}, LORA),
+    "qlora_form": _tuned("form_open", **QLORA),
+    "qlora_all": _same_rate("all_open", QLORA, LORA),
 }
 
 

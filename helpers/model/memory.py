@@ -77,15 +77,23 @@ def peak(config: "PretrainedConfig | Shape", setting: Setting) -> Peak:
 
     The first step has no states yet; this is any later one. Raises CourseError for nonsense.
     """
+    each = moments(config, setting)
+    totals = {name: round(sum(terms.values())) for name, terms in each.items()}
+    moment = max(totals, key=lambda name: totals[name])
+    terms = sorted(each[moment].items(), key=lambda item: -item[1])
+    whole = {name: round(size) for name, size in terms if size}
+    return Peak(totals[moment], moment, whole, totals)
+
+
+def moments(config: "PretrainedConfig | Shape", setting: Setting) -> dict[str, dict[str, float]]:
+    """Return the bytes in memory at each moment of a step (MOMENTS), by term (TERMS).
+
+    Raises CourseError for nonsense.
+    """
     shape = shape_of(config)
     check(shape, setting)
     always = resident(shape, setting)
-    moments = {name: always | terms for name, terms in _moments(shape, setting).items()}
-    totals = {name: round(sum(terms.values())) for name, terms in moments.items()}
-    moment = max(totals, key=lambda name: totals[name])
-    terms = sorted(moments[moment].items(), key=lambda item: -item[1])
-    whole = {name: round(size) for name, size in terms if size}
-    return Peak(totals[moment], moment, whole, totals)
+    return {name: always | terms for name, terms in _moments(shape, setting).items()}
 
 
 def weights(shape: Shape) -> dict[str, int]:

@@ -8,6 +8,8 @@ from helpers.env import T4_GIB
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
+    from helpers.data.jsonl import Row
+
 
 class Shape(NamedTuple):
     """A model's sizes: widths, and counts of layers, heads and tokens in the vocabulary."""
@@ -169,3 +171,18 @@ def on_card(setting: Setting, card: str) -> Setting:
             zh=f"未知的显卡 {card!r}：请从 {'、'.join(CARDS)} 中选",
         )
     return setting if CARDS[card].flash else setting._replace(flash=False)
+
+
+def read(row: "Row") -> tuple[Shape, Setting]:
+    """Return the shape and the setting of a recorded row; its own sizes go before its `model`'s.
+
+    Raises CourseError for an unknown model.
+    """
+    own = {key: row[key] for key in Shape._fields if key in row}
+    if row.get("model") not in MODELS:
+        raise CourseError(
+            en=f"unknown model {row.get('model')!r}: choose from {', '.join(MODELS)}",
+            zh=f"未知的模型 {row.get('model')!r}：请从 {'、'.join(MODELS)} 中选",
+        )
+    shape = MODELS[row["model"]]._replace(**own)
+    return shape, Setting(**{key: row[key] for key in Setting._fields if key in row})

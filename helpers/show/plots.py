@@ -124,6 +124,48 @@ def grid(
     return _finish(ax, alone, title, alt)
 
 
+def stacked(
+    values: Mapping[str, Mapping[str, float]],
+    title: str,
+    xlabel: str,
+    line: tuple[float, str] | None = None,
+    least: float = 0.02,
+    alt: str = "",
+):
+    """Draw {bar: {part: value}} as lying bars made of parts, each with its sum at the end.
+
+    Parts below `least` of the longest bar in every bar are drawn together. `line` is a place on the
+    axis and its name.
+    """
+    sums = {name: sum(parts.values()) for name, parts in values.items()}
+    longest = max(sums.values())
+    names = list(dict.fromkeys(part for parts in values.values() for part in parts))
+    large = [n for n in names if max(p.get(n, 0) for p in values.values()) >= least * longest]
+    drawn = {n: [parts.get(n, 0.0) for parts in values.values()] for n in large}
+    if len(large) < len(names):
+        rest = [s - sum(d[i] for d in drawn.values()) for i, s in enumerate(sums.values())]
+        drawn["the rest ｜ 其余"] = rest
+    _, ax = figure(width=8.0, height=1.9 + 0.42 * len(values) + 0.12 * len(drawn))
+    left = [0.0] * len(values)
+    for i, (name, widths) in enumerate(drawn.items()):
+        look = {"color": COLOURS[i % 5], "hatch": HATCHES[(i + i // 5) % 5]}
+        if i == len(large):
+            look = {"color": "#BBBBBB"}
+        ax.barh(range(len(values)), widths, left=left, label=name, height=0.62, ec=INK, **look)
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    for y, total in enumerate(sums.values()):
+        paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+        spot = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "size": 9}
+        ax.annotate(written(total), (total, y), bbox=paper, **spot)
+    if line:
+        ax.axvline(line[0], color=INK, linestyle="--", linewidth=1.2, label=line[1])
+    ax.set_yticks(range(len(values)), [two_lines(name, room=24) for name in values])
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.margins(x=0.1)
+    return _finish(ax, True, title, alt, xlabel=xlabel)
+
+
 def _bar_row(ax, row: Mapping[float, Number], unit: str, **look) -> None:
     """Draw one series of bars, x position -> value, each with its number above it."""
     middle, error = ends(list(row.values()), unit)

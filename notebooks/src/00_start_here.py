@@ -421,12 +421,12 @@ nb00.pick_profile(pick_profile)
 # %% [markdown] lang="en"
 # How good are these pictures? **We test them with an exam.** *Closed book* means that the model can use only its weights. *Open book* means that the article stands in the prompt, the text that the model is given; then the model must be able to *read*.
 #
-# The pictures hide two things. A textbook helps only those who can read, so primary school comes first. And a few epochs of medical school teach form far better than numbers (measured on Xiaoxi in notebook 04; an *epoch* is one pass over all rows). Two more pictures come later. LoRA (02), a cheaper way of fine-tuning, is sticky notes; QLoRA (05, not written yet) is sticky notes on a compressed book.
+# The pictures hide two things. A textbook helps only those who can read, so primary school comes first. And a few epochs of medical school teach form far better than numbers (measured on Xiaoxi in notebook 04; an *epoch* is one pass over all rows). Two more pictures come later. LoRA (02), a cheaper way of fine-tuning, is sticky notes; QLoRA (05) is sticky notes on a compressed book.
 
-# %% [markdown] lang="zh" of="7bf76e8d"
+# %% [markdown] lang="zh" of="e97ba8f6"
 # 这些比喻好不好？**考一考就知道**。*闭卷*：模型只能靠自己的权重。*开卷*：要查的那一条就写在提示（给模型看的文字）里，这时模型要*会读*才行。
 #
-# 比喻也有两处没说到。教科书只对识字的人有用，所以小学在先。医学院念上几轮（把全部样本学一遍，叫一*轮*），教格式远比教数字有效（notebook 04 在小溪上测过）。还有两个比喻在等你：LoRA（02）是一种成本更低的微调，好比便利贴；QLoRA（05，还没写）是贴在压缩过的书上的便利贴。
+# 比喻也有两处没说到。教科书只对识字的人有用，所以小学在先。医学院念上几轮（把全部样本学一遍，叫一*轮*），教格式远比教数字有效（notebook 04 在小溪上测过）。还有两个比喻在等你：LoRA（02）是一种成本更低的微调，好比便利贴；QLoRA（05）是贴在压缩过的书上的便利贴。
 
 # %% [markdown] lang="en"
 # Back to **Xiaoxi**, as it was before fine-tuning. It is small enough for this laptop and built like a large model. It has the architecture and the chat format of Qwen2 (Qwen is a family of open models), but the smallest Qwen2.5 is about 340 times as large. Its primary school was text written by a program: other invented cities' traffic codes with questions and forms to fill in (never Lingxi's form), translation, sums, lists and stories, in English and Chinese. (On other profiles another model takes its place.)
@@ -976,10 +976,10 @@ nb00.training_gb(training_gb)
 # </details>
 
 # %% [markdown] lang="en"
-# To train all of 1.5B weights takes 16 bytes for each, 25 GB with the weights counted above, intermediate results not counted; to train one in a hundred of them takes little more than the weights themselves, 6.2 GB in `float32`. Intermediate results are again not counted, and remain. That is why large models are often tuned with LoRA (02) and QLoRA (05, not written yet).
+# To train all of 1.5B weights takes 16 bytes for each, 25 GB with the weights counted above, intermediate results not counted; to train one in a hundred of them takes little more than the weights themselves, 6.2 GB in `float32`. Intermediate results are again not counted, and remain. That is why large models are often tuned with LoRA (02) and QLoRA (05).
 
-# %% [markdown] lang="zh" of="191daebb"
-# 训练全部 1.5B 个权重，每个 16 字节，照上面数出的个数是 25 GB，不算中间结果；只训练其中百分之一，需要的内存就和权重本身（`float32` 时 6.2 GB）差不多。中间结果同样没算，也省不掉。所以大模型常用 LoRA（02）和 QLoRA（05，还没写）来微调。
+# %% [markdown] lang="zh" of="3fe32aa1"
+# 训练全部 1.5B 个权重，每个 16 字节，照上面数出的个数是 25 GB，不算中间结果；只训练其中百分之一，需要的内存就和权重本身（`float32` 时 6.2 GB）差不多。中间结果同样没算，也省不掉。所以大模型常用 LoRA（02）和 QLoRA（05）来微调。
 
 # %% [markdown] lang="en"
 # **From Xiaoxi to your model.** The settings for larger models are starting points from the literature, not measured here. (`r` and `alpha`: notebook 02. Xiaoxi's 2e-3 is no misprint.)

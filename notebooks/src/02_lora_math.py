@@ -1383,7 +1383,7 @@ panels(
 # 为什么反而多，我们还不知道。$\alpha = 16$ 时，秩的影响不大：秩 1 时进程涨了 696 MB，秩 8 时 722 MB。加在哪里影响很大：只加在 `q_proj` 和 `v_proj` 上是 484 MB，比全参数还少。**激活值**（为反向传播保留的中间结果）和临时缓冲区没有分开量过。至于秒数，每次相差太大，排不出先后。
 
 # %% [markdown] lang="en"
-# At 7B, with other settings too (GPU, bf16, gradient checkpointing), LoRA took less. The peaks below are from one H200 GPU, from trials outside this repository that are not recorded here. The model had Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits) and $r = 16$ on all linear layers. Gradient checkpointing keeps fewer intermediate results and computes the others again: it saves memory and takes time (notebook 04).
+# At 7B, with other settings too (GPU, bf16, gradient checkpointing), LoRA took less. The peaks below are from one H200 GPU (`data/sweeps/memory_gpu.jsonl`; notebook 05 explains them term by term). The model had Qwen2.5-7B's shape, weights in bf16 (QLoRA: 4 bits) and $r = 16$ on all linear layers. Gradient checkpointing keeps fewer intermediate results and computes the others again: it saves memory and takes time (notebook 04).
 #
 # | peak by batch (rows × tokens) | all weights | LoRA | QLoRA |
 # |---|---|---|---|
@@ -1392,8 +1392,8 @@ panels(
 #
 # The next table shows what share of the weights each way trains: by the notes, here, and on 7B with the same settings (by count). For the bottleneck adapter its width decides: 32 makes 0.17 % of 7B, 512 makes 2.6 %, within the notes' 1 to 5 %.
 
-# %% [markdown] lang="zh" of="dbf2c183"
-# 到了 7B，别的设置也换了（GPU、bf16、梯度检查点），LoRA 用的内存就比较少。下面的峰值来自一块 H200，是在本仓库之外试的，这里没有记录：模型是 Qwen2.5-7B 的形状，权重用 bf16（QLoRA 为 4 比特），所有线性层 $r = 16$，开梯度检查点（少存中间结果，用时间换内存；见 notebook 04）。
+# %% [markdown] lang="zh" of="141cc5d4"
+# 到了 7B，别的设置也换了（GPU、bf16、梯度检查点），LoRA 用的内存就比较少。下面的峰值来自一块 H200（`data/sweeps/memory_gpu.jsonl`；notebook 05 逐项解释）：模型是 Qwen2.5-7B 的形状，权重用 bf16（QLoRA 为 4 比特），所有线性层 $r = 16$，开梯度检查点（少存中间结果，用时间换内存；见 notebook 04）。
 #
 # | 峰值，按批（行数 × 词元数） | 全参数 | LoRA | QLoRA |
 # |---|---|---|---|

@@ -23,7 +23,7 @@ from typing import Any
 from helpers.base import CourseError, root
 from helpers.data.jsonl import read_jsonl
 from helpers.model.memory import flash
-from helpers.model.setting import METHODS, MODELS, Setting, Shape, check
+from helpers.model.setting import METHODS, Setting, Shape, check, read
 from tools.measure.sweep import append
 
 FILE = root() / "data" / "sweeps" / "memory_simulated.jsonl"
@@ -254,18 +254,6 @@ def quantise(model: Any, double: bool) -> None:
     for name, part in list(model.named_modules()):
         if type(part) is nn.Linear and name != "lm_head":
             model.set_submodule(name, Linear(part))
-
-
-def read(row: dict[str, Any]) -> tuple[Shape, Setting]:
-    """Return the shape and the setting of a row: `model`, or the shape's own fields, and others."""
-    own = {key: row[key] for key in Shape._fields if key in row}
-    if row.get("model") not in MODELS:
-        raise CourseError(
-            en=f"unknown model {row.get('model')!r}: choose from {', '.join(MODELS)}",
-            zh=f"未知的模型 {row.get('model')!r}：请从 {'、'.join(MODELS)} 中选",
-        )
-    shape = MODELS[row["model"]]._replace(**own)
-    return shape, Setting(**{key: row[key] for key in Setting._fields if key in row})
 
 
 def main() -> None:

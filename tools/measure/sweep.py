@@ -48,6 +48,7 @@ RATES = (1e-5, 5e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 TRIED = {"full": (1e-3, 3e-3, 1e-2), "prompt": (1e-2, 3e-2, 1e-1, 3e-1)}
 TRIED |= dict.fromkeys(("prefix", "ia3"), (3e-2, 1e-1, 3e-1, 1.0))  # others: 3e-3, 1e-2, 3e-2
 QUIET = round(16 / math.sqrt(8), 4)  # rsLoRA's alpha that is as loud at r = 8 as LoRA's 16
+KINDS = ("F16", "Q8_0", "Q4_0")
 NOTES_OWN = {"targets": "qv", "alpha": 32, "dropout": 0.1}  # the configuration in the course notes
 
 
@@ -88,6 +89,8 @@ GRIDS: dict[str, list[Row]] = {
         config("lora", BEST["lora"], alpha=32),
         config("lora", 3e-3, r=64, alpha=128),
     ],
+    # grid "fair"'s LoRA of rank 8, from weights that were stored in a GGUF file of this kind
+    "start": [config("lora", BEST["lora"]) | {"method": f"lora@{kind}"} for kind in KINDS],
     "zoo_rates": zoo_rates(),
 }
 SEEDS = dict.fromkeys(GRIDS, tuple(range(5))) | {"zoo_rates": (0,)}  # `--seeds` takes others
@@ -98,6 +101,7 @@ SEEDS = dict.fromkeys(GRIDS, tuple(range(5))) | {"zoo_rates": (0,)}  # `--seeds`
 
 def measure(settings: Row, base_general: float | None) -> Row:
     """Train and test once; return the run's line. Imports stand here: it runs in a child."""
+    from helpers.model.gguf import dequantised
     from helpers.model.load import load, parameter_counts
     from helpers.model.methods import adapt
     from helpers.model.train import fit
@@ -107,7 +111,10 @@ def measure(settings: Row, base_general: float | None) -> Row:
     # PEFT says so for soft prompts at each generation; `answer` gives it rows of one length
     warnings.filterwarnings("ignore", message="Position ids are not supported")
     set_seed(settings["seed"])
-    setup, method = resolve("tiny"), settings["method"]
+    setup = resolve("tiny")
+    method, _, kind = settings["method"].partition("@")
+    if kind:
+        setup = setup._replace(model=str(dequantised(stored(setup, kind))))
     model, tokenizer = load(setup, four_bit=method == "qlora")
     shape = {name: settings[name] for name in ("r", "alpha", "targets", "dropout")}
     model = adapt(model, method, **shape)
@@ -127,6 +134,17 @@ def measure(settings: Row, base_general: float | None) -> Row:
     if base_general is not None:
         made["forgetting"] = round(base_general - made["general"], 4)
     return made | {"n": N_TEST, "cores": cores}
+
+
+def stored(setup, kind: str) -> Path:
+    """Return Xiaoxi as a GGUF file of a kind, written where there is none yet."""
+    from helpers.model.export import write_gguf
+    from helpers.model.load import load
+
+    file = root() / "build" / "sweeps" / f"xiaoxi-{kind}.gguf"
+    if not file.is_file():
+        write_gguf(*load(setup), file, kind)
+    return file
 
 
 def marks(model, tokenizer, single: bool = False) -> Row:

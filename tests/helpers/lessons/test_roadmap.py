@@ -29,13 +29,13 @@ def write(folder, name: str, title: str, promise: str) -> None:
 
 
 def test_a_written_lesson_speaks_for_itself(tmp_path):
-    write(tmp_path, "05_qlora.py", "05. Four bits ｜ 四比特", "You count. ｜ 你来数。")
+    write(tmp_path, "06_rlhf_dpo.py", "06. Taste ｜ 品味", "You choose. ｜ 你来选。")
     write(tmp_path, "91_toy.py", "91. Toy ｜ 玩具", "You play. ｜ 你来玩。")
     found = lessons(tmp_path)
     assert list(found) == [*COMING, "91"]
-    assert found["05"].title == "Four bits ｜ 四比特" != COMING["05"][0]
+    assert found["06"].title == "Taste ｜ 品味" != COMING["06"][0]
     assert found["91"].promise == "You play. ｜ 你来玩。"
-    assert found["06"].title == COMING["06"][0] and found["06"].source is None
+    assert found["07"].title == COMING["07"][0] and found["07"].source is None
 
 
 @pytest.mark.parametrize(

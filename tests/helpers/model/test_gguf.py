@@ -1,13 +1,12 @@
 """GGUF files become folders that train; what is no such file is named."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
 from helpers.base import CourseError
 from helpers.env import SMOLLM2
+from helpers.model import export
 from helpers.model import gguf as module
 from helpers.model.hub import find_model
 from helpers.model.load import load
@@ -25,41 +24,12 @@ def course(monkeypatch, tmp_path):
 
 
 def write_gguf(path, model, tokenizer, template=None, architecture="qwen2"):
-    """Write a model as GGUF in float32, as llama.cpp's own converter does."""
-    import gguf
-
-    config, bpe = model.config, tokenizer.backend_tokenizer
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_rope_freq_base(10_000.0)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    told = json.loads(bpe.to_str())
-    special = {token["id"]: token["content"] for token in told["added_tokens"]}
-    words = {i: word for word, i in told["model"]["vocab"].items()} | special
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list([words[i] for i in range(len(words))])
-    writer.add_token_types([3 if i in special else 1 for i in range(len(words))])
-    writer.add_token_merges(
-        [m if isinstance(m, str) else " ".join(m) for m in told["model"]["merges"]]
-    )
-    writer.add_eos_token_id(tokenizer.eos_token_id)
-    writer.add_pad_token_id(tokenizer.pad_token_id)
-    writer.add_chat_template(template or tokenizer.chat_template)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN2, config.num_hidden_layers)
-    for name, weights in model.state_dict().items():
-        if name != "lm_head.weight":  # tied
-            writer.add_tensor(names.get_name(name, (".weight", ".bias")), weights.numpy())
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    """Write a model as GGUF in float32, with another template if one is given."""
+    given, tokenizer.chat_template = tokenizer.chat_template, template or tokenizer.chat_template
+    try:
+        return export.write_gguf(model, tokenizer, path, "F32", architecture)
+    finally:
+        tokenizer.chat_template = given
 
 
 @pytest.fixture(scope="module")

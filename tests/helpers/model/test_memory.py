@@ -16,12 +16,13 @@ from helpers.model.memory import (
     WORKSPACE,
     adapters,
     fit,
+    moments,
     peak,
     weights,
     what_to_turn,
 )
-from helpers.model.setting import METHODS, MODELS, Setting, shape_of
-from tools.measure.memory import FILE, read
+from helpers.model.setting import METHODS, MODELS, Setting, read, shape_of
+from tools.measure.memory import FILE
 
 MEASURED = read_jsonl(root() / "data" / "sweeps" / "memory_gpu.jsonl")
 PLAIN = [row for row in MEASURED if row["loop"] == "plain"]
@@ -146,6 +147,8 @@ def test_terms_add_up_and_have_names():
             assert found.terms.keys() <= TERMS.keys()
             assert found.moments.keys() == MOMENTS.keys()
             assert found.bytes == max(found.moments.values()) == found.moments[found.moment]
+            by_term = moments(MODELS["Qwen2.5-7B"], Setting(name, 2, 512, checkpointing))
+            assert {n: round(sum(t.values())) for n, t in by_term.items()} == found.moments
     for text in [*MOMENTS.values(), *VERDICTS.values(), *(t for _, t in TERMS.values())]:
         assert " ｜ " in text
 

@@ -49,6 +49,15 @@ FIGURES = {
         "step ｜ 步",
         "loss ｜ 损失",
     ),
+    "stacked": lambda: plots.stacked(
+        {
+            "LoRA": {"weights ｜ 权重": 14.2, "crumbs ｜ 零头": 0.1},
+            "QLoRA": {"weights ｜ 权重": 5.1},
+        },
+        "What fills the memory ｜ 显存里有什么",
+        "GiB",
+        line=(14.6, "T4"),
+    ),
     "grid": lambda: plots.grid(
         [[wilson(5, 9), 0.2, 1], [0, -0.3, 0.5]],
         ["full fine-tuning ｜ 全量微调", "replay ｜ 回放"],
@@ -215,3 +224,15 @@ def test_a_notebook_keeps_the_words_of_a_figure_with_it_and_under_it(name, monke
 def test_words_in_one_language_are_refused(alt):
     with pytest.raises(CourseError, match="two languages"):
         style.figure(alt=alt)
+
+
+def test_stacked_bars_add_up_and_small_parts_are_drawn_together():
+    values = {"a": {"x": 90.0, "y": 9.0, "z": 0.5, "w": 0.5}, "b": {"y": 40.0}}
+    ax = plots.stacked(values, "sum ｜ 合计", "GiB").axes[0]
+    ends = {}
+    for bar in ax.patches:
+        ends[bar.get_y()] = max(ends.get(bar.get_y(), 0), bar.get_x() + bar.get_width())
+    assert sorted(ends.values()) == pytest.approx([40, 100])
+    assert [text.get_text() for text in ax.texts] == ["100", "40"]
+    names = ax.get_legend_handles_labels()[1]
+    assert names == ["x", "y", "the rest ｜ 其余"]
