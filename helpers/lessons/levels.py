@@ -59,20 +59,6 @@ def rounded(weights: "torch.Tensor", form: str, block: int = 64) -> "torch.Tenso
     return back.view(weights.shape).to(weights.dtype).to(torch.device(weights.device))
 
 
-def relative_error(weights: "torch.Tensor", form: str, block: int = 64) -> float:
-    """Return the root mean square error of rounding, over that of the weights."""
-    error = rounded(weights, form, block) - weights
-    return float(error.square().mean().sqrt() / weights.square().mean().sqrt())
-
-
-def unpack(packed: "torch.Tensor", count: int) -> "torch.Tensor":
-    """Return the codes that bitsandbytes packed, two to a byte, the first in the upper half."""
-    import torch
-
-    flat = packed.reshape(-1)
-    return torch.stack([flat >> 4, flat & 15], dim=1).reshape(-1)[:count].long()
-
-
 def linear_weights(model: "PreTrainedModel") -> dict[str, "torch.Tensor"]:
     """Return the weights that 4-bit loading would round: linear layers, the output layer aside."""
     import torch

@@ -490,12 +490,12 @@ heads = ["format ｜ 格式", "block ｜ 块", "error of the weights ｜ 权重�
 table([*heads, f"loss, minus {exact_row['loss']:.2f} ｜ 损失减 {exact_row['loss']:.2f}"], rows)
 
 # %% [markdown] lang="en"
-# Compare the last two columns. int8 costs next to nothing, NF4 the least of the 4-bit formats, and larger blocks cost more. But the error of the weights does not tell all: fp4 has a *larger* error than int4, and harms this model *less*; and NF4 in blocks of 1,024 has about int4's error at 64, and again less harm. So two formats with the same error are not equally good. Which weights are rounded badly seems to matter, and we have not found out which.
+# Compare the last two columns. int8 costs next to nothing, NF4 the least of the 4-bit formats, and larger blocks cost more. But the error of the weights does not tell all: fp4 has a *larger* error than int4, and harms this model *less*; and NF4 in blocks of 1,024 has about int4's error at 64, and again less harm. So two formats with the same error are not equally good. What else matters, we have not found out.
 #
 # NF4's loss is not small, either: here 0.15 nats. The QLoRA paper's finding, that NF4 is level with 16 bits, is about models *after* fine-tuning (section 3).
 
-# %% [markdown] lang="zh" of="12d81d79"
-# 比一比最后两列。int8 几乎没有代价；4 比特的格式里 NF4 代价最小；块越大，代价越大。但权重的误差说明不了一切：fp4 的误差比 int4 *大*，对这个模型的伤害却*小*；NF4 用 1,024 的块，误差和 int4 用 64 的块差不多，伤害也比它小。可见误差相同的两种格式，不见得一样好。看来要紧的是哪些权重舍入得不准，究竟是哪些，我们还没有弄清。
+# %% [markdown] lang="zh" of="8d60c12e"
+# 比一比最后两列。int8 几乎没有代价；4 比特的格式里 NF4 代价最小；块越大，代价越大。但权重的误差说明不了一切：fp4 的误差比 int4 *大*，对这个模型的伤害却*小*；NF4 用 1,024 的块，误差和 int4 用 64 的块差不多，伤害也比它小。可见误差相同的两种格式，不见得一样好。还有什么在起作用，我们没有弄清。
 #
 # NF4 的损失也不算小：这里是 0.15 奈特。QLoRA 论文说 NF4 与 16 比特不相上下，指的是*微调之后*的模型（第 3 节）。
 
@@ -702,10 +702,10 @@ heads = ["", "LoRA", "QLoRA", "difference by seed ｜ 各种子的差", "mean �
 table(heads, rows)
 
 # %% [markdown] lang="en"
-# Five seeds leave it open, too: look where the intervals of the mean lie. The authors of QLoRA report of far larger models that their 4-bit runs matched 16-bit fine-tuning on the benchmarks that they tried. Section 9 has a real model on which it looked worse.
+# Five seeds leave it open, too: look where the intervals of the mean lie. The authors of QLoRA report that their 4-bit runs matched 16-bit fine-tuning on the benchmarks that they tried. Section 9 has a real model on which it looked worse.
 
-# %% [markdown] lang="zh" of="82410ecd"
-# 五个种子也没有定论：看看平均值的区间在哪里。QLoRA 的作者在大得多的模型上报告说，在他们试过的评测上，4 比特的训练追平了 16 比特的微调。第 9 节有一个真实模型，在它上面 QLoRA 看起来要差一些。
+# %% [markdown] lang="zh" of="d2a23bf3"
+# 五个种子也没有定论：看看平均值的区间在哪里。QLoRA 的作者报告说，在他们试过的评测上，4 比特的训练追平了 16 比特的微调。第 9 节有一个真实模型，在它上面 QLoRA 看起来要差一些。
 
 # %% [markdown]
 # ### What it cost ｜ 代价

@@ -3,8 +3,8 @@
     python -m tools.measure.formats --list     # the settings, those recorded ticked
     python -m tools.measure.formats            # measure the others; call again to go on
 
-The model is SmolLM2-135M-Instruct, whose published weights are in 4 bits already (GGUF Q4_1, turned
-back to float32): each format here rounds a second time. The text is the English prose of lessons
+The model is SmolLM2-135M-Instruct out of a GGUF file in Q4_1, turned back to float32: each format
+here rounds a second time. The text is the English prose of lessons
 00 to 04 of this course, cut into pieces of `LENGTH` tokens, each read on its own: text that the
 model cannot have seen. A line holds the mean loss of each piece, so that formats can be compared
 piece by piece, and the error: the root mean square over all weights that are rounded, over theirs.

@@ -151,6 +151,19 @@ def loss_of(model: Any, ids: Any, setting: Setting) -> Any:
     return -scores[0].mean()
 
 
+def config_of(shape: Shape) -> Any:
+    """Return transformers' config of a shape, without a cache."""
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(
+        "qwen2" if shape.bias else "llama",
+        hidden_size=shape.hidden, intermediate_size=shape.mlp, num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_dim, vocab_size=shape.vocab, tie_word_embeddings=shape.tied,
+        use_cache=False,
+    )  # fmt: skip
+
+
 def build(shape: Shape, setting: Setting) -> Any:
     """Return a fake model: made on "meta", given its adapters, then every tensor swapped."""
     import peft
@@ -160,13 +173,7 @@ def build(shape: Shape, setting: Setting) -> Any:
 
     method = METHODS[setting.method]
     dtype = torch.float32 if method.weight == 4 else torch.bfloat16
-    config = transformers.AutoConfig.for_model(
-        "qwen2" if shape.bias else "llama",
-        hidden_size=shape.hidden, intermediate_size=shape.mlp, num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim, vocab_size=shape.vocab, tie_word_embeddings=shape.tied,
-        use_cache=False,
-    )  # fmt: skip
+    config = config_of(shape)
     with torch.device("meta"):
         model = transformers.AutoModelForCausalLM.from_config(
             config, dtype=torch.bfloat16 if method.four_bit else dtype, attn_implementation="sdpa"

@@ -22,6 +22,7 @@ from typing import Any
 from helpers.base import CourseError, root
 from helpers.data.jsonl import Row, read_jsonl
 from helpers.model.setting import METHODS, Setting, Shape, read
+from tools.measure.memory import config_of
 from tools.measure.sweep import append
 
 FILE = root() / "data" / "sweeps" / "memory_cpu.jsonl"
@@ -49,15 +50,8 @@ def two_steps(shape: Shape, setting: Setting) -> None:
     import transformers
 
     method = METHODS[setting.method]
-    config = transformers.AutoConfig.for_model(
-        "qwen2" if shape.bias else "llama",
-        hidden_size=shape.hidden, intermediate_size=shape.mlp, num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim, vocab_size=shape.vocab, tie_word_embeddings=shape.tied,
-        use_cache=False,
-    )  # fmt: skip
     model = transformers.AutoModelForCausalLM.from_config(
-        config, dtype=torch.float32, attn_implementation="sdpa"
+        config_of(shape), dtype=torch.float32, attn_implementation="sdpa"
     )
     if method.adapters:
         lora = peft.LoraConfig(r=setting.rank, target_modules="all-linear")

@@ -6,7 +6,7 @@ from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
 from helpers.base import CourseError
 from helpers.lessons import levels as formats
-from helpers.lessons.levels import FORMATS, encode, levels, relative_error, rounded, unpack
+from helpers.lessons.levels import FORMATS, encode, levels, rounded
 from helpers.model.load import load
 
 NF4 = levels("nf4")
@@ -16,6 +16,18 @@ def weights(*shape: int, heavy: bool = False, seed: int = 0) -> torch.Tensor:
     """Draw weights, normal or with heavy tails."""
     torch.manual_seed(seed)
     return torch.distributions.StudentT(3.0).sample(shape) if heavy else torch.randn(shape)
+
+
+def relative_error(weights: torch.Tensor, form: str, block: int = 64) -> float:
+    """Return the root mean square error of rounding, over that of the weights."""
+    error = rounded(weights, form, block) - weights
+    return float(error.square().mean().sqrt() / weights.square().mean().sqrt())
+
+
+def unpack(packed: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the codes that bitsandbytes packed, two to a byte, the first in the upper half."""
+    flat = packed.reshape(-1)
+    return torch.stack([flat >> 4, flat & 15], dim=1).reshape(-1)[:count].long()
 
 
 @pytest.mark.parametrize("seed", range(10))
